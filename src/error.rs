@@ -1,0 +1,177 @@
+//! [`Error`] and its [`ErrorKind`]: why a request was not signed, or not sent.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+/// A boxed error, as tower services return it.
+pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
+
+/// Why a request could not be signed or sent.
+///
+/// Nothing was sent when a signer or an edge returns one, with one exception that its kind names
+/// ([`ErrorKind::Redirected`]). Display says what is wrong and what to do next; [`source`](StdError::source)
+/// gives the cause beneath. Clones share one cause, so that many waiting callers can be given the same failure.
+///
+/// Neither Display nor Debug ever contains a secret access key, a session token, or the value of a header.
+///
+/// ```
+/// use sigv4_middleware::{Error, ErrorKind};
+///
+/// fn advice(error: &Error) -> &'static str {
+///     match error.kind() {
+///         ErrorKind::Credentials | ErrorKind::CredentialsExpired => "log in again",
+///         ErrorKind::OriginNotAllowed => "add the line that the message names",
+///         _ => "see the message",
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Error {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    source: Option<BoxError>,
+}
+
+/// What kind of failure an [`Error`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No credentials were found, or the provider failed.
+    Credentials,
+    /// The credentials at hand had expired and no fresh ones were to be had.
+    CredentialsExpired,
+    /// An access key id or session token holds what a header cannot carry, such as a newline.
+    CredentialsInvalid,
+    /// The clock gives a time that SigV4 cannot express (before 1970 or after 9999).
+    Clock,
+    /// Service or region was not said, and the host does not tell it.
+    ScopeUnknown,
+    /// A service, region or region set holds characters that a credential scope cannot carry, or contradicts
+    /// what the host says.
+    ScopeInvalid,
+    /// The request target cannot be signed: relative, with userinfo, with a broken escape, or too long.
+    Target,
+    /// More than one Host header, or one that differs from the URI's authority.
+    Host,
+    /// A header to be signed cannot be: not text, or too many of them.
+    Header,
+    /// The request carries an Authorization header that is not a SigV4 one.
+    ForeignAuthorization,
+    /// Credentials may not go to this origin.
+    OriginNotAllowed,
+    /// Credentials may not go to this origin over plain http.
+    InsecureOrigin,
+    /// The body is larger than the buffering limit.
+    BodyTooLarge,
+    /// The body's stream failed before its end.
+    BodyStream,
+    /// The body's stream did not end in time.
+    BodyTimeout,
+    /// The body ends with trailers, which a buffered payload cannot carry.
+    BodyTrailers,
+    /// The payload mode does not fit: an unsigned payload over plain http, a length not known, a malformed hash.
+    Payload,
+    /// An answer came from another origin than the request was signed for: something beneath the middleware
+    /// followed a redirect. The request was sent.
+    Redirected,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { inner: Arc::new(Inner { kind, message: message.into(), source: None }) }
+    }
+
+    pub(crate) fn with_source(
+        kind: ErrorKind,
+        message: impl Into<Cow<'static, str>>,
+        source: impl Into<BoxError>,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { kind, message: message.into(), source: Some(source.into()) }) }
+    }
+
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// Finds the crate's error in another error or anywhere down its chain of sources.
+    ///
+    /// Works on a `reqwest_middleware::Error`, on the `BoxError` of a tower service, and through any error that
+    /// wraps one of them and gives it as its source.
+    ///
+    /// ```
+    /// # use sigv4_middleware::{BoxError, Error};
+    /// fn kind_of(error: &BoxError) -> Option<sigv4_middleware::ErrorKind> {
+    ///     Error::find(error.as_ref()).map(Error::kind)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        std::iter::successors(Some(error), |e: &&'a (dyn StdError + 'static)| e.source())
+            .find_map(|e| e.downcast_ref::<Self>())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.inner.kind)
+            .field("message", &self.inner.message)
+            .field("source", &self.inner.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.inner.source.as_deref().map(|e| e as _)
+    }
+}
+
+/// Why [`SignerBuilder::build`](crate::SignerBuilder::build) or [`Signer::from_env`](crate::Signer::from_env)
+/// gave no signer.
+///
+/// Display says which setting to change.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct BuildError {
+    kind: BuildErrorKind,
+    message: Cow<'static, str>,
+}
+
+/// What kind of failure a [`BuildError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BuildErrorKind {
+    /// No credentials were given, or the environment holds none.
+    Credentials,
+    /// A service, region, access key id or token has characters that a signature cannot carry.
+    InvalidValue,
+    /// A host or origin to be allowed is not one.
+    InvalidOrigin,
+}
+
+impl BuildError {
+    pub(crate) fn new(kind: BuildErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn kind(&self) -> BuildErrorKind {
+        self.kind
+    }
+}
