@@ -1,0 +1,234 @@
+use super::*;
+use aws_smithy_async::test_util::ManualTimeSource;
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+const HOST: &str = "api.example.com";
+
+fn at(text: &str) -> SystemTime {
+    OffsetDateTime::parse(text, &Rfc3339).unwrap().into()
+}
+
+fn noon() -> SystemTime {
+    at("2026-01-01T12:00:00Z")
+}
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn offset(seconds: i64) -> Offset {
+    Offset { milliseconds: seconds * 1000 }
+}
+
+fn clock_at(now: SystemTime) -> (Clock, ManualTimeSource) {
+    let source = ManualTimeSource::new(now);
+    (Clock::new(SharedTimeSource::new(source.clone()), true), source)
+}
+
+fn headers(pairs: &[(&'static str, String)]) -> HeaderMap {
+    pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+}
+
+fn dated(server: SystemTime) -> HeaderMap {
+    headers(&[("date", httpdate::fmt_http_date(server))])
+}
+
+/// One round trip of two seconds to a server whose clock is `ahead` of ours.
+fn round_trip(clock: &Clock, host: &str, ahead: i64) -> Option<Offset> {
+    let sent = clock.now();
+    clock.learn(host, &dated(offset(ahead).apply(sent + seconds(1))), sent, sent + seconds(2))
+}
+
+/// Test data of aws-runtime 1.10.2 (Apache-2.0), `test-data/clock-skew-test-cases.json`.
+const VECTORS: &str = include_str!("../../tests/vectors/clock-skew.json");
+
+/// Which codes may mean skew is the signer's to know; these are the ones in the vectors.
+fn may_mean_skew(code: &str) -> bool {
+    matches!(code, "RequestTimeTooSkewed" | "InvalidSignatureException")
+}
+
+#[test]
+fn aws_vectors() {
+    let vectors: Value = serde_json::from_str(VECTORS).unwrap();
+    let tests = vectors["tests"].as_array().unwrap();
+    assert_eq!(tests.len(), 10);
+    for test in tests {
+        let name = test["description"].as_str().unwrap();
+        let (clock, source) = clock_at(SystemTime::UNIX_EPOCH);
+        for (index, operation) in test["operations"].as_array().unwrap().iter().enumerate() {
+            if index == 0 {
+                clock.keep(HOST, offset(operation["initialClientSkew"].as_i64().unwrap()), noon());
+            }
+            let attempts = operation["attempts"].as_array().unwrap();
+            let max_attempts = operation["maxAttempts"].as_u64().unwrap_or(2);
+            let mut outcome = "error";
+            let mut tried = 0;
+            for attempt in attempts {
+                let time = |key: &str| at(attempt[key].as_str().unwrap());
+                let response = &attempt["response"];
+                source.set_time(time("clientTimeAtSend"));
+                let reading = clock.read(HOST);
+                assert_eq!(reading.corrected(), time("expectedSigningTime"), "{name}");
+                let received: HeaderMap = response["headers"]
+                    .as_object()
+                    .unwrap()
+                    .iter()
+                    .map(|(key, value)| (key.parse().unwrap(), value.as_str().unwrap().parse().unwrap()))
+                    .collect();
+                let candidate = clock.learn(HOST, &received, reading.local, time("clientTimeAtReceive"));
+                tried += 1;
+                let Some(code) = response["errorCode"].as_str() else {
+                    outcome = "success";
+                    break;
+                };
+                let retry = candidate.is_some_and(|candidate| should_retry(reading.offset, candidate));
+                if !(retry && may_mean_skew(code) && tried < max_attempts) {
+                    break;
+                }
+            }
+            assert_eq!(tried as usize, attempts.len(), "{name}");
+            assert_eq!(outcome, operation["expectedOutcome"], "{name}");
+            let expected = offset(operation["expectedClientSkew"].as_i64().unwrap());
+            assert_eq!(clock.read(HOST).offset, expected, "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_offset_is_learned_for_its_host_alone() {
+    let (clock, _) = clock_at(noon());
+    assert_eq!(clock.now_for(HOST), noon());
+    assert_eq!(round_trip(&clock, HOST, 3600), Some(offset(3600)));
+    assert_eq!(clock.now_for(HOST), noon() + seconds(3600));
+    assert_eq!(clock.now_for("other.example.com"), noon());
+    assert_eq!(clock.now(), noon());
+    assert_eq!(round_trip(&clock, HOST, -3600), Some(offset(-3600)));
+    assert_eq!(clock.now_for(HOST), noon() - seconds(3600));
+}
+
+#[test]
+fn the_seconds_of_date_do_not_make_the_offset_flap() {
+    let (clock, source) = clock_at(noon());
+    for step in 0..200_u64 {
+        let sent = source.advance(Duration::from_millis(137 * step % 1000));
+        // The server's clock agrees; its `Date` is cut to the second.
+        clock.learn(HOST, &dated(sent + Duration::from_millis(20)), sent, sent + Duration::from_millis(40));
+        assert!(clock.offsets.load().is_empty());
+    }
+    source.set_time(noon());
+    round_trip(&clock, HOST, 400);
+    for ahead in [399, 401, 402, 400] {
+        assert_eq!(round_trip(&clock, HOST, ahead), Some(offset(ahead)));
+        assert_eq!(clock.read(HOST).offset, offset(400));
+    }
+    round_trip(&clock, HOST, 403);
+    assert_eq!(clock.read(HOST).offset, offset(403));
+}
+
+#[test]
+fn a_response_that_says_nothing_of_the_servers_clock_is_ignored() {
+    let (clock, _) = clock_at(noon());
+    let hour = seconds(3600);
+    let date = httpdate::fmt_http_date(noon() + hour);
+    let cached = headers(&[("date", date.clone()), ("age", "1".into())]);
+    for (response, took, name) in [
+        (cached, seconds(1), "from a cache"),
+        (headers(&[]), seconds(1), "no date"),
+        (headers(&[("date", "yesterday".into())]), seconds(1), "unreadable"),
+        (headers(&[("date", "Fri, 31 Dec 9999 23:59:59 GMT".into())]), seconds(1), "no signature reaches it"),
+        (dated(noon() + hour), seconds(15 * 60 + 1), "too slow"),
+    ] {
+        assert_eq!(clock.learn(HOST, &response, noon(), noon() + took), None, "{name}");
+        assert_eq!(clock.now_for(HOST), noon(), "{name}");
+    }
+    let stepped_back = clock.learn(HOST, &dated(noon() + hour), noon(), noon() - seconds(1));
+    assert_eq!(stepped_back, None);
+    let just_in_time = clock.learn(HOST, &dated(noon() + hour), noon(), noon() + seconds(15 * 60));
+    assert_eq!(just_in_time, Some(offset(3600 - 450)));
+}
+
+#[test]
+fn all_three_forms_of_date_are_read() {
+    for text in [
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+        " Sun, 06 Nov 1994 08:49:37 GMT ",
+    ] {
+        let time = server_time(&HeaderValue::from_static(text));
+        assert_eq!(time, Some(at("1994-11-06T08:49:37Z")), "{text}");
+    }
+    for text in ["", "0", "Sun, 06 Nov 1994 25:49:37 GMT", "1994-11-06T08:49:37Z"] {
+        assert_eq!(server_time(&HeaderValue::from_static(text)), None, "{text}");
+    }
+    assert_eq!(server_time(&HeaderValue::from_bytes(b"\xff").unwrap()), None);
+}
+
+#[test]
+fn a_retry_is_right_beyond_four_minutes_from_what_was_used() {
+    assert!(!should_retry(Offset::ZERO, offset(240)));
+    assert!(should_retry(Offset::ZERO, offset(241)));
+    assert!(should_retry(Offset::ZERO, offset(-241)));
+    assert!(!should_retry(offset(3600), offset(3600)));
+    assert!(should_retry(offset(3600), Offset::ZERO), "a learned offset that has become wrong");
+}
+
+#[test]
+fn switched_off_nothing_is_learned() {
+    let clock = Clock::new(SharedTimeSource::new(ManualTimeSource::new(noon())), false);
+    assert_eq!(round_trip(&clock, HOST, 3600), None);
+    assert_eq!(clock.now_for(HOST), noon());
+
+    for (value, off) in [("true", true), ("TRUE", true), ("false", false), ("", false), ("1", false)] {
+        assert_eq!(disabled_by(&Env::from_pairs(&[(DISABLE, value)])), off, "{value}");
+    }
+    assert!(!disabled_by(&Env::from_pairs(&[])));
+}
+
+#[test]
+fn hosts_are_bounded_and_the_oldest_makes_room() {
+    let (clock, source) = clock_at(noon());
+    for host in 0..MAX_HOSTS + 10 {
+        source.advance(seconds(1));
+        round_trip(&clock, &format!("h{host}"), 600);
+    }
+    assert_eq!(clock.offsets.load().len(), MAX_HOSTS);
+    assert_eq!(clock.read("h9").offset, Offset::ZERO);
+    assert_eq!(clock.read("h10").offset, offset(600));
+    round_trip(&clock, "h10", 0);
+    assert_eq!(clock.offsets.load().len(), MAX_HOSTS - 1, "a clock that agrees takes no place");
+}
+
+#[test]
+fn extreme_times_do_not_panic() {
+    let far = SystemTime::UNIX_EPOCH + seconds(u64::from(u32::MAX) * 1_000);
+    for now in [SystemTime::UNIX_EPOCH, far] {
+        let (clock, _) = clock_at(now);
+        for server in [SystemTime::UNIX_EPOCH, at("8999-01-01T00:00:00Z")] {
+            clock.learn(HOST, &dated(server), now, now);
+            let _ = clock.now_for(HOST);
+        }
+    }
+    for milliseconds in [i64::MIN, i64::MAX] {
+        let _ = Offset { milliseconds }.apply(noon());
+        assert!(should_retry(Offset { milliseconds }, Offset::ZERO));
+    }
+}
+
+#[test]
+fn many_threads_learn_at_once() {
+    let (clock, _) = clock_at(noon());
+    std::thread::scope(|scope| {
+        for thread in 0..8_i64 {
+            let clock = &clock;
+            scope.spawn(move || {
+                for host in 0..20 {
+                    round_trip(clock, &format!("h{thread}-{host}"), 600 + host);
+                }
+            });
+        }
+    });
+    assert_eq!(clock.offsets.load().len(), 160);
+}

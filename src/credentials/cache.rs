@@ -1,0 +1,214 @@
+//! [`CachedCredentials`]: the cache's public face, and what a waiting caller does.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
+
+use super::store::{Store, Turn};
+use crate::{Error, ErrorKind};
+
+/// What the Rust SDK's own cache allows with default settings is 21.6 s.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How much longer than a load may take its waiters wait, before they take it for lost.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many loads one caller sees lost, with the runtime that carried them, before it gives up.
+const TURNS: usize = 3;
+
+/// A cache around any credentials provider, for clients that run for months and functions that are frozen for
+/// hours.
+///
+/// It follows the refresh rules that AWS's SDKs took up in 2026 (aws-sdk-go-v2 `credential_cache.go`,
+/// smithy-rs `static_stability.rs`). By the time that is left until the credentials expire:
+///
+/// | time left | what a call does |
+/// |---|---|
+/// | more than the advisory window | answers at once, without a lock |
+/// | inside the advisory window | answers at once; the first such call starts a refresh in the background |
+/// | less than 60 s | waits for a refresh |
+/// | none, or no credentials yet | waits for a load; its failure is the caller's |
+///
+/// - The **advisory window** is 5 minutes for credentials that came with up to 20 minutes left, 15 minutes under
+///   90 minutes, else 60 minutes; up to a tenth less at random. Credentials that come with less time left than
+///   their window are refreshed when half of that is over.
+/// - **Any number of callers share one load.** None of them owns it: a caller that goes away does not take it along.
+/// - **A refresh that fails** changes nothing while the credentials at hand are good: in the advisory window the
+///   next try is 300 to 600 s away, inside the last 60 s it is 1 to 5 s away. An answer that has already expired
+///   counts as a failure, and so does one that does not come within the load timeout.
+/// - **Expired credentials are never handed out.** The SDKs go on with them through an outage only where the
+///   provider is one of their own, and give an error for any other, which every provider is to this crate.
+///   Then all callers get the same error, and the provider is left alone for 1 to 5 s.
+/// - **No expiry**: keys without a session token never need a refresh. With a session token they are taken to be good
+///   for 15 minutes; after that callers wait for a refresh, and go on with what is there when it fails.
+/// - **Nothing depends on a timer.** What a call does is decided by the clock at that call, so a process that was
+///   frozen gets fresh credentials at its first call after.
+///
+/// Clones share one cache. Loads run as tasks on the tokio runtime of the caller that found them due, which must
+/// have its timer enabled; dropping the last clone ends a load under way.
+///
+/// ```
+/// use aws_credential_types::provider::ProvideCredentials;
+/// use sigv4_middleware::{CachedCredentials, EnvironmentCredentials};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let cache = CachedCredentials::new(EnvironmentCredentials::new());
+/// let credentials = cache.provide_credentials().await?;
+/// println!("{}", credentials.access_key_id());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct CachedCredentials {
+    store: Arc<Store>,
+}
+
+impl CachedCredentials {
+    /// A cache around `provider`, with the system's clock and a load timeout of 20 seconds.
+    #[must_use]
+    pub fn new(provider: impl ProvideCredentials + 'static) -> Self {
+        Self::builder(provider).build()
+    }
+
+    /// A cache around `provider` with settings.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sigv4_middleware::{CachedCredentials, EnvironmentCredentials};
+    ///
+    /// let cache = CachedCredentials::builder(EnvironmentCredentials::new())
+    ///     .load_timeout(Duration::from_secs(2))
+    ///     .build();
+    /// ```
+    #[must_use]
+    pub fn builder(provider: impl ProvideCredentials + 'static) -> CachedCredentialsBuilder {
+        CachedCredentialsBuilder {
+            provider: SharedCredentialsProvider::new(provider),
+            time_source: SharedTimeSource::default(),
+            load_timeout: LOAD_TIMEOUT,
+            random: fastrand::Rng::new(),
+        }
+    }
+
+    /// Drops the cached credentials if `refused` are still the cached ones, so that the next call waits for a load.
+    ///
+    /// For a server's `ExpiredToken`, `ExpiredTokenException` or `InvalidToken`. A late refusal of credentials
+    /// that have since been replaced does nothing. Nor does a second one within 1 to 5 s of a provider handing the
+    /// refused credentials out again: asking it more often would not change its mind.
+    pub fn invalidate(&self, refused: &Credentials) {
+        self.store.invalidate(refused);
+    }
+
+    /// Credentials that are good now. The pointer stays the same for as long as the credentials do.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Credentials`] when the provider failed and nothing is cached,
+    /// [`ErrorKind::CredentialsExpired`] when it failed and what was cached has expired, or when it answered with
+    /// credentials that had.
+    pub(crate) async fn snapshot(&self) -> Result<Arc<Credentials>, Error> {
+        match self.store.at_hand() {
+            Some(credentials) => Ok(credentials),
+            // Boxed to keep the future of the usual case small.
+            None => Box::pin(self.take_turns()).await,
+        }
+    }
+
+    async fn take_turns(&self) -> Result<Arc<Credentials>, Error> {
+        for _ in 0..TURNS {
+            match self.store.turn() {
+                Turn::Answer(answer) => return answer,
+                Turn::Wait { flight, mut outcome } => {
+                    let patience = self.store.load_timeout().saturating_add(PATIENCE);
+                    match tokio::time::timeout(patience, outcome.wait_for(Option::is_some)).await {
+                        Ok(Ok(outcome)) => {
+                            if let Some(answer) = outcome.as_ref() {
+                                return answer.clone();
+                            }
+                        }
+                        // The load went down with the runtime it was on: the next turn starts another.
+                        Ok(Err(_)) => {}
+                        // It is on a runtime that nobody drives.
+                        Err(_) => self.store.abandon(flight),
+                    }
+                }
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Credentials,
+            "the load of credentials was lost with the runtime it ran on; try again",
+        ))
+    }
+}
+
+impl fmt::Debug for CachedCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedCredentials").field("store", &self.store).finish()
+    }
+}
+
+impl ProvideCredentials for CachedCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            match self.snapshot().await {
+                Ok(credentials) => Ok(Credentials::clone(&credentials)),
+                Err(error) => Err(CredentialsError::provider_error(error)),
+            }
+        })
+    }
+}
+
+/// Settings of a [`CachedCredentials`].
+#[must_use]
+pub struct CachedCredentialsBuilder {
+    provider: SharedCredentialsProvider,
+    time_source: SharedTimeSource,
+    load_timeout: Duration,
+    random: fastrand::Rng,
+}
+
+impl CachedCredentialsBuilder {
+    /// The clock by which credentials age; the system's by default.
+    pub fn time_source(mut self, time_source: impl TimeSource + 'static) -> Self {
+        self.time_source = SharedTimeSource::new(time_source);
+        self
+    }
+
+    /// How long a load may take before it counts as failed: 20 seconds by default.
+    pub fn load_timeout(mut self, load_timeout: Duration) -> Self {
+        self.load_timeout = load_timeout;
+        self
+    }
+
+    /// Makes jitter and back-off the same in every run.
+    #[cfg(test)]
+    pub(crate) fn seed(mut self, seed: u64) -> Self {
+        self.random = fastrand::Rng::with_seed(seed);
+        self
+    }
+
+    /// The cache. Nothing is loaded before the first call.
+    #[must_use]
+    pub fn build(self) -> CachedCredentials {
+        let store = Store::new(self.provider, self.time_source, self.load_timeout, self.random);
+        CachedCredentials { store: Arc::new(store) }
+    }
+}
+
+impl fmt::Debug for CachedCredentialsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The provider is somebody else's, and so is what its Debug shows.
+        f.debug_struct("CachedCredentialsBuilder")
+            .field("time_source", &self.time_source)
+            .field("load_timeout", &self.load_timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,225 @@
+//! Credentials and region from the process environment.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{self, ProvideCredentials, future};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+const EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
+
+/// Where environment variables are read from: the process, or a test's own list.
+#[derive(Clone)]
+pub(crate) struct Env(Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>);
+
+/// A variable that is set, but not to Unicode.
+struct NotUnicode;
+
+impl Env {
+    /// The environment of this process, read anew at each look.
+    pub(crate) fn process() -> Self {
+        Self(Arc::new(|name| env::var_os(name)))
+    }
+
+    /// An environment that holds just these variables.
+    #[cfg(test)]
+    pub(crate) fn from_pairs(pairs: &[(&str, &str)]) -> Self {
+        let pairs: std::collections::HashMap<String, OsString> =
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        Self(Arc::new(move |name| pairs.get(name).cloned()))
+    }
+
+    /// The variable's value as it stands; `None` when it is missing, blank, or not Unicode.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.read(name).ok().flatten()
+    }
+
+    fn read(&self, name: &str) -> Result<Option<String>, NotUnicode> {
+        let Some(value) = (self.0)(name) else { return Ok(None) };
+        let value = value.into_string().map_err(|_| NotUnicode)?;
+        Ok((!value.trim().is_empty()).then_some(value))
+    }
+}
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Env")
+    }
+}
+
+/// Credentials from the environment variables that AWS Lambda, the AWS CLI and every AWS SDK use.
+///
+/// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` must be set, `AWS_SESSION_TOKEN` goes with temporary
+/// credentials. A variable that is empty or blank counts as missing, as in aws-config.
+/// `AWS_CREDENTIAL_EXPIRATION`, an RFC 3339 time that botocore, the JavaScript SDK and aws-vault know, gives the
+/// expiry where it is set. The variables are read at every call.
+///
+/// # Errors
+///
+/// [`provide_credentials`](ProvideCredentials::provide_credentials) fails with
+/// [`CredentialsError::CredentialsNotLoaded`] when a key is missing, and with
+/// [`CredentialsError::InvalidConfiguration`] when a variable is not Unicode or the expiry is not a time. The
+/// source names the variable, never its value.
+///
+/// ```
+/// use aws_credential_types::provider::ProvideCredentials;
+/// use sigv4_middleware::EnvironmentCredentials;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let credentials = EnvironmentCredentials::new().provide_credentials().await?;
+/// println!("{}", credentials.access_key_id());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct EnvironmentCredentials {
+    env: Env,
+}
+
+impl EnvironmentCredentials {
+    /// A provider that reads the environment of this process.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::from_env(Env::process())
+    }
+
+    pub(crate) fn from_env(env: Env) -> Self {
+        Self { env }
+    }
+
+    fn credentials(&self) -> provider::Result {
+        let mut credentials = Credentials::builder()
+            .access_key_id(self.required(ACCESS_KEY_ID)?)
+            .secret_access_key(self.required(SECRET_ACCESS_KEY)?)
+            .provider_name("Environment");
+        credentials.set_session_token(self.optional(SESSION_TOKEN)?.map(|token| token.trim().to_owned()));
+        credentials.set_expiry(self.expiry()?);
+        Ok(credentials.build())
+    }
+
+    fn required(&self, name: &str) -> Result<String, CredentialsError> {
+        self.optional(name)?
+            .ok_or_else(|| CredentialsError::not_loaded(format!("environment variable {name} is not set")))
+    }
+
+    fn optional(&self, name: &str) -> Result<Option<String>, CredentialsError> {
+        self.env.read(name).map_err(|NotUnicode| {
+            CredentialsError::invalid_configuration(format!("environment variable {name} is not Unicode"))
+        })
+    }
+
+    fn expiry(&self) -> Result<Option<SystemTime>, CredentialsError> {
+        let Some(text) = self.optional(EXPIRATION)? else { return Ok(None) };
+        let expiry = OffsetDateTime::parse(text.trim(), &Rfc3339).map_err(|_| {
+            CredentialsError::invalid_configuration(format!(
+                "environment variable {EXPIRATION} is not an RFC 3339 time such as 2026-01-31T12:00:00Z"
+            ))
+        })?;
+        Ok(Some(expiry.into()))
+    }
+}
+
+impl Default for EnvironmentCredentials {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ProvideCredentials for EnvironmentCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::ready(self.credentials())
+    }
+}
+
+/// The region that the environment names: `AWS_REGION`, else `AWS_DEFAULT_REGION`; blank counts as missing.
+pub(crate) fn region_from_env(env: &Env) -> Option<String> {
+    env.text("AWS_REGION").or_else(|| env.text("AWS_DEFAULT_REGION")).map(|region| region.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error;
+    use std::time::Duration;
+
+    fn load(pairs: &[(&str, &str)]) -> provider::Result {
+        EnvironmentCredentials::from_env(Env::from_pairs(pairs)).credentials()
+    }
+
+    const KEYS: [(&str, &str); 2] = [(ACCESS_KEY_ID, "AKIDEXAMPLE"), (SECRET_ACCESS_KEY, "s3cr3t")];
+
+    #[test]
+    fn keys_alone_are_long_term_credentials() {
+        let credentials = load(&KEYS).unwrap();
+        assert_eq!(credentials.access_key_id(), "AKIDEXAMPLE");
+        assert_eq!(credentials.secret_access_key(), "s3cr3t");
+        assert_eq!(credentials.session_token(), None);
+        assert_eq!(credentials.expiry(), None);
+    }
+
+    #[test]
+    fn a_token_is_trimmed_and_a_blank_one_is_none() {
+        let [id, secret] = KEYS;
+        let with_token = |token| load(&[id, secret, (SESSION_TOKEN, token)]).unwrap();
+        assert_eq!(with_token(" t0ken\n").session_token(), Some("t0ken"));
+        assert_eq!(with_token(" ").session_token(), None);
+    }
+
+    #[test]
+    fn a_missing_or_blank_key_is_named_and_no_value_shown() {
+        let [id, secret] = KEYS;
+        for (pairs, name) in [
+            (vec![secret], ACCESS_KEY_ID),
+            (vec![id], SECRET_ACCESS_KEY),
+            (vec![secret, (ACCESS_KEY_ID, "")], ACCESS_KEY_ID),
+            (vec![id, (SECRET_ACCESS_KEY, " \t")], SECRET_ACCESS_KEY),
+        ] {
+            let error = load(&pairs).unwrap_err();
+            assert!(matches!(error, CredentialsError::CredentialsNotLoaded(_)), "{error:?}");
+            let source = error.source().unwrap().to_string();
+            assert!(source.contains(name), "{source}");
+            assert!(!format!("{error:?}").contains("s3cr3t"));
+        }
+    }
+
+    #[test]
+    fn the_expiry_is_read_and_a_broken_one_refused() {
+        let [id, secret] = KEYS;
+        let until = |text| load(&[id, secret, (EXPIRATION, text)]);
+        let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(1_769_860_800);
+        assert_eq!(until("2026-01-31T12:00:00Z").unwrap().expiry(), Some(noon));
+        assert_eq!(until("2026-01-31T21:00:00+09:00").unwrap().expiry(), Some(noon));
+        assert_eq!(until(" ").unwrap().expiry(), None);
+        assert!(matches!(until("tomorrow"), Err(CredentialsError::InvalidConfiguration(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_not_unicode_is_an_error_and_not_a_panic() {
+        use std::os::unix::ffi::OsStringExt;
+        let env = Env(Arc::new(|_| Some(OsString::from_vec(vec![0xff]))));
+        assert_eq!(region_from_env(&env), None);
+        let error = EnvironmentCredentials::from_env(env).credentials().unwrap_err();
+        assert!(matches!(error, CredentialsError::InvalidConfiguration(_)), "{error:?}");
+    }
+
+    #[test]
+    fn the_region_is_aws_region_then_the_default() {
+        let region = |pairs: &[_]| region_from_env(&Env::from_pairs(pairs));
+        assert_eq!(region(&[("AWS_REGION", "a"), ("AWS_DEFAULT_REGION", "b")]).as_deref(), Some("a"));
+        assert_eq!(region(&[("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "b ")]).as_deref(), Some("b"));
+        assert_eq!(region(&[]), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! Where credentials come from, and the cache in front of it.
+//!
+//! `cache` is the public type and its waiting callers, `store` the state they share, `windows` the arithmetic
+//! of when a refresh is due, `environment` the provider that needs no other crate.
+
+mod cache;
+mod environment;
+mod store;
+#[cfg(test)]
+mod tests;
+mod windows;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_async::time::SharedTimeSource;
+
+pub use cache::{CachedCredentials, CachedCredentialsBuilder};
+pub use environment::EnvironmentCredentials;
+pub(crate) use environment::{Env, region_from_env};
+
+use crate::Error;
+
+/// What the signer asks for credentials.
+#[derive(Clone, Debug)]
+pub(crate) enum CredentialsSource {
+    Cached(CachedCredentials),
+    Uncached(Arc<Uncached>),
+}
+
+/// A provider that keeps its own cache, asked at every request.
+pub(crate) struct Uncached {
+    provider: SharedCredentialsProvider,
+    time_source: SharedTimeSource,
+    /// The last answer, so that equal answers are one allocation.
+    last: ArcSwapOption<Credentials>,
+}
+
+impl CredentialsSource {
+    pub(crate) fn uncached(provider: SharedCredentialsProvider, time_source: SharedTimeSource) -> Self {
+        Self::Uncached(Arc::new(Uncached { provider, time_source, last: ArcSwapOption::empty() }))
+    }
+
+    /// Credentials to sign with now.
+    ///
+    /// The pointer stays the same for as long as the credentials do, so what is derived from them can be kept by it.
+    pub(crate) async fn snapshot(&self) -> Result<Arc<Credentials>, Error> {
+        match self {
+            Self::Cached(cache) => cache.snapshot().await,
+            Self::Uncached(uncached) => uncached.snapshot().await,
+        }
+    }
+
+    /// Says that a server refused these credentials as expired or unknown.
+    pub(crate) fn invalidate(&self, refused: &Credentials) {
+        match self {
+            Self::Cached(cache) => cache.invalidate(refused),
+            Self::Uncached(_) => {}
+        }
+    }
+}
+
+impl Uncached {
+    async fn snapshot(&self) -> Result<Arc<Credentials>, Error> {
+        let answer = self.provider.provide_credentials().await;
+        let credentials = store::usable(answer, self.time_source.now())?;
+        if let Some(last) = self.last.load_full().filter(|last| **last == credentials) {
+            return Ok(last);
+        }
+        let credentials = Arc::new(credentials);
+        self.last.store(Some(Arc::clone(&credentials)));
+        Ok(credentials)
+    }
+}
+
+impl fmt::Debug for Uncached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Uncached").finish_non_exhaustive()
+    }
+}
