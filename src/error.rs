@@ -114,9 +114,17 @@ impl Error {
     /// ```
     #[must_use]
     pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
-        std::iter::successors(Some(error), |e: &&'a (dyn StdError + 'static)| e.source())
-            .find_map(|e| e.downcast_ref::<Self>())
+        std::iter::successors(Some(error), |&error| beneath(error)).find_map(|error| error.downcast_ref())
     }
+}
+
+/// An error's cause; also that of a `reqwest_middleware::Error`, which shows the error within as itself.
+fn beneath<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    #[cfg(feature = "reqwest-middleware")]
+    if let Some(reqwest_middleware::Error::Middleware(within)) = error.downcast_ref() {
+        return within.chain().next();
+    }
+    error.source()
 }
 
 impl fmt::Display for Error {

@@ -96,7 +96,7 @@ impl EnvironmentCredentials {
         Self { env }
     }
 
-    fn credentials(&self) -> provider::Result {
+    pub(crate) fn load(&self) -> provider::Result {
         let mut credentials = Credentials::builder()
             .access_key_id(self.required(ACCESS_KEY_ID)?)
             .secret_access_key(self.required(SECRET_ACCESS_KEY)?)
@@ -139,7 +139,7 @@ impl ProvideCredentials for EnvironmentCredentials {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::ready(self.credentials())
+        future::ProvideCredentials::ready(self.load())
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
     use std::time::Duration;
 
     fn load(pairs: &[(&str, &str)]) -> provider::Result {
-        EnvironmentCredentials::from_env(Env::from_pairs(pairs)).credentials()
+        EnvironmentCredentials::from_env(Env::from_pairs(pairs)).load()
     }
 
     const KEYS: [(&str, &str); 2] = [(ACCESS_KEY_ID, "AKIDEXAMPLE"), (SECRET_ACCESS_KEY, "s3cr3t")];
@@ -211,7 +211,7 @@ mod tests {
         use std::os::unix::ffi::OsStringExt;
         let env = Env(Arc::new(|_| Some(OsString::from_vec(vec![0xff]))));
         assert_eq!(region_from_env(&env), None);
-        let error = EnvironmentCredentials::from_env(env).credentials().unwrap_err();
+        let error = EnvironmentCredentials::from_env(env).load().unwrap_err();
         assert!(matches!(error, CredentialsError::InvalidConfiguration(_)), "{error:?}");
     }
 

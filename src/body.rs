@@ -1,0 +1,97 @@
+//! [`SignedBody`], the body that the layer hands on.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::error::BoxError;
+use crate::payload::Buffered;
+
+pin_project! {
+    /// The body of a signed request: the buffered frames, or the caller's own body where the payload is not hashed.
+    ///
+    /// Gives an exact [`size_hint`](Body::size_hint) whenever it is buffered, so that HTTP/1.1 sends
+    /// `content-length`. `Clone` where `B` is.
+    #[derive(Clone, Debug)]
+    pub struct SignedBody<B> {
+        #[pin]
+        repr: Repr<B>,
+    }
+}
+
+pin_project! {
+    #[project = ReprProjection]
+    #[derive(Clone, Debug)]
+    enum Repr<B> {
+        Buffered { body: Buffered, next: usize },
+        AsIs { #[pin] body: B },
+    }
+}
+
+impl<B> SignedBody<B> {
+    pub(crate) fn buffered(body: Buffered) -> Self {
+        Self { repr: Repr::Buffered { body, next: 0 } }
+    }
+
+    pub(crate) fn as_is(body: B) -> Self {
+        Self { repr: Repr::AsIs { body } }
+    }
+
+    pub(crate) fn empty() -> Self {
+        Self::buffered(Buffered::default())
+    }
+
+    /// The one frame of a body that lies in memory in one piece.
+    pub(crate) fn into_single(self) -> Result<Bytes, Self> {
+        match self.repr {
+            Repr::Buffered { mut body, next: 0 } if body.frames.len() <= 1 => {
+                Ok(body.frames.pop().unwrap_or_default())
+            }
+            repr => Err(Self { repr }),
+        }
+    }
+}
+
+impl<B> Body for SignedBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.project().repr.project() {
+            ReprProjection::Buffered { body, next } => {
+                let frame = body.frames.get_mut(*next).map(std::mem::take);
+                *next += 1;
+                body.len -= frame.as_ref().map_or(0, |frame| frame.len() as u64);
+                Poll::Ready(frame.map(|frame| Ok(Frame::data(frame))))
+            }
+            ReprProjection::AsIs { body } => Poll::Ready(ready!(body.poll_frame(cx)).map(|frame| {
+                let to_bytes = |mut data: B::Data| data.copy_to_bytes(data.remaining());
+                frame.map(|frame| frame.map_data(to_bytes)).map_err(Into::into)
+            })),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.repr {
+            Repr::Buffered { body, .. } => SizeHint::with_exact(body.len),
+            Repr::AsIs { body } => body.size_hint(),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.repr {
+            Repr::Buffered { body, .. } => body.len == 0,
+            Repr::AsIs { body } => body.is_end_stream(),
+        }
+    }
+}

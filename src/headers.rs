@@ -1,0 +1,223 @@
+//! Which headers are signed.
+
+use http::header::{self, HeaderMap, HeaderName};
+
+use crate::canonical::SignedHeaders;
+use crate::error::{Error, ErrorKind};
+
+/// More signed header lines than any server takes; a bound against requests made to be slow.
+const MAX_SIGNED: usize = 512;
+
+/// Headers that a client, a proxy or the transport may add, change or drop on the way: never signed.
+const NEVER: [&str; 23] = [
+    "accept-encoding",
+    "authorization",
+    "baggage",
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "forwarded",
+    "keep-alive",
+    "max-forwards",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "referer",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+    "x-amzn-trace-id",
+];
+
+fn is_never_signed(name: &str) -> bool {
+    NEVER.binary_search(&name).is_ok() || name.starts_with("x-forwarded-") || name.starts_with("sec-")
+}
+
+/// Headers that the signer itself writes; what a request has of them is left over from an earlier signature.
+pub(crate) mod own {
+    use http::HeaderName;
+
+    pub(crate) const DATE_NAME: &str = "x-amz-date";
+    pub(crate) const CONTENT_SHA256_NAME: &str = "x-amz-content-sha256";
+
+    pub(crate) const DATE: HeaderName = HeaderName::from_static(DATE_NAME);
+    pub(crate) const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+    pub(crate) const S3_SESSION_TOKEN: HeaderName = HeaderName::from_static("x-amz-s3session-token");
+    pub(crate) const CONTENT_SHA256: HeaderName = HeaderName::from_static(CONTENT_SHA256_NAME);
+    pub(crate) const REGION_SET: HeaderName = HeaderName::from_static("x-amz-region-set");
+
+    /// All of them but Authorization.
+    pub(crate) const ALL: [HeaderName; 5] = [DATE, TOKEN, S3_SESSION_TOKEN, CONTENT_SHA256, REGION_SET];
+}
+
+/// What is signed beyond the headers that always are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HeaderPolicy {
+    pub(crate) all: bool,
+    pub(crate) named: Vec<HeaderName>,
+    pub(crate) replace_authorization: bool,
+}
+
+impl HeaderPolicy {
+    /// Why a header cannot be named to be signed, if it cannot.
+    pub(crate) fn refusal(name: &HeaderName) -> Option<String> {
+        // A content-length given on the request is the caller's promise that it will be sent so.
+        let never = is_never_signed(name.as_str()) && name != header::CONTENT_LENGTH;
+        never.then(|| {
+            format!("the header {name} cannot be signed: it is added or changed on the way to the server")
+        })
+    }
+
+    fn signs(&self, name: &HeaderName, for_this_request: &[HeaderName]) -> bool {
+        let text = name.as_str();
+        text.starts_with("x-amz-")
+            || name == header::CONTENT_TYPE
+            || text == "content-md5"
+            || self.named.contains(name)
+            || for_this_request.contains(name)
+            || (self.all && !is_never_signed(text))
+    }
+
+    /// Picks the headers to be signed, all but host and the signer's own.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ForeignAuthorization`], and [`ErrorKind::Header`] for a value that is not text.
+    pub(crate) fn select<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        for_this_request: &[HeaderName],
+    ) -> Result<SignedHeaders<'a>, Error> {
+        if let Some(refusal) = for_this_request.iter().find_map(Self::refusal) {
+            return Err(Error::new(ErrorKind::Header, refusal));
+        }
+        let mut signed = SignedHeaders::default();
+        for (name, value) in headers {
+            if name == header::AUTHORIZATION {
+                if !self.replace_authorization && !value.as_bytes().starts_with(b"AWS4-") {
+                    return Err(foreign_authorization(value.as_bytes()));
+                }
+            } else if name != header::HOST && !own::ALL.contains(name) && self.signs(name, for_this_request) {
+                // AWS compares text; bytes that are none would be read as other characters there.
+                if std::str::from_utf8(value.as_bytes()).is_err() {
+                    return Err(Error::new(
+                        ErrorKind::Header,
+                        format!(
+                            "the value of the header {name} is not UTF-8 and cannot be signed; encode it"
+                        ),
+                    ));
+                }
+                if signed.len() == MAX_SIGNED {
+                    return Err(Error::new(
+                        ErrorKind::Header,
+                        format!("the request has more than {MAX_SIGNED} header lines to be signed"),
+                    ));
+                }
+                signed.push(name.as_str(), value.as_bytes());
+            }
+        }
+        Ok(signed)
+    }
+}
+
+fn foreign_authorization(value: &[u8]) -> Error {
+    let hint =
+        if value.starts_with(b"Basic ") { " (reqwest makes one of user:password@ in a URL)" } else { "" };
+    Error::new(
+        ErrorKind::ForeignAuthorization,
+        format!(
+            "the request already has an Authorization header that is not a SigV4 one{hint}; remove it, or call \
+             .replace_authorization(true) on the signer's builder"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn names(policy: &HeaderPolicy, headers: &HeaderMap) -> String {
+        let mut signed = policy.select(headers, &[]).unwrap();
+        signed.sort();
+        let mut out = Vec::new();
+        signed.write_names(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn headers(names: &[&'static str]) -> HeaderMap {
+        names.iter().map(|name| (HeaderName::from_static(name), HeaderValue::from_static("v"))).collect()
+    }
+
+    #[test]
+    fn the_never_list_is_sorted() {
+        assert!(NEVER.is_sorted());
+    }
+
+    #[test]
+    fn an_allow_list_decides() {
+        let given = headers(&[
+            "content-type",
+            "content-md5",
+            "x-amz-meta-a",
+            "x-amz-date",
+            "x-amz-security-token",
+            "x-amzn-trace-id",
+            "accept",
+            "range",
+            "user-agent",
+            "cookie",
+            "x-forwarded-for",
+            "sec-fetch-mode",
+            "host",
+            "content-length",
+        ]);
+        assert_eq!(names(&HeaderPolicy::default(), &given), "content-md5;content-type;x-amz-meta-a");
+        let all = HeaderPolicy { all: true, ..HeaderPolicy::default() };
+        assert_eq!(names(&all, &given), "accept;content-md5;content-type;range;x-amz-meta-a");
+        let named = vec![header::RANGE, header::CONTENT_LENGTH];
+        let named = HeaderPolicy { named, ..HeaderPolicy::default() };
+        assert_eq!(names(&named, &given), "content-length;content-md5;content-type;range;x-amz-meta-a");
+    }
+
+    #[test]
+    fn hop_by_hop_headers_cannot_be_named() {
+        assert!(HeaderPolicy::refusal(&header::CONNECTION).is_some());
+        assert!(HeaderPolicy::refusal(&HeaderName::from_static("x-forwarded-for")).is_some());
+        assert!(HeaderPolicy::refusal(&header::RANGE).is_none());
+        let error = HeaderPolicy::default().select(&HeaderMap::new(), &[header::COOKIE]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Header);
+    }
+
+    #[test]
+    fn utf8_values_are_signed_and_others_refused() {
+        let with = |value: &[u8]| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-amz-meta-a", HeaderValue::from_bytes(value).unwrap());
+            headers
+        };
+        assert!(HeaderPolicy::default().select(&with("gr\u{fc}n".as_bytes()), &[]).is_ok());
+        let error = HeaderPolicy::default().select(&with(b"gr\xfcn"), &[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Header);
+        assert!(error.to_string().contains("x-amz-meta-a"));
+    }
+
+    #[test]
+    fn a_bearer_token_is_not_replaced_unasked() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer abc"));
+        let error = HeaderPolicy::default().select(&headers, &[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ForeignAuthorization);
+        assert!(!format!("{error:?}").contains("abc"));
+        let replacing = HeaderPolicy { replace_authorization: true, ..HeaderPolicy::default() };
+        assert!(replacing.select(&headers, &[]).is_ok());
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("AWS4-HMAC-SHA256 old"));
+        assert!(HeaderPolicy::default().select(&headers, &[]).is_ok());
+    }
+}

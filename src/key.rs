@@ -1,0 +1,226 @@
+//! Signing keys, derived once for a day, region and service, and kept with the credentials they come from.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_sigv4::sign::v4::generate_signing_key;
+use hmac::{Hmac, KeyInit, Mac};
+use http::HeaderValue;
+use sha2::Sha256;
+
+use crate::cache::SmallCache;
+use crate::date::AmzDate;
+use crate::error::{Error, ErrorKind};
+
+/// Signing keys kept for one set of credentials. A signer serves a handful of scopes; a proxy for every region a few
+/// dozen.
+const KEYS: usize = 64;
+
+/// One set of credentials with all that is derived from it, which lives and dies with it.
+///
+/// The keys hang on the credentials instead of being looked up by them: no secret is ever a key of a map, and
+/// rotation drops (and thereby zeroises) every key of the old credentials at once.
+pub(crate) struct Identity {
+    credentials: Arc<Credentials>,
+    token: Option<HeaderValue>,
+    keys: SmallCache<SigningKey>,
+}
+
+impl Identity {
+    /// # Errors
+    /// [`ErrorKind::CredentialsInvalid`] where key id or token cannot be sent in a header.
+    pub(crate) fn new(credentials: Arc<Credentials>) -> Result<Self, Error> {
+        let id = credentials.access_key_id();
+        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'/' | b',')) {
+            return Err(Error::new(
+                ErrorKind::CredentialsInvalid,
+                "the access key id is empty or has characters other than letters, digits and the like; check for \
+                 a stray newline or quote where it is stored",
+            ));
+        }
+        if credentials.secret_access_key().is_empty()
+            || credentials.secret_access_key().bytes().any(|byte| byte.is_ascii_control())
+        {
+            return Err(Error::new(
+                ErrorKind::CredentialsInvalid,
+                "the secret access key is empty or has a control character; check for a stray newline where it is \
+                 stored",
+            ));
+        }
+        let token = credentials.session_token().filter(|token| !token.is_empty()).map(header).transpose()?;
+        Ok(Self { credentials, token, keys: SmallCache::new(KEYS) })
+    }
+
+    pub(crate) fn credentials(&self) -> &Arc<Credentials> {
+        &self.credentials
+    }
+
+    pub(crate) fn access_key_id(&self) -> &str {
+        self.credentials.access_key_id()
+    }
+
+    /// The session token as a header value, marked sensitive.
+    pub(crate) fn token(&self) -> Option<&HeaderValue> {
+        self.token.as_ref()
+    }
+
+    /// Whether these are the credentials this was made from, by value.
+    pub(crate) fn is_of(&self, other: &Credentials) -> bool {
+        let own = &self.credentials;
+        own.access_key_id() == other.access_key_id()
+            && own.secret_access_key() == other.secret_access_key()
+            && own.session_token() == other.session_token()
+    }
+
+    /// The key for a day, region and service, derived at most once while it is kept.
+    pub(crate) fn signing_key(
+        &self,
+        time: SystemTime,
+        date: &AmzDate,
+        region: &str,
+        service: &str,
+    ) -> Result<Arc<SigningKey>, Error> {
+        if let Some(key) = self.keys.find(|key| key.is_for(date.day(), region, service)) {
+            return Ok(key);
+        }
+        let derived = generate_signing_key(self.credentials.secret_access_key(), time, region, service);
+        Ok(self.keys.add(SigningKey::new(derived.as_ref(), date.day(), region, service)?))
+    }
+}
+
+/// Session tokens are base64; what else comes is refused where a header could not carry it.
+fn header(token: &str) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(token).map_err(|_| {
+        Error::new(
+            ErrorKind::CredentialsInvalid,
+            "the session token has characters that a header cannot carry; check for a stray newline where it is \
+             stored",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// A key good for one credential scope, as a keyed MAC state. Zeroised on drop by `hmac` and `sha2`.
+pub(crate) struct SigningKey {
+    mac: Hmac<Sha256>,
+    /// `20150830/us-east-1/execute-api/aws4_request`
+    scope: String,
+}
+
+impl SigningKey {
+    fn new(key: &[u8], day: &str, region: &str, service: &str) -> Result<Self, Error> {
+        let mac = Hmac::new_from_slice(key).map_err(|error| {
+            Error::with_source(ErrorKind::CredentialsInvalid, "the signing key is not one", error)
+        })?;
+        Ok(Self { mac, scope: format!("{day}/{region}/{service}/aws4_request") })
+    }
+
+    fn is_for(&self, day: &str, region: &str, service: &str) -> bool {
+        let rest = [day, region, service].into_iter().try_fold(self.scope.as_str(), |text, part| {
+            text.strip_prefix(part).and_then(|text| text.strip_prefix('/'))
+        });
+        rest == Some("aws4_request")
+    }
+
+    /// The credential scope without the key id.
+    pub(crate) fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// The MAC of the concatenated parts, in lower-case hex.
+    pub(crate) fn sign(&self, parts: &[&[u8]]) -> [u8; 64] {
+        let mut mac = self.mac.clone();
+        for part in parts {
+            mac.update(part);
+        }
+        hex(&mac.finalize().into_bytes().into())
+    }
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let mut out = [0; 64];
+    for (two, byte) in out.chunks_exact_mut(2).zip(bytes) {
+        two[0] = DIGITS[usize::from(byte >> 4)];
+        two[1] = DIGITS[usize::from(byte & 15)];
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    fn identity(secret: &str, token: Option<&str>) -> Result<Identity, Error> {
+        Identity::new(Arc::new(Credentials::new(
+            "AKIDEXAMPLE",
+            secret,
+            token.map(str::to_owned),
+            None,
+            "test",
+        )))
+    }
+
+    fn key_at(identity: &Identity, seconds: u64, region: &str) -> Arc<SigningKey> {
+        let time = UNIX_EPOCH + Duration::from_secs(seconds);
+        identity.signing_key(time, &AmzDate::new(time).unwrap(), region, "iam").unwrap()
+    }
+
+    #[test]
+    fn signs_as_the_documentation_does() {
+        // The example of "Signature Version 4 signing process", 30 August 2015.
+        let identity = identity("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None).unwrap();
+        let key = key_at(&identity, 1_440_938_160, "us-east-1");
+        assert_eq!(key.scope(), "20150830/us-east-1/iam/aws4_request");
+        let string_to_sign = "AWS4-HMAC-SHA256\n20150830T123600Z\n20150830/us-east-1/iam/aws4_request\n\
+                              f536975d06c0309214f805bb90ccff089219ecd68b2577efef23edd43b7e1a59";
+        let signature = key.sign(&[&string_to_sign.as_bytes()[..20], &string_to_sign.as_bytes()[20..]]);
+        assert_eq!(&signature, b"5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7");
+    }
+
+    #[test]
+    fn a_key_is_derived_once_and_anew_after_midnight() {
+        let identity = identity("secret", None).unwrap();
+        let before = key_at(&identity, 86_399, "us-east-1");
+        assert!(Arc::ptr_eq(&before, &key_at(&identity, 1, "us-east-1")));
+        let after = key_at(&identity, 86_400, "us-east-1");
+        assert_ne!(before.scope(), after.scope());
+        assert_ne!(before.sign(&[b"x"]), after.sign(&[b"x"]));
+        assert!(!Arc::ptr_eq(&before, &key_at(&identity, 1, "us-east")), "a region that is another's prefix");
+        // A late request of yesterday still finds yesterday's key.
+        assert!(Arc::ptr_eq(&before, &key_at(&identity, 86_399, "us-east-1")));
+    }
+
+    #[test]
+    fn the_keys_kept_are_bounded() {
+        let identity = identity("secret", None).unwrap();
+        for region in 0..3 * KEYS {
+            key_at(&identity, 0, &format!("r-{region}"));
+        }
+        assert_eq!(identity.keys.len(), KEYS);
+    }
+
+    #[test]
+    fn keys_are_zeroised_on_drop() {
+        fn zeroised<T: zeroize::ZeroizeOnDrop>() {}
+        // `Hmac` is made of two of these, and a buffer for the message.
+        zeroised::<<Sha256 as hmac::EagerHash>::Core>();
+    }
+
+    #[test]
+    fn material_that_no_header_carries_is_refused() {
+        let kind = |result: Result<Identity, Error>| result.err().map(|error| error.kind());
+        assert_eq!(kind(identity("secret", Some("a\nb"))), Some(ErrorKind::CredentialsInvalid));
+        assert_eq!(kind(identity("secret\n", None)), Some(ErrorKind::CredentialsInvalid));
+        assert_eq!(kind(identity("", None)), Some(ErrorKind::CredentialsInvalid));
+        let id = |id: &str| Identity::new(Arc::new(Credentials::new(id, "secret", None, None, "test")));
+        assert_eq!(kind(id("AKID\nX")), Some(ErrorKind::CredentialsInvalid));
+        assert_eq!(kind(id("")), Some(ErrorKind::CredentialsInvalid));
+        assert!(identity("secret", Some("tok/with+plus and space==")).is_ok());
+    }
+}

@@ -1,0 +1,234 @@
+//! [`SigV4Layer`]: the edge towards tower, hyper and axum clients.
+
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::{Request, Response, request::Parts};
+use http_body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::body::SignedBody;
+use crate::error::{BoxError, Error};
+use crate::overrides::Overrides;
+use crate::payload::{PayloadMode, Sending};
+use crate::signer::{RequestView, Signer};
+
+/// Signs every request that goes through a client service.
+///
+/// Put it next to the client, beneath retries and timeouts, so that each try is signed afresh; and never beneath a
+/// redirect follower, which would have requests signed for wherever it is led.
+///
+/// ```
+/// use http_body_util::Full;
+/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+/// use sigv4_middleware::{Credentials, SigV4Layer, SignedBody, Signer};
+/// use tower::ServiceBuilder;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let signer = Signer::builder()
+///     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "static"))
+///     .build()?;
+/// let hyper = Client::builder(TokioExecutor::new()).build_http::<SignedBody<Full<bytes::Bytes>>>();
+/// let client = ServiceBuilder::new().layer(SigV4Layer::new(signer)).service(hyper);
+/// # Ok(()) }
+/// ```
+///
+/// It also goes around a `reqwest::Client`, with feature `reqwest-middleware`:
+///
+/// ```
+/// # use sigv4_middleware::{Credentials, SigV4Layer, Signer};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let signer = Signer::builder()
+/// #     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "static"))
+/// #     .build()?;
+/// let reqwest = sigv4_middleware::reqwest_client().build()?;
+/// let client = tower::ServiceBuilder::new().layer(SigV4Layer::new(signer)).service(reqwest);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct SigV4Layer {
+    signer: Signer,
+}
+
+impl SigV4Layer {
+    /// A layer that signs with this signer.
+    #[must_use]
+    pub fn new(signer: Signer) -> Self {
+        Self { signer }
+    }
+}
+
+impl<S> Layer<S> for SigV4Layer {
+    type Service = SigV4<S>;
+
+    fn layer(&self, service: S) -> SigV4<S> {
+        SigV4::new(service, self.signer.clone())
+    }
+}
+
+/// A client service whose requests are signed; made by [`SigV4Layer`].
+///
+/// Takes `http::Request<B>` with any body and hands on `http::Request<SignedBody<B>>`, or takes and hands on
+/// `reqwest::Request`. [Overrides](crate::overrides) are read from an `http::Request`'s extensions.
+///
+/// # Errors
+/// Its error is a boxed one: an [`Error`](crate::Error) where nothing was sent, which [`Error::find`] gets out, else the inner
+/// service's.
+#[derive(Clone, Debug)]
+pub struct SigV4<S> {
+    service: S,
+    signer: Signer,
+}
+
+impl<S> SigV4<S> {
+    /// Wraps a service.
+    #[must_use]
+    pub fn new(service: S, signer: Signer) -> Self {
+        Self { service, signer }
+    }
+
+    /// The service within.
+    pub fn get_ref(&self) -> &S {
+        &self.service
+    }
+
+    /// The service within, mutably.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.service
+    }
+
+    /// The service within, by itself.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.service
+    }
+
+    /// Takes the service that was polled ready, and leaves a clone that is not.
+    fn take_ready(&mut self) -> S
+    where
+        S: Clone,
+    {
+        let unready = self.service.clone();
+        mem::replace(&mut self.service, unready)
+    }
+}
+
+/// The answer to come of a [`SigV4`] service.
+pub struct ResponseFuture<T> {
+    inner: Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>,
+}
+
+impl<T> ResponseFuture<T> {
+    fn new(future: impl Future<Output = Result<T, BoxError>> + Send + 'static) -> Self {
+        Self { inner: Box::pin(future) }
+    }
+}
+
+impl<T> Future for ResponseFuture<T> {
+    type Output = Result<T, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.inner.as_mut().poll(cx)
+    }
+}
+
+impl<T> fmt::Debug for ResponseFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for SigV4<S>
+where
+    S: Service<Request<SignedBody<B>>, Response = Response<R>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
+    R: 'static,
+{
+    type Response = Response<R>;
+    type Error = BoxError;
+    type Future = ResponseFuture<Response<R>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.service.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let mut service = self.take_ready();
+        let signer = self.signer.clone();
+        ResponseFuture::new(async move {
+            let (parts, body) = request.into_parts();
+            if Overrides::of(&parts.extensions).skip {
+                let request = Request::from_parts(parts, SignedBody::as_is(body));
+                return service.call(request).await.map_err(Into::into);
+            }
+            let mut outgoing = Outgoing::new(&signer, parts, body).await?;
+            let request = outgoing.attempt(&signer).await?;
+            service.call(request).await.map_err(Into::into)
+        })
+    }
+}
+
+/// An `http` request on its way: its head as the caller made it, and its body ready to be signed and sent.
+struct Outgoing<B> {
+    head: Parts,
+    body: Sending<B>,
+}
+
+impl<B> Outgoing<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    /// Checks all that can be checked before the body is read, then reads it.
+    async fn new(signer: &Signer, mut head: Parts, body: B) -> Result<Self, Error> {
+        let mode: PayloadMode = signer.plan(RequestView::of(&head))?.payload_mode().clone();
+        let body = Sending::new(body, &mode, signer.limits()).await?;
+        body.set_length(&head.method, &mut head.headers);
+        Ok(Self { head, body })
+    }
+
+    /// The request, signed with the credentials and the clock of this moment.
+    async fn attempt(&mut self, signer: &Signer) -> Result<Request<SignedBody<B>>, Error> {
+        let mut head = self.head.clone();
+        signer.sign(&mut head, self.body.payload()).await?;
+        let body = self.body.take().unwrap_or_else(SignedBody::empty);
+        Ok(Request::from_parts(head, body))
+    }
+}
+
+#[cfg(feature = "reqwest-middleware")]
+impl<S> Service<reqwest::Request> for SigV4<S>
+where
+    S: Service<reqwest::Request, Response = reqwest::Response> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    type Response = reqwest::Response;
+    type Error = BoxError;
+    type Future = ResponseFuture<reqwest::Response>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.service.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: reqwest::Request) -> Self::Future {
+        use crate::middleware::{Outgoing, refuse_redirected};
+
+        let mut service = self.take_ready();
+        let signer = self.signer.clone();
+        ResponseFuture::new(async move {
+            let mut outgoing = Outgoing::new(&signer, request, Overrides::default()).await?;
+            let request = outgoing.attempt(&signer, Overrides::default()).await?;
+            let sent_to = request.url().clone();
+            let response = service.call(request).await.map_err(Into::into)?;
+            Ok(refuse_redirected(&sent_to, response)?)
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! [`SigV4Middleware`]: the edge towards reqwest, through reqwest-middleware.
+
+use http::Extensions;
+use reqwest::{Body, Request, Response, Url};
+use reqwest_middleware::{Middleware, Next};
+
+use crate::body::SignedBody;
+use crate::error::{Error, ErrorKind};
+use crate::overrides::Overrides;
+use crate::payload::{Payload, Sending};
+use crate::signer::{RequestView, Signer};
+
+/// Signs every request of a reqwest client.
+///
+/// Attach it last: what is attached after it sees, and may break, signed requests. A retry middleware goes before it,
+/// so that each try is signed afresh. The client beneath should follow no redirects, see
+/// [`reqwest_client`](crate::reqwest_client).
+///
+/// Requests are held in memory to be hashed up to the signer's [limit](crate::SignerBuilder::body_limit); a streaming
+/// or multipart body is replaced by what was read from it. [Overrides](crate::overrides) are given by
+/// `.with_extension(…)`, and lost where a request is sent by `.build()` and `execute()` or through the client's tower
+/// `Service`.
+///
+/// ```
+/// use reqwest_middleware::ClientBuilder;
+/// use sigv4_middleware::{Credentials, SigV4Middleware, Signer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let signer = Signer::builder()
+///     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "static"))
+///     .build()?;
+/// let client = ClientBuilder::new(sigv4_middleware::reqwest_client().build()?)
+///     .with(SigV4Middleware::new(signer))
+///     .build();
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// A request that cannot be signed is not sent; [`Error::find`] gets the reason out of the client's error.
+#[derive(Clone, Debug)]
+pub struct SigV4Middleware {
+    signer: Signer,
+}
+
+impl SigV4Middleware {
+    /// A middleware that signs with this signer.
+    #[must_use]
+    pub fn new(signer: Signer) -> Self {
+        Self { signer }
+    }
+}
+
+/// A `reqwest::ClientBuilder` fit to carry signed requests: follows no redirects and sends no Referer.
+///
+/// reqwest's own redirects keep `X-Amz-Security-Token`, and for 307 and 308 the body, when they go to another host.
+///
+/// ```
+/// let client = sigv4_middleware::reqwest_client().user_agent("orders/1.0").build()?;
+/// # Ok::<(), reqwest::Error>(())
+/// ```
+pub fn reqwest_client() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).referer(false)
+}
+
+#[async_trait::async_trait]
+impl Middleware for SigV4Middleware {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        if Overrides::of(extensions).skip {
+            return next.run(request, extensions).await;
+        }
+        let outgoing = Outgoing::new(&self.signer, request, Overrides::of(extensions)).await;
+        let mut outgoing = outgoing.map_err(reqwest_middleware::Error::middleware)?;
+        let request = outgoing.attempt(&self.signer, Overrides::of(extensions)).await;
+        let request = request.map_err(reqwest_middleware::Error::middleware)?;
+        let sent_to = request.url().clone();
+        let response = next.run(request, extensions).await?;
+        refuse_redirected(&sent_to, response).map_err(reqwest_middleware::Error::middleware)
+    }
+}
+
+/// A reqwest request on its way: its head as the caller made it, and its body ready to be signed and sent.
+pub(crate) struct Outgoing {
+    head: Request,
+    body: Sending<Body>,
+}
+
+impl Outgoing {
+    /// Checks all that can be checked before the body is read, then reads it.
+    pub(crate) async fn new(
+        signer: &Signer,
+        mut request: Request,
+        overrides: Overrides<'_>,
+    ) -> Result<Self, Error> {
+        let mode = signer.plan(view(&request, overrides))?.payload_mode().clone();
+        let body = request.body_mut().take().unwrap_or_default();
+        let body = Sending::new(body, &mode, signer.limits()).await?;
+        let method = request.method().clone();
+        body.set_length(&method, request.headers_mut());
+        Ok(Self { head: request, body })
+    }
+
+    /// The request, signed with the credentials and the clock of this moment.
+    pub(crate) async fn attempt(
+        &mut self,
+        signer: &Signer,
+        overrides: Overrides<'_>,
+    ) -> Result<Request, Error> {
+        let mut request = self.head.try_clone().ok_or_else(|| {
+            Error::new(ErrorKind::BodyStream, "the request cannot be sent again; its body was consumed")
+        })?;
+        sign(signer, &mut request, overrides, self.body.payload()).await?;
+        *request.body_mut() = self.body.take().map(into_body);
+        Ok(request)
+    }
+}
+
+fn into_body(body: SignedBody<Body>) -> Body {
+    match body.into_single() {
+        Ok(bytes) => Body::from(bytes),
+        Err(body) => Body::wrap(body),
+    }
+}
+
+fn view<'a>(request: &'a Request, overrides: Overrides<'a>) -> RequestView<'a> {
+    let url = request.url();
+    RequestView {
+        method: request.method(),
+        scheme: Some(url.scheme()),
+        authority: Some(url.authority()),
+        path: url.path(),
+        query: url.query(),
+        headers: request.headers(),
+        overrides,
+    }
+}
+
+async fn sign(
+    signer: &Signer,
+    request: &mut Request,
+    overrides: Overrides<'_>,
+    payload: Payload<'_>,
+) -> Result<(), Error> {
+    let mut signature = signer.signature(&view(request, overrides), payload).await?;
+    if let Some(target) = signature.rewritten.take() {
+        let (path, query) =
+            target.split_once('?').map_or((target.as_str(), None), |(path, query)| (path, Some(query)));
+        let mut url = request.url().clone();
+        url.set_path(path);
+        url.set_query(query);
+        // `Url` has rules of its own; a target that it changes would not be the one that is signed.
+        if (url.path(), url.query()) != (path, query) {
+            return Err(Error::new(
+                ErrorKind::Target,
+                format!("the path {path:?} cannot be sent in the form to be signed; remove its dot segments"),
+            ));
+        }
+        *request.url_mut() = url;
+    }
+    signature.apply(request.headers_mut());
+    Ok(())
+}
+
+/// Refuses an answer that came from elsewhere than the request was sent to, before its body is handed on.
+pub(crate) fn refuse_redirected(sent_to: &Url, response: Response) -> Result<Response, Error> {
+    let place = |url: &Url| {
+        let mut url = url.clone();
+        url.set_fragment(None);
+        url
+    };
+    if place(sent_to) == place(response.url()) {
+        return Ok(response);
+    }
+    let origin = response.url().origin().ascii_serialization();
+    Err(Error::new(
+        ErrorKind::Redirected,
+        format!(
+            "the client followed a redirect to {origin} by itself, and may have carried the session token there; \
+             build it from sigv4_middleware::reqwest_client(), which follows none"
+        ),
+    ))
+}

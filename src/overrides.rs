@@ -1,0 +1,98 @@
+//! Settings for one request, one newtype each, read from its [`http::Extensions`].
+//!
+//! On the tower side they are put into the request's extensions, on the reqwest-middleware side given by
+//! `.with_extension(…)`. An override tunes how a request is signed; none widens where credentials may go.
+//!
+//! ```
+//! use sigv4_middleware::overrides::{Region, SignHeaders};
+//!
+//! let request = http::Request::get("https://bucket.s3.amazonaws.com/key")
+//!     .extension(Region::from("eu-central-1"))
+//!     .extension(SignHeaders::from([http::header::RANGE]))
+//!     .body(())?;
+//! # Ok::<(), http::Error>(())
+//! ```
+//!
+//! A [`PayloadMode`] and a [`ServiceProfile`] are overrides of their own.
+//!
+//! A `reqwest::Request` has no extensions that others can read: what is set on one is seen by no layer.
+
+use std::borrow::Cow;
+
+use http::{Extensions, HeaderName};
+
+use crate::payload::PayloadMode;
+use crate::service::ServiceProfile;
+
+/// The service's signing name (`execute-api`, `s3`, …) for one request; wins over the signer's and the host's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service(Cow<'static, str>);
+
+/// The region (`eu-central-1`, …) for one request; wins over the signer's and the host's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region(Cow<'static, str>);
+
+impl From<&'static str> for Service {
+    fn from(name: &'static str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<String> for Service {
+    fn from(name: String) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<&'static str> for Region {
+    fn from(name: &'static str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<String> for Region {
+    fn from(name: String) -> Self {
+        Self(name.into())
+    }
+}
+
+/// Headers to be signed in one request, besides those that always are and those the signer's builder names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SignHeaders(Vec<HeaderName>);
+
+impl<I: IntoIterator<Item = HeaderName>> From<I> for SignHeaders {
+    fn from(names: I) -> Self {
+        Self(names.into_iter().collect())
+    }
+}
+
+/// Sends one request unsigned, exactly as it came: no header is added, changed or checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SkipSigning;
+
+/// All overrides of one request, borrowed from its extensions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Overrides<'a> {
+    pub(crate) service: Option<&'a str>,
+    pub(crate) region: Option<&'a str>,
+    pub(crate) sign_headers: &'a [HeaderName],
+    pub(crate) payload: Option<&'a PayloadMode>,
+    pub(crate) profile: Option<ServiceProfile>,
+    pub(crate) skip: bool,
+}
+
+impl<'a> Overrides<'a> {
+    pub(crate) fn of(extensions: &'a Extensions) -> Self {
+        if extensions.is_empty() {
+            return Self::default();
+        }
+        Self {
+            service: extensions.get().map(|Service(name)| name.as_ref()),
+            region: extensions.get().map(|Region(name)| name.as_ref()),
+            sign_headers: extensions.get().map_or(&[], |SignHeaders(names)| names.as_slice()),
+            payload: extensions.get(),
+            profile: extensions.get().copied(),
+            skip: extensions.get::<SkipSigning>().is_some(),
+        }
+    }
+}

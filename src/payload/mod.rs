@@ -1,0 +1,167 @@
+//! Payloads: what of a body goes into the signature, and how its bytes are got at.
+
+mod buffer;
+mod sending;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, ErrorKind};
+use crate::key::hex;
+
+pub(crate) use buffer::{BufferLimits, Buffered, buffer};
+pub(crate) use sending::Sending;
+
+/// How a request's body enters its signature.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PayloadMode {
+    /// The body is held in memory, up to the signer's limit, and its SHA-256 is signed. The default.
+    #[default]
+    Buffered,
+    /// The body is sent as it comes and signed by a SHA-256 known beforehand (32 raw bytes, not hex).
+    ///
+    /// The server refuses the request if the body's hash is another.
+    Sha256([u8; 32]),
+    /// The body is sent as it comes and not signed (`UNSIGNED-PAYLOAD`): S3 and VPC Lattice take that, and only over
+    /// https.
+    Unsigned,
+}
+
+/// A payload to be signed by [`Signer::sign`](crate::Signer::sign): bytes, a known hash, or nothing.
+///
+/// Made by `From` from anything that holds bytes, or by one of the functions here.
+///
+/// ```
+/// use sigv4_middleware::Payload;
+///
+/// let of_bytes = Payload::from(r#"{"order":1}"#);
+/// let empty = Payload::empty();
+/// # let _ = (of_bytes, empty);
+/// ```
+#[derive(Clone, Copy)]
+pub struct Payload<'a>(Repr<'a>);
+
+#[derive(Clone, Copy)]
+enum Repr<'a> {
+    Bytes(&'a [u8]),
+    Sha256([u8; 32]),
+    Unsigned,
+}
+
+impl Payload<'_> {
+    /// No body.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Repr::Bytes(&[]))
+    }
+
+    /// A body whose SHA-256 is known (32 raw bytes, not hex).
+    #[must_use]
+    pub fn sha256(sha256: [u8; 32]) -> Self {
+        Self(Repr::Sha256(sha256))
+    }
+
+    /// A body that is not signed: `UNSIGNED-PAYLOAD`, over https only.
+    #[must_use]
+    pub fn unsigned() -> Self {
+        Self(Repr::Unsigned)
+    }
+
+    pub(crate) fn is_unsigned(&self) -> bool {
+        matches!(self.0, Repr::Unsigned)
+    }
+
+    /// What the canonical request ends with.
+    pub(crate) fn hash(&self) -> PayloadHash {
+        match self.0 {
+            Repr::Bytes([]) => {
+                PayloadHash::Text("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+            }
+            Repr::Bytes(bytes) => PayloadHash::Hex(hex(&Sha256::digest(bytes).into())),
+            Repr::Sha256(sha256) => PayloadHash::Hex(hex(&sha256)),
+            Repr::Unsigned => PayloadHash::Text("UNSIGNED-PAYLOAD"),
+        }
+    }
+}
+
+impl<'a> From<&'a [u8]> for Payload<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self(Repr::Bytes(bytes))
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Payload<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Self(Repr::Bytes(bytes))
+    }
+}
+
+impl<'a> From<&'a str> for Payload<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Repr::Bytes(text.as_bytes()))
+    }
+}
+
+impl<'a> From<&'a String> for Payload<'a> {
+    fn from(text: &'a String) -> Self {
+        Self(Repr::Bytes(text.as_bytes()))
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Payload<'a> {
+    fn from(bytes: &'a Vec<u8>) -> Self {
+        Self(Repr::Bytes(bytes))
+    }
+}
+
+impl<'a> From<&'a Bytes> for Payload<'a> {
+    fn from(bytes: &'a Bytes) -> Self {
+        Self(Repr::Bytes(bytes))
+    }
+}
+
+impl<'a> From<&'a Cow<'_, [u8]>> for Payload<'a> {
+    fn from(bytes: &'a Cow<'_, [u8]>) -> Self {
+        Self(Repr::Bytes(bytes))
+    }
+}
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Repr::Bytes(bytes) => write!(f, "Payload({} bytes)", bytes.len()),
+            Repr::Sha256(_) => f.write_str("Payload(sha256)"),
+            Repr::Unsigned => f.write_str("Payload(unsigned)"),
+        }
+    }
+}
+
+/// The last line of a canonical request, and the value of `x-amz-content-sha256`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PayloadHash {
+    Text(&'static str),
+    Hex([u8; 64]),
+}
+
+impl PayloadHash {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Hex(hex) => std::str::from_utf8(hex).unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn to_header(self) -> Result<HeaderValue, Error> {
+        match self {
+            Self::Text(text) => Ok(HeaderValue::from_static(text)),
+            Self::Hex(hex) => HeaderValue::from_bytes(&hex).map_err(|error| {
+                Error::with_source(ErrorKind::Payload, "the payload hash is not text", error)
+            }),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! A finished signature, not yet on its request: what is signed is committed in one step, or not at all.
+
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+
+use crate::headers::own;
+
+/// The headers that make a request a signed one, and its target where that had to be rewritten.
+#[derive(Clone, Debug)]
+pub(crate) struct Signature {
+    pub(crate) date: HeaderValue,
+    pub(crate) token: Option<(HeaderName, HeaderValue)>,
+    pub(crate) content_sha256: Option<HeaderValue>,
+    pub(crate) authorization: HeaderValue,
+    /// `path[?query]` in the form that was signed, where the request has another.
+    pub(crate) rewritten: Option<String>,
+}
+
+impl Signature {
+    /// Replaces whatever an earlier signature left in the headers by this one.
+    pub(crate) fn apply(self, headers: &mut HeaderMap) {
+        for name in own::ALL {
+            headers.remove(name);
+        }
+        headers.reserve(4);
+        headers.insert(own::DATE, self.date);
+        if let Some((name, token)) = self.token {
+            headers.insert(name, token);
+        }
+        if let Some(content_sha256) = self.content_sha256 {
+            headers.insert(own::CONTENT_SHA256, content_sha256);
+        }
+        headers.insert(AUTHORIZATION, self.authorization);
+    }
+}

@@ -1,0 +1,296 @@
+//! [`SignerBuilder`].
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource, TimeSource};
+use http::HeaderName;
+
+use super::{Inner, Signer, scope};
+use crate::cache::SmallCache;
+use crate::clock;
+use crate::clock::Clock;
+use crate::credentials::{self, CachedCredentials, CredentialsSource, Env, EnvironmentCredentials};
+use crate::date::LastDate;
+use crate::endpoint::AllowedOrigins;
+use crate::error::{BuildError, BuildErrorKind};
+use crate::headers::HeaderPolicy;
+use crate::payload::{BufferLimits, PayloadMode};
+use crate::service::ServiceProfile;
+use crate::wire::PlusInQuery;
+
+/// Hosts whose endpoint is remembered.
+const ENDPOINTS: usize = 64;
+
+/// Builds a [`Signer`]; made by [`Signer::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use sigv4_middleware::{Credentials, Signer};
+///
+/// let signer = Signer::builder()
+///     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "static"))
+///     .service("execute-api")
+///     .region("ap-northeast-1")
+///     .allow_host("api.example.com")
+///     .body_limit(64 * 1024 * 1024)
+///     .build()?;
+/// # Ok::<(), sigv4_middleware::BuildError>(())
+/// ```
+#[must_use = "a builder does nothing until .build() is called"]
+pub struct SignerBuilder {
+    credentials: Option<SharedCredentialsProvider>,
+    cache_credentials: bool,
+    time_source: SharedTimeSource,
+    clock_skew_correction: Option<bool>,
+    scope: scope::ScopeSettings,
+    hosts: Vec<String>,
+    origins: Vec<String>,
+    headers: HeaderPolicy,
+    host_header_may_differ: bool,
+    plus: PlusInQuery,
+    payload: PayloadMode,
+    profile: Option<ServiceProfile>,
+    limits: BufferLimits,
+}
+
+impl Default for SignerBuilder {
+    fn default() -> Self {
+        Self {
+            credentials: None,
+            cache_credentials: true,
+            time_source: SharedTimeSource::new(SystemTimeSource::new()),
+            clock_skew_correction: None,
+            scope: scope::ScopeSettings::default(),
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            headers: HeaderPolicy::default(),
+            host_header_may_differ: false,
+            plus: PlusInQuery::default(),
+            payload: PayloadMode::default(),
+            profile: None,
+            limits: BufferLimits { size: 10 * 1024 * 1024, timeout: Duration::from_secs(60) },
+        }
+    }
+}
+
+impl SignerBuilder {
+    /// Where credentials come from: any provider of the AWS SDK, or static
+    /// [`Credentials`](crate::Credentials).
+    ///
+    /// What the provider gives is cached and refreshed before it expires, see
+    /// [`CachedCredentials`](crate::CachedCredentials).
+    pub fn credentials(self, provider: impl ProvideCredentials + 'static) -> Self {
+        Self { credentials: Some(SharedCredentialsProvider::new(provider)), ..self }
+    }
+
+    /// Whether the signer caches what the provider gives; `true` by default. Turn it off for a provider that caches
+    /// for itself: it is then asked for every request.
+    pub fn cache_credentials(self, cache_credentials: bool) -> Self {
+        Self { cache_credentials, ..self }
+    }
+
+    /// The credentials of the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`), and
+    /// its region (`AWS_REGION`, then `AWS_DEFAULT_REGION`) for hosts that do not tell one.
+    ///
+    /// # Errors
+    /// [`BuildErrorKind::Credentials`] where key id or secret is missing or empty.
+    pub fn environment(self) -> Result<Self, BuildError> {
+        self.environment_of(&Env::process())
+    }
+
+    fn environment_of(self, env: &Env) -> Result<Self, BuildError> {
+        let provider = EnvironmentCredentials::from_env(env.clone());
+        provider.load().map_err(|error| {
+            let why =
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            BuildError::new(BuildErrorKind::Credentials, format!("no credentials in the environment: {why}"))
+        })?;
+        let region = credentials::region_from_env(env);
+        let builder = self.credentials(provider);
+        Ok(match region {
+            Some(region) => builder.default_region(region),
+            None => builder,
+        })
+    }
+
+    /// The service's signing name (`execute-api`, `s3`, `es`, …) for every request.
+    ///
+    /// Needed for hosts that do not tell it, such as custom domains. A host that tells another is an error.
+    pub fn service(mut self, service: impl Into<Cow<'static, str>>) -> Self {
+        self.scope.service = Some(service.into());
+        self
+    }
+
+    /// The region (`eu-central-1`, …) for every request.
+    ///
+    /// Needed for hosts that do not tell it. A host that tells another is an error.
+    pub fn region(mut self, region: impl Into<Cow<'static, str>>) -> Self {
+        self.scope.region = Some(region.into());
+        self
+    }
+
+    /// The region for requests to hosts that do not tell one; a host that does is signed for its own.
+    pub fn default_region(mut self, region: impl Into<Cow<'static, str>>) -> Self {
+        self.scope.default_region = Some(region.into());
+        self
+    }
+
+    /// Whether service and region said here win over what a host says, where by default the contradiction is an
+    /// error.
+    pub fn scope_overrides_host(mut self, overrides_host: bool) -> Self {
+        self.scope.overrides_host = overrides_host;
+        self
+    }
+
+    /// Allows requests over https to a host besides AWS's own and loopback: `api.example.com`, or
+    /// `*.internal.example.com` for all names below one.
+    ///
+    /// Its owner can use the session token that requests carry, anywhere and until it expires.
+    pub fn allow_host(mut self, host: impl Into<String>) -> Self {
+        self.hosts.push(host.into());
+        self
+    }
+
+    /// Allows requests to exactly one origin, `http://minio:9000`; the way to sign over plain http.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.push(origin.into());
+        self
+    }
+
+    /// A header to be signed where a request has it, besides `host`, `content-type`, `content-md5` and `x-amz-*`,
+    /// which always are. `content-length` may be named for requests that carry it themselves.
+    pub fn sign_header(mut self, name: HeaderName) -> Self {
+        self.headers.named.push(name);
+        self
+    }
+
+    /// Whether every header is signed that is not known to be changed on the way (`user-agent`, `connection`,
+    /// `x-forwarded-*`, …); `false` by default.
+    pub fn sign_all_headers(mut self, all: bool) -> Self {
+        self.headers.all = all;
+        self
+    }
+
+    /// Whether an Authorization header that is not a SigV4 one is replaced, where by default it is an error.
+    pub fn replace_authorization(mut self, replace: bool) -> Self {
+        self.headers.replace_authorization = replace;
+        self
+    }
+
+    /// Whether a Host header may name another host than the URI, and is signed as it is; by default an error.
+    pub fn allow_host_header(self, may_differ: bool) -> Self {
+        Self { host_header_may_differ: may_differ, ..self }
+    }
+
+    /// What a raw `+` in a query means.
+    pub fn plus_in_query(self, plus: PlusInQuery) -> Self {
+        Self { plus, ..self }
+    }
+
+    /// How bodies enter the signature, where a request does not say.
+    pub fn payload_mode(self, payload: PayloadMode) -> Self {
+        Self { payload, ..self }
+    }
+
+    /// The service profile for every request, in place of the one that goes with the service's signing name.
+    pub fn profile(self, profile: ServiceProfile) -> Self {
+        Self { profile: Some(profile), ..self }
+    }
+
+    /// Largest body, in bytes, that is held in memory to be hashed; 10 MiB by default.
+    pub fn body_limit(mut self, bytes: u64) -> Self {
+        self.limits.size = bytes;
+        self
+    }
+
+    /// How long a streaming body is waited for until its end; 60 seconds by default.
+    ///
+    /// The client's own timeouts begin when the request is sent, which is after that.
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.timeout = timeout;
+        self
+    }
+
+    /// The clock to sign by; the system's by default.
+    pub fn time_source(self, time_source: impl TimeSource + 'static) -> Self {
+        Self { time_source: SharedTimeSource::new(time_source), ..self }
+    }
+
+    /// Whether the offset of a server's clock is learned from its answers and corrected; by default unless the
+    /// environment says `AWS_DISABLE_CLOCK_SKEW_CORRECTION=true`.
+    pub fn clock_skew_correction(self, correct: bool) -> Self {
+        Self { clock_skew_correction: Some(correct), ..self }
+    }
+
+    /// The signer.
+    ///
+    /// # Errors
+    /// [`BuildErrorKind::Credentials`] without credentials, [`BuildErrorKind::InvalidValue`] for a service, region or
+    /// header that cannot be signed, [`BuildErrorKind::InvalidOrigin`] for a host or origin that is none.
+    pub fn build(self) -> Result<Signer, BuildError> {
+        let provider = self.credentials.ok_or_else(|| {
+            BuildError::new(
+                BuildErrorKind::Credentials,
+                "no credentials: call .credentials(provider) or .environment() on the signer's builder",
+            )
+        })?;
+        let scope = &self.scope;
+        for (what, name) in
+            [("service", &scope.service), ("region", &scope.region), ("region", &scope.default_region)]
+        {
+            if let Some(name) = name.as_deref().filter(|name| !scope::is_scope_part(name)) {
+                return Err(BuildError::new(
+                    BuildErrorKind::InvalidValue,
+                    scope::invalid_scope_part(what, name),
+                ));
+            }
+        }
+        if let Some(refusal) = self.headers.named.iter().find_map(HeaderPolicy::refusal) {
+            return Err(BuildError::new(BuildErrorKind::InvalidValue, refusal));
+        }
+        let mut origins = AllowedOrigins::default();
+        self.hosts.iter().try_for_each(|host| origins.allow_host(host))?;
+        self.origins.iter().try_for_each(|origin| origins.allow_origin(origin))?;
+        let credentials = if self.cache_credentials {
+            let cache = CachedCredentials::builder(provider).time_source(self.time_source.clone());
+            CredentialsSource::Cached(cache.build())
+        } else {
+            CredentialsSource::uncached(provider, self.time_source.clone())
+        };
+        let correction = self.clock_skew_correction.unwrap_or_else(|| !clock::disabled_by(&Env::process()));
+        Ok(Signer {
+            inner: Arc::new(Inner {
+                credentials,
+                identity: ArcSwapOption::empty(),
+                clock: Clock::new(self.time_source, correction),
+                last_date: LastDate::default(),
+                scope: self.scope,
+                endpoints: SmallCache::new(ENDPOINTS),
+                origins,
+                headers: self.headers,
+                host_header_may_differ: self.host_header_may_differ,
+                plus: self.plus,
+                payload: self.payload,
+                profile: self.profile,
+                limits: self.limits,
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for SignerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignerBuilder")
+            .field("scope", &self.scope)
+            .field("hosts", &self.hosts)
+            .field("origins", &self.origins)
+            .field("headers", &self.headers)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,203 @@
+//! [`Signer`]: owns the order of the steps, and only that.
+
+mod builder;
+mod scope;
+mod sign;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use http::{Method, Uri, request::Parts};
+
+pub use builder::SignerBuilder;
+pub use sign::Explanation;
+
+use crate::cache::SmallCache;
+use crate::clock::Clock;
+use crate::credentials::CredentialsSource;
+use crate::date::LastDate;
+use crate::endpoint::{AllowedOrigins, Endpoint};
+use crate::error::{BuildError, Error, ErrorKind};
+use crate::headers::HeaderPolicy;
+use crate::key::Identity;
+use crate::overrides::Overrides;
+use crate::payload::{BufferLimits, Payload, PayloadMode};
+use crate::service::ServiceProfile;
+use crate::signature::Signature;
+use crate::wire::PlusInQuery;
+
+/// Signs HTTP requests with AWS Signature Version 4.
+///
+/// One signer serves a whole program: clones are cheap and share credentials, signing keys and clock. Give it to a
+/// [`SigV4Layer`](crate::SigV4Layer) or a [`SigV4Middleware`](crate::SigV4Middleware), or call [`sign`](Self::sign)
+/// for a client of another kind.
+///
+/// ```
+/// use sigv4_middleware::{Credentials, Signer};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let signer = Signer::builder()
+///     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "static"))
+///     .build()?;
+///
+/// let request = http::Request::get("https://abc123.execute-api.eu-west-1.amazonaws.com/prod/orders").body(())?;
+/// let (mut parts, ()) = request.into_parts();
+/// signer.sign(&mut parts, "").await?;
+///
+/// let authorization = parts.headers["authorization"].to_str()?;
+/// assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"));
+/// assert!(authorization.contains("/eu-west-1/execute-api/aws4_request"));
+/// # Ok(()) }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Signer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    credentials: CredentialsSource,
+    identity: ArcSwapOption<Identity>,
+    clock: Clock,
+    last_date: LastDate,
+    scope: scope::ScopeSettings,
+    endpoints: SmallCache<(String, Option<Endpoint>)>,
+    origins: AllowedOrigins,
+    headers: HeaderPolicy,
+    host_header_may_differ: bool,
+    plus: PlusInQuery,
+    payload: PayloadMode,
+    profile: Option<ServiceProfile>,
+    limits: BufferLimits,
+}
+
+impl Signer {
+    /// A builder; only credentials have to be said.
+    pub fn builder() -> SignerBuilder {
+        SignerBuilder::default()
+    }
+
+    /// A signer with the credentials of the environment, as a Lambda function has them.
+    ///
+    /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; the region for hosts that do not
+    /// tell one from `AWS_REGION`, then `AWS_DEFAULT_REGION`. Service and region are otherwise read off each
+    /// request's host.
+    ///
+    /// # Errors
+    /// [`BuildErrorKind::Credentials`](crate::BuildErrorKind::Credentials) where the environment holds none.
+    pub fn from_env() -> Result<Self, BuildError> {
+        Self::builder().environment()?.build()
+    }
+
+    /// Signs a request that any HTTP client will send.
+    ///
+    /// `payload` is the body as it will be sent: anything that holds bytes, [`Payload::empty`], a hash or unsigned.
+    /// Headers of an earlier signature are replaced, and the URI is rewritten to the strict form that is signed
+    /// (see [`PlusInQuery`]). The client must send URI and signed headers as they are then, and the Host that the
+    /// URI names. [Overrides](crate::overrides) are read from the request's extensions;
+    /// [`SkipSigning`](crate::overrides::SkipSigning) leaves the request as it is.
+    ///
+    /// # Errors
+    /// Any [`ErrorKind`] that does not concern a body's stream. The request is then unchanged.
+    pub async fn sign<'p>(&self, parts: &mut Parts, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
+        if Overrides::of(&parts.extensions).skip {
+            return Ok(());
+        }
+        let payload = payload.into();
+        let signature = self.signature(&RequestView::of(parts), payload).await?;
+        commit(signature, parts)
+    }
+
+    /// Signs a request as [`sign`](Self::sign) does, and gives what was signed, to be looked at.
+    ///
+    /// # Errors
+    /// As [`sign`](Self::sign), and for a request that says
+    /// [`SkipSigning`](crate::overrides::SkipSigning) an error of kind [`ErrorKind::Payload`].
+    pub async fn explain<'p>(
+        &self,
+        parts: &mut Parts,
+        payload: impl Into<Payload<'p>>,
+    ) -> Result<Explanation, Error> {
+        if Overrides::of(&parts.extensions).skip {
+            return Err(Error::new(
+                ErrorKind::Payload,
+                "the request says SkipSigning; there is nothing to explain",
+            ));
+        }
+        let payload = payload.into();
+        let (signature, explanation) = self.explained_signature(&RequestView::of(parts), payload).await?;
+        commit(signature, parts)?;
+        Ok(explanation)
+    }
+
+    pub(crate) fn limits(&self) -> BufferLimits {
+        self.inner.limits
+    }
+}
+
+/// Writes a signature on `http` parts; nothing is changed if the rewritten URI is none.
+fn commit(mut signature: Signature, parts: &mut Parts) -> Result<(), Error> {
+    if let Some(target) = signature.rewritten.take() {
+        parts.uri = with_target(&parts.uri, target)?;
+    }
+    signature.apply(&mut parts.headers);
+    Ok(())
+}
+
+fn with_target(uri: &Uri, target: String) -> Result<Uri, Error> {
+    let broken = |error: http::Error| {
+        Error::with_source(
+            ErrorKind::Target,
+            "the request's URI cannot be written in the form to be signed",
+            error,
+        )
+    };
+    let view = uri.authority().map(http::uri::Authority::as_str);
+    let origin = crate::wire::Origin::new(uri.scheme_str(), view)?;
+    Uri::builder()
+        .scheme(origin.scheme)
+        .authority(origin.authority)
+        .path_and_query(target)
+        .build()
+        .map_err(broken)
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer")
+            .field("scope", &self.inner.scope)
+            .field("origins", &self.inner.origins)
+            .field("headers", &self.inner.headers)
+            .field("payload", &self.inner.payload)
+            .field("limits", &self.inner.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One request as an edge hands it over, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestView<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) scheme: Option<&'a str>,
+    /// `[userinfo@]host[:port]`
+    pub(crate) authority: Option<&'a str>,
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
+    pub(crate) headers: &'a http::HeaderMap,
+    pub(crate) overrides: Overrides<'a>,
+}
+
+impl<'a> RequestView<'a> {
+    pub(crate) fn of(parts: &'a Parts) -> Self {
+        Self {
+            method: &parts.method,
+            scheme: parts.uri.scheme_str(),
+            authority: parts.uri.authority().map(http::uri::Authority::as_str),
+            path: parts.uri.path(),
+            query: parts.uri.query(),
+            headers: &parts.headers,
+            overrides: Overrides::of(&parts.extensions),
+        }
+    }
+}
