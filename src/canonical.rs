@@ -91,13 +91,6 @@ impl<'a> SignedHeaders<'a> {
         }
     }
 
-    /// Leaves one header's value out, so that the rest can be shown.
-    pub(crate) fn redact(&mut self, name: &str) {
-        for (_, value) in self.0.iter_mut().filter(|(own, _)| *own == name) {
-            *value = b"** redacted **";
-        }
-    }
-
     /// Bytes that [`write_names`](Self::write_names) writes at most.
     pub(crate) fn names_len(&self) -> usize {
         self.0.iter().map(|(name, _)| name.len() + 1).sum()
@@ -144,7 +137,7 @@ fn write_words<'a>(out: &mut impl Sink, words: impl Iterator<Item = &'a [u8]>) {
 
 /// One request as the canonical request sees it.
 #[derive(Debug)]
-pub(crate) struct CanonicalRequest<'a> {
+pub(crate) struct CanonicalRequest<'a, 'h> {
     pub(crate) method: &'a str,
     /// As it is sent.
     pub(crate) path: &'a str,
@@ -153,11 +146,11 @@ pub(crate) struct CanonicalRequest<'a> {
     pub(crate) double_encode: bool,
     pub(crate) normalize_path: bool,
     /// Sorted.
-    pub(crate) headers: SignedHeaders<'a>,
+    pub(crate) headers: SignedHeaders<'h>,
     pub(crate) payload_hash: &'a str,
 }
 
-impl CanonicalRequest<'_> {
+impl CanonicalRequest<'_, '_> {
     pub(crate) fn write(&self, out: &mut impl Sink) {
         out.put(self.method.as_bytes());
         out.put(b"\n");

@@ -77,6 +77,8 @@ pub enum ErrorKind {
     BodyTrailers,
     /// The payload mode does not fit: an unsigned payload over plain http, a length not known, a malformed hash.
     Payload,
+    /// A presigned URL's lifetime is out of range, or longer than its credentials live.
+    Expiry,
     /// An answer came from another origin than the request was signed for: something beneath the middleware
     /// followed a redirect. The request was sent.
     Redirected,

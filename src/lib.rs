@@ -17,6 +17,7 @@ mod layer;
 mod middleware;
 pub mod overrides;
 mod payload;
+mod presign;
 mod service;
 mod signature;
 mod signer;
@@ -32,6 +33,7 @@ pub use layer::{ResponseFuture, SigV4, SigV4Layer};
 #[cfg(feature = "reqwest-middleware")]
 pub use middleware::{SigV4Middleware, reqwest_client};
 pub use payload::{Payload, PayloadMode};
+pub use presign::{Presigned, Presigning};
 pub use service::ServiceProfile;
 pub use signer::{Explanation, Signer, SignerBuilder};
 pub use wire::PlusInQuery;

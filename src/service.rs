@@ -20,6 +20,10 @@ pub struct ServiceProfile {
     pub(crate) content_sha256_header: bool,
     pub(crate) unsigned_payload: bool,
     pub(crate) token_header: &'static str,
+    /// Whether presigned URLs leave the payload unsigned.
+    pub(crate) presigns_unsigned: bool,
+    /// Whether presigned URLs carry the session token without signing it.
+    pub(crate) appends_token: bool,
 }
 
 impl Default for ServiceProfile {
@@ -31,6 +35,8 @@ impl Default for ServiceProfile {
             content_sha256_header: false,
             unsigned_payload: false,
             token_header: "x-amz-security-token",
+            presigns_unsigned: false,
+            appends_token: false,
         }
     }
 }
@@ -44,9 +50,18 @@ impl ServiceProfile {
         match signing_name {
             "s3" | "s3-outposts" | "s3-object-lambda" => s3,
             "s3express" => Self { token_header: "x-amz-s3session-token", ..s3 },
+            "iotdevicegateway" => Self { appends_token: true, ..common },
             "aoss" => Self { content_sha256_header: true, ..common },
             "vpc-lattice-svcs" => Self { content_sha256_header: true, unsigned_payload: true, ..common },
             _ => common,
+        }
+    }
+
+    /// The name that the session token has in a presigned URL.
+    pub(crate) fn token_parameter(&self) -> &'static str {
+        match self.token_header {
+            "x-amz-s3session-token" => "X-Amz-S3session-Token",
+            _ => "X-Amz-Security-Token",
         }
     }
 

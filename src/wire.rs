@@ -32,7 +32,7 @@ pub enum PlusInQuery {
 /// Scheme, host and port that a request goes to, checked and borrowed from its URI.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin<'a> {
-    /// `http` or `https`.
+    /// `https`, `http`, `wss` or `ws`.
     pub(crate) scheme: &'a str,
     /// Host as the URI has it; an IPv6 literal keeps its brackets.
     pub(crate) host: &'a str,
@@ -52,12 +52,12 @@ impl<'a> Origin<'a> {
             ));
         };
         let default_port = match scheme {
-            "https" => 443,
-            "http" => 80,
+            "https" | "wss" => 443,
+            "http" | "ws" => 80,
             _ => {
                 return Err(Error::new(
                     ErrorKind::Target,
-                    "only http and https requests are signed; use one of these schemes",
+                    "only http, https, ws and wss requests are signed; use one of these schemes",
                 ));
             }
         };
@@ -74,6 +74,16 @@ impl<'a> Origin<'a> {
         let port = port.filter(|port| *port != default_port);
         let authority = if port.is_some() { authority } else { host };
         Ok(Self { scheme, host, port, authority })
+    }
+
+    /// Whether the request goes over TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        matches!(self.scheme, "https" | "wss")
+    }
+
+    /// `https` or `http`: a web socket begins as the one or the other.
+    pub(crate) fn http_scheme(&self) -> &'static str {
+        if self.is_secure() { "https" } else { "http" }
     }
 }
 
@@ -225,6 +235,13 @@ fn push_escaped(out: &mut String, byte: u8) {
 /// Appends one decoded byte in strict form.
 fn push_strict(out: &mut String, byte: u8) {
     if is_unreserved(byte) { out.push(char::from(byte)) } else { push_escaped(out, byte) }
+}
+
+/// A parameter's value in strict form.
+pub(crate) fn strict_value(value: &str) -> String {
+    let mut out = String::with_capacity(value.len() + 16);
+    value.bytes().for_each(|byte| push_strict(&mut out, byte));
+    out
 }
 
 fn escape_non_ascii(path: &str) -> String {

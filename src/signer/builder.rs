@@ -163,7 +163,10 @@ impl SignerBuilder {
     }
 
     /// A header to be signed where a request has it, besides `host`, `content-type`, `content-md5` and `x-amz-*`,
-    /// which always are. `content-length` may be named for requests that carry it themselves.
+    /// which always are.
+    ///
+    /// `content-length`, `cookie`, `user-agent` and others that clients and proxies like to change may be named
+    /// where they are known to arrive as the request carries them; headers of the connection may not.
     pub fn sign_header(mut self, name: HeaderName) -> Self {
         self.headers.named.push(name);
         self

@@ -12,6 +12,7 @@ use http::{Method, Uri, request::Parts};
 
 pub use builder::SignerBuilder;
 pub use sign::Explanation;
+pub(crate) use sign::{ALGORITHM, Moment, Plan};
 
 use crate::cache::SmallCache;
 use crate::clock::Clock;
@@ -145,7 +146,7 @@ fn commit(mut signature: Signature, parts: &mut Parts) -> Result<(), Error> {
     Ok(())
 }
 
-fn with_target(uri: &Uri, target: String) -> Result<Uri, Error> {
+pub(crate) fn with_target(uri: &Uri, target: String) -> Result<Uri, Error> {
     let broken = |error: http::Error| {
         Error::with_source(
             ErrorKind::Target,

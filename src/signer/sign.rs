@@ -2,22 +2,24 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 
 use super::{Inner, RequestView, Signer, scope::Scope};
 use crate::canonical::{CanonicalRequest, HashSink, SignedHeaders};
+use crate::date::AmzDate;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::headers::own;
-use crate::key::{Identity, hex};
+use crate::key::{Identity, SigningKey, hex};
 use crate::payload::{Payload, PayloadMode};
 use crate::service::ServiceProfile;
 use crate::signature::Signature;
 use crate::wire::{self, Origin, PathForm, Target};
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// Everything about a request that can be decided, or refused, before its body is looked at.
 #[derive(Debug)]
@@ -36,6 +38,37 @@ impl Plan<'_> {
     /// How the body is to be treated.
     pub(crate) fn payload_mode(&self) -> &PayloadMode {
         &self.payload
+    }
+
+    pub(crate) fn profile(&self) -> &ServiceProfile {
+        &self.profile
+    }
+
+    pub(crate) fn target(&self) -> &Target<'_> {
+        &self.target
+    }
+
+    fn headers(&self, inner: &Inner) -> Result<SignedHeaders<'_>, Error> {
+        let mut headers = inner.headers.select(self.request.headers, self.request.overrides.sign_headers)?;
+        headers.push("host", self.host);
+        Ok(headers)
+    }
+
+    pub(crate) fn canonical<'a, 'h>(
+        &'a self,
+        query: &'a str,
+        headers: SignedHeaders<'h>,
+        payload_hash: &'a str,
+    ) -> CanonicalRequest<'a, 'h> {
+        CanonicalRequest {
+            method: self.request.method.as_str(),
+            path: &self.target.path,
+            query,
+            double_encode: self.profile.double_encode,
+            normalize_path: self.profile.normalize_path,
+            headers,
+            payload_hash,
+        }
     }
 }
 
@@ -82,7 +115,7 @@ impl Signer {
     pub(crate) fn plan<'a>(&'a self, request: RequestView<'a>) -> Result<Plan<'a>, Error> {
         let inner = &*self.inner;
         let origin = Origin::new(request.scheme, request.authority)?;
-        inner.origins.check(origin.scheme, origin.host, origin.port)?;
+        inner.origins.check(origin.http_scheme(), origin.host, origin.port)?;
         let host = wire::host(&origin, request.headers, inner.host_header_may_differ)?;
         let scope = inner.scope(&request, origin.host)?;
         let Some(service) = scope.service() else { return Err(unknown_scope(&origin, "service")) };
@@ -94,7 +127,7 @@ impl Signer {
         let form = if profile.double_encode { PathForm::AsGiven } else { PathForm::Strict };
         let target = Target::new(request.path, request.query, form, inner.plus, true)?;
         let said = request.overrides.payload.unwrap_or(&inner.payload);
-        let unsigned = profile.unsigned_payload && *said == PayloadMode::Buffered && origin.scheme == "https";
+        let unsigned = profile.unsigned_payload && *said == PayloadMode::Buffered && origin.is_secure();
         let payload = if unsigned { PayloadMode::Unsigned } else { said.clone() };
         Ok(Plan { request, origin, host, scope, profile, target, payload })
     }
@@ -114,7 +147,7 @@ impl Signer {
         payload: Payload<'_>,
     ) -> Result<Signature, Error> {
         let identity = self.inner.identity().await?;
-        Ok(compute(&self.inner, plan, &identity, payload, |_, _| ())?.0)
+        Ok(sign_headers(&self.inner, plan, identity, payload, |_, _| ())?.0)
     }
 
     pub(super) async fn explained_signature(
@@ -124,16 +157,21 @@ impl Signer {
     ) -> Result<(Signature, Explanation), Error> {
         let plan = self.plan(*request)?;
         let identity = self.inner.identity().await?;
-        compute(&self.inner, &plan, &identity, payload, |mut canonical, string_to_sign| {
-            let mut text = Vec::new();
-            canonical.headers.redact(plan.profile.token_header);
-            canonical.write(&mut text);
-            Explanation {
-                canonical_request: String::from_utf8_lossy(&text).into_owned(),
-                string_to_sign: String::from_utf8_lossy(&string_to_sign.concat()).into_owned(),
-                rule: plan.scope.rule().map(str::to_owned),
-            }
-        })
+        let explain =
+            |moment: &Moment, canonical: &CanonicalRequest<'_, '_>| moment.explain(&plan, canonical);
+        sign_headers(&self.inner, &plan, identity, payload, explain)
+    }
+
+    /// Identity, date and key for a presigned URL, whose date is never shifted by what was learned of a clock.
+    pub(crate) async fn presigning_moment(&self, plan: &Plan<'_>) -> Result<(Moment, SystemTime), Error> {
+        let identity = self.inner.identity().await?;
+        let now = self.inner.clock.now();
+        Ok((Moment::new(&self.inner, plan, identity, now)?, now))
+    }
+
+    /// The headers of a planned request that are signed, before the signer's own.
+    pub(crate) fn signed_headers<'a>(&self, plan: &'a Plan<'_>) -> Result<SignedHeaders<'a>, Error> {
+        plan.headers(&self.inner)
     }
 }
 
@@ -167,34 +205,81 @@ impl Inner {
     }
 }
 
+/// What a signature is made with, all of one moment.
+pub(crate) struct Moment {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) date: Arc<AmzDate>,
+    pub(crate) key: Arc<SigningKey>,
+}
+
+impl Moment {
+    fn new(inner: &Inner, plan: &Plan<'_>, identity: Arc<Identity>, time: SystemTime) -> Result<Self, Error> {
+        let (service, region) =
+            (plan.scope.service().unwrap_or_default(), plan.scope.region().unwrap_or_default());
+        let date = inner.last_date.at(time)?;
+        let key = identity.signing_key(time, &date, region, service)?;
+        Ok(Self { identity, date, key })
+    }
+
+    /// The signature of a canonical request, in lower-case hex.
+    pub(crate) fn sign(&self, canonical: &CanonicalRequest<'_, '_>) -> [u8; 64] {
+        self.key.sign(&self.string_to_sign(&canonical_hash(canonical)))
+    }
+
+    fn string_to_sign<'a>(&'a self, canonical_hash: &'a [u8; 64]) -> [&'a [u8]; 7] {
+        let (date, scope) = (self.date.as_str().as_bytes(), self.key.scope().as_bytes());
+        [ALGORITHM.as_bytes(), b"\n", date, b"\n", scope, b"\n", canonical_hash]
+    }
+
+    /// What was signed, without the session token.
+    pub(crate) fn explain(&self, plan: &Plan<'_>, canonical: &CanonicalRequest<'_, '_>) -> Explanation {
+        let string_to_sign = self.string_to_sign(&canonical_hash(canonical)).concat();
+        let mut text = Vec::new();
+        canonical.write(&mut text);
+        let mut text = String::from_utf8_lossy(&text).into_owned();
+        if let Some(token) = self.identity.token().and_then(|token| token.to_str().ok()) {
+            // In a header as it is, in a presigned URL's query in strict form.
+            for form in [token, &wire::strict_value(token)] {
+                text = text.replace(form, "** redacted **");
+            }
+        }
+        Explanation {
+            canonical_request: text,
+            string_to_sign: String::from_utf8_lossy(&string_to_sign).into_owned(),
+            rule: plan.scope.rule().map(str::to_owned),
+        }
+    }
+}
+
+fn canonical_hash(canonical: &CanonicalRequest<'_, '_>) -> [u8; 64] {
+    let mut sink = HashSink::new();
+    canonical.write(&mut sink);
+    hex(&sink.finish())
+}
+
 /// Signs a planned request. Pure but for the clock and the caches of the signer.
 ///
 /// `look` is shown what was signed, after the fact.
-fn compute<T>(
+fn sign_headers<T>(
     inner: &Inner,
     plan: &Plan<'_>,
-    identity: &Identity,
+    identity: Arc<Identity>,
     payload: Payload<'_>,
-    look: impl FnOnce(CanonicalRequest<'_>, &[&[u8]]) -> T,
+    look: impl FnOnce(&Moment, &CanonicalRequest<'_, '_>) -> T,
 ) -> Result<(Signature, T), Error> {
-    if payload.is_unsigned() && plan.origin.scheme != "https" {
+    if payload.is_unsigned() && !plan.origin.is_secure() {
         return Err(Error::new(
             ErrorKind::Payload,
             "an unsigned payload over plain http could be changed by anyone on the way; use https or a hashed payload",
         ));
     }
-    let (service, region) =
-        (plan.scope.service().unwrap_or_default(), plan.scope.region().unwrap_or_default());
-    let time = inner.clock.now_for(plan.origin.host);
-    let date = inner.last_date.at(time)?;
-    let key = identity.signing_key(time, &date, region, service)?;
+    let moment = Moment::new(inner, plan, identity, inner.clock.now_for(plan.origin.host))?;
     let hash = payload.hash();
+    let token = moment.identity.token().map(|token| (plan.profile.token_header, token));
 
-    let mut headers = inner.headers.select(plan.request.headers, plan.request.overrides.sign_headers)?;
-    headers.push("host", plan.host);
-    headers.push(own::DATE_NAME, date.as_str().as_bytes());
-    let token = identity.token().map(|token| (plan.profile.token_header, token));
-    if let Some((name, token)) = &token {
+    let mut headers = plan.headers(inner)?;
+    headers.push(own::DATE_NAME, moment.date.as_str().as_bytes());
+    if let Some((name, token)) = token {
         headers.push(name, token.as_bytes());
     }
     if plan.profile.content_sha256_header {
@@ -202,45 +287,25 @@ fn compute<T>(
     }
     headers.sort();
 
-    let canonical = CanonicalRequest {
-        method: plan.request.method.as_str(),
-        path: &plan.target.path,
-        query: plan.target.query(),
-        double_encode: plan.profile.double_encode,
-        normalize_path: plan.profile.normalize_path,
-        headers,
-        payload_hash: hash.as_str(),
-    };
-    let mut canonical_hash = HashSink::new();
-    canonical.write(&mut canonical_hash);
-    let canonical_hash = hex(&canonical_hash.finish());
-    let string_to_sign: [&[u8]; 7] = [
-        ALGORITHM.as_bytes(),
-        b"\n",
-        date.as_str().as_bytes(),
-        b"\n",
-        key.scope().as_bytes(),
-        b"\n",
-        &canonical_hash,
-    ];
+    let canonical = plan.canonical(plan.target.query(), headers, hash.as_str());
+    let signature = moment.sign(&canonical);
     let signature = Signature {
-        date: date.header().clone(),
+        date: moment.date.header().clone(),
         token: token.map(|(name, value)| (HeaderName::from_static(name), value.clone())),
         content_sha256: plan.profile.content_sha256_header.then(|| hash.to_header()).transpose()?,
-        authorization: authorization(identity, key.scope(), &canonical.headers, &key.sign(&string_to_sign))?,
+        authorization: authorization(&moment, &canonical.headers, &signature)?,
         rewritten: plan.target.is_rewritten().then(|| plan.target.to_path_and_query()),
     };
-    Ok((signature, look(canonical, &string_to_sign)))
+    Ok((signature, look(&moment, &canonical)))
 }
 
 fn authorization(
-    identity: &Identity,
-    scope: &str,
+    moment: &Moment,
     headers: &SignedHeaders<'_>,
     signature: &[u8; 64],
 ) -> Result<HeaderValue, Error> {
     const FIXED: usize = " Credential=/, SignedHeaders=, Signature=".len() + 64;
-    let id = identity.access_key_id();
+    let (id, scope) = (moment.identity.access_key_id(), moment.key.scope());
     let len = ALGORITHM.len() + FIXED + id.len() + scope.len() + headers.names_len();
     let mut out = Vec::with_capacity(len);
     for part in [ALGORITHM, " Credential=", id, "/", scope, ", SignedHeaders="] {

@@ -1,0 +1,219 @@
+//! Presigned URLs: the signature in the query, for whoever is to make the request.
+
+use std::time::{Duration, SystemTime};
+
+use http::{Method, Request, Uri, request::Parts};
+
+use crate::error::{Error, ErrorKind};
+use crate::payload::Payload;
+use crate::signer::{ALGORITHM, Explanation, Moment, Plan, RequestView, Signer, with_target};
+use crate::wire::strict_value;
+
+/// The longest lifetime that AWS accepts: 7 days.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What a presigned URL shall be good for.
+///
+/// ```
+/// use std::time::Duration;
+/// use sigv4_middleware::{Payload, Presigning};
+///
+/// let presigning = Presigning::new(Duration::from_secs(300)).payload(Payload::from("the body to be sent"));
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Presigning<'a> {
+    expires_in: Duration,
+    payload: Option<Payload<'a>>,
+    refuse_shortening: bool,
+}
+
+impl<'a> Presigning<'a> {
+    /// A URL that is good for this long: whole seconds, from 1 second to 7 days.
+    pub fn new(expires_in: Duration) -> Self {
+        Self { expires_in, payload: None, refuse_shortening: false }
+    }
+
+    /// Signs a body, which the request must then be made with.
+    ///
+    /// Without it the payload is left unsigned for S3, and signed as empty for every other service.
+    pub fn payload(self, payload: impl Into<Payload<'a>>) -> Self {
+        Self { payload: Some(payload.into()), ..self }
+    }
+
+    /// Whether it is an error, of kind [`ErrorKind::Expiry`], that the credentials expire before the URL shall. By
+    /// default the URL's lifetime is shortened to theirs, with a warning in the log.
+    pub fn refuse_shortening(self, refuse: bool) -> Self {
+        Self { refuse_shortening: refuse, ..self }
+    }
+}
+
+/// A presigned URL, and what was signed into it.
+#[derive(Clone, Debug)]
+pub struct Presigned {
+    uri: Uri,
+    expires_in: Duration,
+    explanation: Explanation,
+}
+
+impl Presigned {
+    /// The URL. It is a bearer of power: whoever has it can make the request until it expires.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The URL by itself.
+    #[must_use]
+    pub fn into_uri(self) -> Uri {
+        self.uri
+    }
+
+    /// How long it is good for; less than asked where the credentials expire before.
+    #[must_use]
+    pub fn expires_in(&self) -> Duration {
+        self.expires_in
+    }
+
+    /// The canonical request and string to sign, without the session token.
+    #[must_use]
+    pub fn explanation(&self) -> &Explanation {
+        &self.explanation
+    }
+}
+
+impl Signer {
+    /// Presigns a URL: whoever has it can make this one request until it expires, without credentials.
+    ///
+    /// `expires_in` is 1 second to 7 days. For a `wss://` URL the method is GET.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use http::{Method, Uri};
+    /// use sigv4_middleware::{Credentials, Signer};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder().credentials(credentials).build()?;
+    /// let object = Uri::from_static("https://bucket.s3.eu-central-1.amazonaws.com/report.pdf");
+    /// let url = signer.presign(&Method::GET, &object, Duration::from_secs(300)).await?;
+    /// assert!(url.query().is_some_and(|query| query.contains("X-Amz-Expires=300")));
+    /// # Ok(()) }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Expiry`] for a lifetime out of range, and what [`sign`](Self::sign) errors with.
+    pub async fn presign(&self, method: &Method, uri: &Uri, expires_in: Duration) -> Result<Uri, Error> {
+        let (mut parts, ()) = Request::new(()).into_parts();
+        (parts.method, parts.uri) = (method.clone(), uri.clone());
+        Ok(self.presign_request(&parts, Presigning::new(expires_in)).await?.into_uri())
+    }
+
+    /// Presigns a whole request head. The headers that are signed, by the same rule as in [`sign`](Self::sign), must
+    /// be sent with the URL.
+    ///
+    /// Signature parameters that the URI has already are replaced.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Expiry`] for a lifetime out of range, or longer than that of the credentials where shortening is
+    /// refused; and what [`sign`](Self::sign) errors with.
+    pub async fn presign_request(
+        &self,
+        parts: &Parts,
+        presigning: Presigning<'_>,
+    ) -> Result<Presigned, Error> {
+        let plan = self.plan(RequestView::of(parts))?;
+        let (moment, now) = self.presigning_moment(&plan).await?;
+        let expires_in = lifetime(&presigning, &moment, now)?;
+
+        let mut headers = self.signed_headers(&plan)?;
+        headers.sort();
+        let mut names = Vec::new();
+        headers.write_names(&mut names);
+        let (mut query, appended) = query(&plan, &moment, &String::from_utf8_lossy(&names), expires_in);
+
+        let payload = presigning.payload.unwrap_or_else(|| {
+            if plan.profile().presigns_unsigned { Payload::unsigned() } else { Payload::empty() }
+        });
+        let hash = payload.hash();
+        let (signature, explanation) = {
+            let canonical = plan.canonical(&query, headers, hash.as_str());
+            (moment.sign(&canonical), moment.explain(&plan, &canonical))
+        };
+        query.push_str("&X-Amz-Signature=");
+        query.push_str(&String::from_utf8_lossy(&signature));
+        query.push_str(&appended);
+        let uri = with_target(&parts.uri, format!("{}?{query}", plan.target().path))?;
+        Ok(Presigned { uri, expires_in, explanation })
+    }
+}
+
+/// The lifetime asked for, no longer than that of the credentials.
+fn lifetime(presigning: &Presigning<'_>, moment: &Moment, now: SystemTime) -> Result<Duration, Error> {
+    let asked = Duration::from_secs(presigning.expires_in.as_secs());
+    if asked.is_zero() || asked > LONGEST || asked != presigning.expires_in {
+        return Err(Error::new(
+            ErrorKind::Expiry,
+            format!(
+                "a presigned URL lives for whole seconds, from 1 to {}; asked for {:?}",
+                LONGEST.as_secs(),
+                presigning.expires_in
+            ),
+        ));
+    }
+    let credentials = moment.identity.credentials().expiry();
+    let left = credentials.map(|expiry| expiry.duration_since(now).unwrap_or_default().as_secs());
+    match left.map(Duration::from_secs) {
+        Some(left) if left < asked => {
+            if presigning.refuse_shortening || left.is_zero() {
+                return Err(Error::new(
+                    ErrorKind::Expiry,
+                    format!("the credentials expire in {left:?}, before a presigned URL of {asked:?} would"),
+                ));
+            }
+            tracing::warn!(
+                ?asked,
+                ?left,
+                "a presigned URL ends with its credentials, before it was asked to"
+            );
+            Ok(left)
+        }
+        _ => Ok(asked),
+    }
+}
+
+/// The query to be signed, and what is appended to it after the signature.
+fn query(plan: &Plan<'_>, moment: &Moment, signed_headers: &str, expires_in: Duration) -> (String, String) {
+    let mut query = plan.target().query().to_owned();
+    let credential = format!("{}/{}", moment.identity.access_key_id(), moment.key.scope());
+    let parameters = [
+        ("X-Amz-Algorithm", ALGORITHM),
+        ("X-Amz-Credential", &credential),
+        ("X-Amz-Date", moment.date.as_str()),
+        ("X-Amz-Expires", &expires_in.as_secs().to_string()),
+        ("X-Amz-SignedHeaders", signed_headers),
+    ];
+    for (name, value) in parameters {
+        push(&mut query, name, value);
+    }
+    let mut appended = String::new();
+    if let Some(token) = moment.identity.token().and_then(|token| token.to_str().ok()) {
+        let profile = plan.profile();
+        let to = if profile.appends_token { &mut appended } else { &mut query };
+        push(to, profile.token_parameter(), token);
+        if profile.appends_token {
+            appended.insert(0, '&');
+        }
+    }
+    (query, appended)
+}
+
+fn push(query: &mut String, name: &str, value: &str) {
+    if !query.is_empty() {
+        query.push('&');
+    }
+    query.push_str(name);
+    query.push('=');
+    query.push_str(&strict_value(value));
+}
