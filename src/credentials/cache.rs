@@ -65,7 +65,7 @@ const TURNS: usize = 3;
 /// ```
 #[derive(Clone)]
 pub struct CachedCredentials {
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
 }
 
 impl CachedCredentials {

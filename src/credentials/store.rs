@@ -35,7 +35,7 @@ pub(super) struct Store {
     time_source: SharedTimeSource,
     load_timeout: Duration,
     entry: ArcSwapOption<Entry>,
-    slow: Mutex<Slow>,
+    pub(super) slow: Mutex<Slow>,
 }
 
 /// What a caller that found nothing at hand does next.
@@ -55,7 +55,7 @@ struct Entry {
 }
 
 #[derive(Default)]
-struct Slow {
+pub(super) struct Slow {
     flight: Option<Flight>,
     flights: u64,
     failure: Option<(Error, Range<SystemTime>)>,

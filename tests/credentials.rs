@@ -1,0 +1,291 @@
+//! The credentials cache as its users see it: crowds of callers, and a month of bad providers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{self, ProvideCredentials, future};
+use aws_smithy_async::time::TimeSource;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use sigv4_middleware::{CachedCredentials, Error, ErrorKind};
+use std::sync::Mutex;
+use tokio::time::Instant;
+
+const CROWD: usize = 10_000;
+
+/// The clock of tokio's paused time.
+#[derive(Clone, Copy, Debug)]
+struct TokioClock(Instant);
+
+impl TimeSource for TokioClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + self.0.elapsed()
+    }
+}
+
+/// A provider that takes `delay` and then gives `answer`.
+#[derive(Clone)]
+struct Slow {
+    calls: Arc<AtomicUsize>,
+    delay: Duration,
+    answer: fn() -> provider::Result,
+}
+
+impl Slow {
+    fn new(answer: fn() -> provider::Result) -> Self {
+        Self { calls: Arc::default(), delay: Duration::from_millis(20), answer }
+    }
+}
+
+impl fmt::Debug for Slow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Slow")
+    }
+}
+
+impl ProvideCredentials for Slow {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        future::ProvideCredentials::new(async {
+            tokio::time::sleep(self.delay).await;
+            (self.answer)()
+        })
+    }
+}
+
+fn good() -> provider::Result {
+    Ok(Credentials::new("AKID", "secret", None, None, "test"))
+}
+
+fn bad() -> provider::Result {
+    Err(CredentialsError::provider_error("the provider is down"))
+}
+
+async fn crowd(cache: &CachedCredentials) -> Vec<provider::Result> {
+    let callers = (0..CROWD).map(|_| {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.provide_credentials().await })
+    });
+    join_all(callers).await.into_iter().map(Result::unwrap).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn ten_thousand_first_callers_make_one_call() {
+    let provider = Slow::new(good);
+    let cache = CachedCredentials::new(provider.clone());
+    for answer in crowd(&cache).await {
+        assert_eq!(answer.unwrap().access_key_id(), "AKID");
+    }
+    assert_eq!(provider.calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_first_of_ten_thousand_may_leave_midway() {
+    let provider = Slow::new(good);
+    let cache = CachedCredentials::new(provider.clone());
+    let mut first = Box::pin(cache.provide_credentials());
+    assert!(first.as_mut().now_or_never().is_none(), "it waits for the load it started");
+    let others = tokio::spawn({
+        let cache = cache.clone();
+        async move { crowd(&cache).await }
+    });
+    tokio::task::yield_now().await;
+    drop(first);
+    for answer in others.await.unwrap() {
+        assert_eq!(answer.unwrap().access_key_id(), "AKID");
+    }
+    assert_eq!(provider.calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn ten_thousand_callers_share_one_failure() {
+    let provider = Slow::new(bad);
+    let cache = CachedCredentials::new(provider.clone());
+    let mut causes = Vec::new();
+    for answer in crowd(&cache).await {
+        let error = answer.unwrap_err();
+        let error = Error::find(&error).expect("the crate's error is in the chain");
+        assert_eq!(error.kind(), ErrorKind::Credentials);
+        let cause = std::error::Error::source(error).unwrap();
+        causes.push(std::ptr::from_ref(cause).cast::<()>() as usize);
+    }
+    assert_eq!(causes.len(), CROWD);
+    causes.dedup();
+    assert_eq!(causes.len(), 1, "one failure, shared");
+    assert_eq!(provider.calls.load(Ordering::SeqCst), 1);
+}
+
+/// Hourly tokens from a provider that fails at every fifth call, is slow, hangs, and once an hour hands out
+/// credentials that have expired.
+#[derive(Clone)]
+struct Moody {
+    clock: TokioClock,
+    state: Arc<Mutex<Moods>>,
+}
+
+struct Moods {
+    random: fastrand::Rng,
+    last_expired: SystemTime,
+    calls: u32,
+    failures: u32,
+    /// When each call was made.
+    log: Vec<SystemTime>,
+}
+
+enum Mood {
+    Good(Duration),
+    Down,
+    Hangs,
+    Expired,
+}
+
+impl Moody {
+    fn mood(&self) -> Mood {
+        let now = self.clock.now();
+        let moods = &mut *self.state.lock().unwrap();
+        moods.calls += 1;
+        moods.log.push(now);
+        let mood = match moods.random.u8(..100) {
+            0..20 => Mood::Down,
+            20..25 => Mood::Hangs,
+            25..35 => Mood::Good(Duration::from_secs(5)),
+            _ => Mood::Good(Duration::from_millis(50)),
+        };
+        let mood = match mood {
+            Mood::Good(_) if now > moods.last_expired + Duration::from_secs(3600) => {
+                moods.last_expired = now;
+                Mood::Expired
+            }
+            mood => mood,
+        };
+        moods.failures += u32::from(!matches!(mood, Mood::Good(_)));
+        mood
+    }
+}
+
+impl fmt::Debug for Moody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Moody")
+    }
+}
+
+impl ProvideCredentials for Moody {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let token =
+                |expiry| Ok(Credentials::new("AKID", "secret", Some("t".into()), Some(expiry), "test"));
+            let minute = Duration::from_secs(60);
+            match self.mood() {
+                Mood::Good(delay) => {
+                    tokio::time::sleep(delay).await;
+                    token(self.clock.now() + 60 * minute)
+                }
+                Mood::Down => bad(),
+                Mood::Hangs => std::future::pending().await,
+                Mood::Expired => token(self.clock.now() - minute),
+            }
+        })
+    }
+}
+
+/// A month of bursts of 1,000 requests within a second, a few minutes apart.
+///
+/// The ideal is one load per 45 minutes, where the advisory window of an hourly token begins, and for each answer
+/// that brought nothing one more, which is to be a back-off away.
+#[tokio::test(start_paused = true)]
+async fn a_month_with_a_bad_provider() {
+    let clock = TokioClock(Instant::now());
+    let start = clock.now();
+    let month = Duration::from_secs(30 * 24 * 3600);
+    let state = Moods {
+        random: fastrand::Rng::with_seed(4),
+        last_expired: start,
+        calls: 0,
+        failures: 0,
+        log: Vec::new(),
+    };
+    let provider = Moody { clock, state: Arc::new(Mutex::new(state)) };
+    let cache = CachedCredentials::builder(provider.clone()).time_source(clock).build();
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut at_hand: Option<SystemTime> = None;
+    let (mut requests, mut waits) = (0_u64, 0_u64);
+    while clock.now() < start + month {
+        for _ in 0..1000 {
+            let asked = clock.now();
+            let mut answer = cache.provide_credentials();
+            let (answer, waited) = match (&mut answer).now_or_never() {
+                Some(answer) => (answer, false),
+                None => (answer.await, true),
+            };
+            requests += 1;
+            waits += u64::from(waited);
+            if waited && let Some(expiry) = at_hand {
+                let left = expiry.duration_since(asked).unwrap_or_default();
+                assert!(left <= Duration::from_secs(60), "waited with {left:?} left");
+            }
+            match answer {
+                Ok(credentials) => {
+                    assert!(credentials.expiry().unwrap() > clock.now(), "expired credentials");
+                    at_hand = credentials.expiry();
+                }
+                // Only where there is nothing else: at the start, and past the expiry of what was there.
+                Err(_) => {
+                    assert!(at_hand.is_none_or(|expiry| expiry <= clock.now()), "an error for no reason")
+                }
+            }
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(random.u64(60..600))).await;
+    }
+    let moods = provider.state.lock().unwrap();
+    let refreshes = u32::try_from(month.as_secs() / (45 * 60)).unwrap();
+    let ideal = refreshes + moods.failures;
+    println!(
+        "{requests} requests, {waits} waits, {} calls, ideal {ideal}, {} failed",
+        moods.calls, moods.failures
+    );
+    assert!(moods.calls <= ideal * 12 / 10, "{} calls, ideal {ideal}", moods.calls);
+    let successes = moods.calls - moods.failures;
+    assert!(successes <= refreshes * 12 / 10, "{successes} loads that brought something, ideal {refreshes}");
+    // Of a month at one load in 45 minutes, a fifth and more of them failing, few tries may follow each other closely.
+    let close = moods.log.windows(2).filter(|pair| pair[1] < pair[0] + Duration::from_secs(300)).count();
+    assert!(close < moods.log.len() / 10, "{close} of {} tries without back-off", moods.log.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hours_later_the_next_call_has_fresh_credentials() {
+    #[derive(Debug)]
+    struct Hourly(TokioClock);
+    impl ProvideCredentials for Hourly {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let expiry = self.0.now() + Duration::from_secs(3600);
+            future::ProvideCredentials::ready(Ok(Credentials::new(
+                "A",
+                "s",
+                Some("t".into()),
+                Some(expiry),
+                "test",
+            )))
+        }
+    }
+    let clock = TokioClock(Instant::now());
+    let cache = CachedCredentials::builder(Hourly(clock)).time_source(clock).build();
+    for _ in 0..5 {
+        let credentials = cache.provide_credentials().await.unwrap();
+        assert!(credentials.expiry().unwrap() > clock.now());
+        tokio::time::advance(Duration::from_secs(7200)).await;
+    }
+}
