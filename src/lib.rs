@@ -7,6 +7,8 @@ mod canonical;
 mod clock;
 mod credentials;
 mod date;
+#[cfg(feature = "emulator")]
+mod emulator;
 mod endpoint;
 mod error;
 mod headers;
@@ -26,6 +28,8 @@ mod wire;
 pub use aws_credential_types::Credentials;
 pub use body::SignedBody;
 pub use credentials::{CachedCredentials, CachedCredentialsBuilder, EnvironmentCredentials};
+#[cfg(feature = "emulator")]
+pub use emulator::{IamGateway, IamGatewayBuilder, ReceivedRequest};
 pub use endpoint::Endpoint;
 pub use error::{BoxError, BuildError, BuildErrorKind, Error, ErrorKind};
 #[cfg(feature = "tower")]

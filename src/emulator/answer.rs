@@ -1,0 +1,116 @@
+//! What the gateway answers: statuses, error types and texts as API Gateway gives them.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// Why a request got no 200.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) error_type: &'static str,
+    pub(super) message: String,
+}
+
+impl Refusal {
+    fn forbidden(error_type: &'static str, message: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, error_type, message: message.into() }
+    }
+
+    pub(super) fn missing_token() -> Self {
+        Self::forbidden("MissingAuthenticationTokenException", "Missing Authentication Token")
+    }
+
+    pub(super) fn incomplete(message: impl Into<String>) -> Self {
+        Self::forbidden("IncompleteSignatureException", message)
+    }
+
+    pub(super) fn invalid_signature(message: impl Into<String>) -> Self {
+        Self::forbidden("InvalidSignatureException", message)
+    }
+
+    pub(super) fn unrecognized() -> Self {
+        Self::forbidden(
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        )
+    }
+
+    pub(super) fn expired_token() -> Self {
+        Self::forbidden("ExpiredTokenException", "The security token included in the request is expired")
+    }
+
+    pub(super) fn denied(message: impl Into<String>) -> Self {
+        Self::forbidden("AccessDeniedException", message)
+    }
+
+    /// An answer by its status alone: a fault asked for, or a request this server does not take.
+    pub(super) fn of_status(status: StatusCode) -> Self {
+        let (error_type, message) = match status {
+            StatusCode::BAD_REQUEST => ("BadRequestException", "Bad Request"),
+            StatusCode::PAYLOAD_TOO_LARGE => ("RequestTooLargeException", "Request Too Long"),
+            StatusCode::URI_TOO_LONG => ("RequestTooLargeException", "Request-URI Too Long"),
+            StatusCode::TOO_MANY_REQUESTS => ("TooManyRequestsException", "Too Many Requests"),
+            StatusCode::INTERNAL_SERVER_ERROR => ("InternalServerErrorException", "Internal server error"),
+            StatusCode::NOT_IMPLEMENTED => (
+                "NotImplementedException",
+                "A header you provided implies functionality that is not implemented",
+            ),
+            StatusCode::SERVICE_UNAVAILABLE => ("ServiceUnavailableException", "Service Unavailable"),
+            StatusCode::GATEWAY_TIMEOUT => ("GatewayTimeoutException", "Endpoint request timed out"),
+            other if other.is_client_error() => ("BadRequestException", "Bad Request"),
+            _ => ("InternalServerErrorException", "Internal server error"),
+        };
+        Self { status, error_type, message: message.to_owned() }
+    }
+
+    /// The response for this refusal.
+    pub(super) fn response(&self, date: HeaderValue) -> Response<Full<Bytes>> {
+        let body = serde_json::json!({ "message": self.message }).to_string();
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ERROR_TYPE, HeaderValue::from_static(self.error_type));
+        finish(response, date)
+    }
+}
+
+/// Adds what every answer carries: a request id and the date by the server's clock. Headers that are already there stay.
+pub(super) fn finish(mut response: Response<Bytes>, date: HeaderValue) -> Response<Full<Bytes>> {
+    let headers = response.headers_mut();
+    headers.entry(header::DATE).or_insert(date);
+    headers.entry(REQUEST_ID).or_insert_with(request_id);
+    response.map(Full::new)
+}
+
+/// The answer to an authorised request when nothing else was said.
+pub(super) fn default_response() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(br#"{"message":"ok"}"#));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// A redirect with an empty body.
+pub(super) fn redirect(status: StatusCode, location: HeaderValue) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
+fn request_id() -> HeaderValue {
+    let (a, b) = (fastrand::u64(..), fastrand::u64(..));
+    let id = format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        a >> 32,
+        (a >> 16) & 0xffff,
+        a & 0xffff,
+        b >> 48,
+        b & 0xffff_ffff_ffff
+    );
+    HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("0"))
+}

@@ -1,0 +1,170 @@
+//! The running server: its state, the accept loop, and the way of one request through it.
+
+use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_smithy_async::time::SharedTimeSource;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::ReceivedRequest;
+use super::answer::{self, Refusal};
+use super::canonical_text::is_sensitive;
+use super::clock::Seconds;
+use super::verify::{self, Expected, Key};
+
+/// What an authorised request gets instead of its response.
+#[derive(Clone)]
+pub(super) enum Fault {
+    Fail(StatusCode),
+    Redirect(StatusCode, HeaderValue),
+}
+
+/// What is fixed when the gateway starts.
+pub(super) struct Fixed {
+    pub(super) service: String,
+    pub(super) region: String,
+    pub(super) max_body: usize,
+    pub(super) time_source: SharedTimeSource,
+}
+
+/// What can change while it runs.
+pub(super) struct Knobs {
+    pub(super) keys: HashMap<String, Key>,
+    pub(super) clock_offset: i64,
+    pub(super) response: Response<Bytes>,
+    pub(super) faults: VecDeque<Fault>,
+    pub(super) received: Vec<ReceivedRequest>,
+}
+
+pub(super) struct State {
+    pub(super) fixed: Fixed,
+    knobs: Mutex<Knobs>,
+}
+
+impl State {
+    pub(super) fn new(fixed: Fixed, knobs: Knobs) -> Self {
+        Self { fixed, knobs: Mutex::new(knobs) }
+    }
+
+    pub(super) fn knobs(&self) -> MutexGuard<'_, Knobs> {
+        self.knobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Accepts connections until it is aborted; its connections go with it.
+pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, perhaps: let the others end.
+            tokio::task::yield_now().await;
+            continue;
+        };
+        while connections.try_join_next().is_some() {}
+        let state = Arc::clone(&state);
+        connections.spawn(async move {
+            let service = service_fn(move |request| {
+                let state = Arc::clone(&state);
+                async move { Ok::<_, Infallible>(serve(&state, request).await) }
+            });
+            let server = auto::Builder::new(TokioExecutor::new());
+            // A connection that breaks is its client's matter.
+            drop(server.serve_connection(TokioIo::new(stream), service).await);
+        });
+    }
+}
+
+async fn serve(state: &State, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (parts, body) = request.into_parts();
+    let body = match Limited::new(body, state.fixed.max_body).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(Refusal::of_status(StatusCode::PAYLOAD_TOO_LARGE))
+        }
+        Err(_) => Err(Refusal::of_status(StatusCode::BAD_REQUEST)),
+    };
+
+    let mut knobs = state.knobs();
+    let now = Seconds::now(&state.fixed.time_source, knobs.clock_offset);
+    let (body, outcome) = match body {
+        Ok(body) => {
+            let outcome = judge(state, &mut knobs, &parts, &body, now);
+            (body, outcome)
+        }
+        Err(refusal) => (Bytes::new(), Err(refusal)),
+    };
+    let (response, error_type) = match outcome {
+        Ok(response) => (answer::finish(response, now.http_date()), None),
+        Err(refusal) => (refusal.response(now.http_date()), Some(refusal.error_type)),
+    };
+    knobs.received.push(record(parts, body, response.status(), error_type));
+    response
+}
+
+/// The verdict on a request, and the fault or response that follows when it is authorised.
+fn judge(
+    state: &State,
+    knobs: &mut Knobs,
+    parts: &http::request::Parts,
+    body: &Bytes,
+    now: Seconds,
+) -> Result<Response<Bytes>, Refusal> {
+    let request =
+        verify::Request { method: parts.method.as_str(), uri: &parts.uri, headers: &parts.headers, body };
+    let expected = Expected { region: &state.fixed.region, service: &state.fixed.service, now };
+    let access_key_id = verify::verify(&request, &expected, |id| knobs.keys.get(id).cloned())?;
+    if let Some(key) = knobs.keys.get_mut(&access_key_id)
+        && let Some(left) = key.uses_left
+    {
+        key.uses_left = Some(left.saturating_sub(1));
+        key.expired = left <= 1;
+    }
+    match knobs.faults.pop_front() {
+        Some(Fault::Fail(status)) => Err(Refusal::of_status(status)),
+        Some(Fault::Redirect(status, location)) => Ok(answer::redirect(status, location)),
+        None => Ok(knobs.response.clone()),
+    }
+}
+
+fn record(
+    parts: http::request::Parts,
+    body: Bytes,
+    status: StatusCode,
+    error_type: Option<&'static str>,
+) -> ReceivedRequest {
+    let mut headers = parts.headers;
+    for (name, value) in &mut headers {
+        if is_sensitive(name.as_str()) {
+            value.set_sensitive(true);
+        }
+    }
+    let uri = parts.uri;
+    if parts.version == Version::HTTP_2
+        && let Some(authority) = uri.authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        headers.entry(header::HOST).or_insert(host);
+    }
+    let target = match uri.path_and_query() {
+        Some(origin_form) if parts.version == Version::HTTP_2 => origin_form.to_string(),
+        _ => uri.to_string(),
+    };
+    ReceivedRequest {
+        method: parts.method,
+        target,
+        version: parts.version,
+        headers,
+        body,
+        status,
+        error_type,
+    }
+}
