@@ -134,7 +134,12 @@ impl Clock {
             return None;
         }
         let candidate = Offset::between(server, sent_at.checked_add(round_trip / 2)?);
-        self.keep(host, candidate, received_at);
+        // A request that lay waiting between its signing and its sending (a frozen process) makes the midpoint say
+        // something of the clock that is not so. What is known already and fits the whole round trip stays.
+        let known = self.read(host).offset;
+        if !fits(known, server, sent_at, received_at) {
+            self.keep(host, candidate, received_at);
+        }
         Some(candidate)
     }
 
@@ -170,6 +175,14 @@ impl Clock {
         );
         self.offsets.store(Arc::new(offsets));
     }
+}
+
+/// Whether a server whose clock is ahead by `offset` can have written this date during the round trip.
+fn fits(offset: Offset, server: SystemTime, sent_at: SystemTime, received_at: SystemTime) -> bool {
+    let ahead_of_sent = Offset::between(server, offset.apply(sent_at)).milliseconds;
+    let ahead_of_received = Offset::between(server, offset.apply(received_at)).milliseconds;
+    let grain = GRAIN.as_millis() as i64;
+    ahead_of_sent >= -grain && ahead_of_received <= grain
 }
 
 /// Whether the time that was signed with can be why a request was refused: whether the offset that was `used` is

@@ -1,7 +1,7 @@
 //! [`SigV4Layer`]: the edge towards tower, hyper and axum clients.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,6 +15,8 @@ use crate::body::SignedBody;
 use crate::error::{BoxError, Error};
 use crate::overrides::Overrides;
 use crate::payload::{PayloadMode, Sending};
+use crate::recovery::{Answer, Attempt, assess};
+use crate::response::ResponseBody;
 use crate::signer::{RequestView, Signer};
 
 /// Signs every request that goes through a client service.
@@ -149,11 +151,13 @@ where
     S::Future: Send,
     B: Body + Send + 'static,
     B::Error: Into<BoxError>,
-    R: 'static,
+    R: Body + Send + 'static,
+    R::Data: Send,
+    R::Error: Send,
 {
-    type Response = Response<R>;
+    type Response = Response<ResponseBody<R>>;
     type Error = BoxError;
-    type Future = ResponseFuture<Response<R>>;
+    type Future = ResponseFuture<Self::Response>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.service.poll_ready(cx).map_err(Into::into)
@@ -166,11 +170,22 @@ where
             let (parts, body) = request.into_parts();
             if Overrides::of(&parts.extensions).skip {
                 let request = Request::from_parts(parts, SignedBody::as_is(body));
-                return service.call(request).await.map_err(Into::into);
+                let response = service.call(request).await.map_err(Into::into)?;
+                return Ok(response.map(ResponseBody::untouched));
             }
             let mut outgoing = Outgoing::new(&signer, parts, body).await?;
-            let request = outgoing.attempt(&signer).await?;
-            service.call(request).await.map_err(Into::into)
+            let (request, attempt) = outgoing.attempt(&signer).await?;
+            let response = service.call(request).await.map_err(Into::into)?;
+            let answer = outgoing.read(&signer, &attempt, &response);
+            let (response, try_again) = assess(&signer, &attempt, answer, response).await;
+            if !try_again {
+                return Ok(response);
+            }
+            let Ok((request, attempt)) = outgoing.attempt(&signer).await else { return Ok(response) };
+            poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into)?;
+            let response = service.call(request).await.map_err(Into::into)?;
+            outgoing.read(&signer, &attempt, &response);
+            Ok(response.map(ResponseBody::untouched))
         })
     }
 }
@@ -195,11 +210,19 @@ where
     }
 
     /// The request, signed with the credentials and the clock of this moment.
-    async fn attempt(&mut self, signer: &Signer) -> Result<Request<SignedBody<B>>, Error> {
+    async fn attempt(&mut self, signer: &Signer) -> Result<(Request<SignedBody<B>>, Attempt), Error> {
         let mut head = self.head.clone();
-        signer.sign(&mut head, self.body.payload()).await?;
+        let attempt = signer.sign_attempt(&mut head, self.body.payload()).await?;
         let body = self.body.take().unwrap_or_else(SignedBody::empty);
-        Ok(Request::from_parts(head, body))
+        Ok((Request::from_parts(head, body), attempt))
+    }
+
+    /// What the answer to an attempt tells; final where the body cannot be sent again.
+    fn read<R>(&self, signer: &Signer, attempt: &Attempt, response: &Response<R>) -> Answer {
+        let host = self.head.uri.host().unwrap_or_default();
+        let answer =
+            signer.read_answer(attempt, &self.head.method, host, response.status(), response.headers());
+        if self.body.is_replayable() { answer } else { Answer::Final }
     }
 }
 
@@ -219,16 +242,23 @@ where
     }
 
     fn call(&mut self, request: reqwest::Request) -> Self::Future {
-        use crate::middleware::{Outgoing, refuse_redirected};
+        use crate::middleware::Outgoing;
 
         let mut service = self.take_ready();
         let signer = self.signer.clone();
         ResponseFuture::new(async move {
             let mut outgoing = Outgoing::new(&signer, request, Overrides::default()).await?;
-            let request = outgoing.attempt(&signer, Overrides::default()).await?;
-            let sent_to = request.url().clone();
+            let (request, attempt) = outgoing.attempt(&signer, Overrides::default()).await?;
             let response = service.call(request).await.map_err(Into::into)?;
-            Ok(refuse_redirected(&sent_to, response)?)
+            let (response, try_again) = outgoing.assess(&signer, &attempt, response).await?;
+            if !try_again {
+                return Ok(response);
+            }
+            let again = outgoing.attempt(&signer, Overrides::default()).await;
+            let Ok((request, attempt)) = again else { return Ok(response) };
+            poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into)?;
+            let response = service.call(request).await.map_err(Into::into)?;
+            Ok(outgoing.accept(&signer, &attempt, response)?)
         })
     }
 }

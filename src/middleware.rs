@@ -1,13 +1,14 @@
 //! [`SigV4Middleware`]: the edge towards reqwest, through reqwest-middleware.
 
 use http::Extensions;
-use reqwest::{Body, Request, Response, Url};
+use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
 use reqwest_middleware::{Middleware, Next};
 
 use crate::body::SignedBody;
 use crate::error::{Error, ErrorKind};
 use crate::overrides::Overrides;
 use crate::payload::{Payload, Sending};
+use crate::recovery::{Answer, Attempt, assess};
 use crate::signer::{RequestView, Signer};
 
 /// Signs every request of a reqwest client.
@@ -74,19 +75,32 @@ impl Middleware for SigV4Middleware {
             return next.run(request, extensions).await;
         }
         let outgoing = Outgoing::new(&self.signer, request, Overrides::of(extensions)).await;
-        let mut outgoing = outgoing.map_err(reqwest_middleware::Error::middleware)?;
-        let request = outgoing.attempt(&self.signer, Overrides::of(extensions)).await;
-        let request = request.map_err(reqwest_middleware::Error::middleware)?;
-        let sent_to = request.url().clone();
+        let mut outgoing = outgoing.map_err(refused)?;
+        let (request, attempt) =
+            outgoing.attempt(&self.signer, Overrides::of(extensions)).await.map_err(refused)?;
+        let response = next.clone().run(request, extensions).await?;
+        let (response, try_again) =
+            outgoing.assess(&self.signer, &attempt, response).await.map_err(refused)?;
+        if !try_again {
+            return Ok(response);
+        }
+        let again = outgoing.attempt(&self.signer, Overrides::of(extensions)).await;
+        let Ok((request, attempt)) = again else { return Ok(response) };
         let response = next.run(request, extensions).await?;
-        refuse_redirected(&sent_to, response).map_err(reqwest_middleware::Error::middleware)
+        outgoing.accept(&self.signer, &attempt, response).map_err(refused)
     }
+}
+
+fn refused(error: Error) -> reqwest_middleware::Error {
+    reqwest_middleware::Error::middleware(error)
 }
 
 /// A reqwest request on its way: its head as the caller made it, and its body ready to be signed and sent.
 pub(crate) struct Outgoing {
     head: Request,
     body: Sending<Body>,
+    /// Where the last attempt went.
+    sent_to: Option<Url>,
 }
 
 impl Outgoing {
@@ -101,7 +115,7 @@ impl Outgoing {
         let body = Sending::new(body, &mode, signer.limits()).await?;
         let method = request.method().clone();
         body.set_length(&method, request.headers_mut());
-        Ok(Self { head: request, body })
+        Ok(Self { head: request, body, sent_to: None })
     }
 
     /// The request, signed with the credentials and the clock of this moment.
@@ -109,14 +123,77 @@ impl Outgoing {
         &mut self,
         signer: &Signer,
         overrides: Overrides<'_>,
-    ) -> Result<Request, Error> {
+    ) -> Result<(Request, Attempt), Error> {
         let mut request = self.head.try_clone().ok_or_else(|| {
             Error::new(ErrorKind::BodyStream, "the request cannot be sent again; its body was consumed")
         })?;
-        sign(signer, &mut request, overrides, self.body.payload()).await?;
+        let attempt = sign(signer, &mut request, overrides, self.body.payload()).await?;
         *request.body_mut() = self.body.take().map(into_body);
-        Ok(request)
+        self.sent_to = Some(request.url().clone());
+        Ok((request, attempt))
     }
+
+    /// Whether the request shall be signed and sent once more; and the answer, whole.
+    pub(crate) async fn assess(
+        &self,
+        signer: &Signer,
+        attempt: &Attempt,
+        response: Response,
+    ) -> Result<(Response, bool), Error> {
+        let response = self.refuse_redirected(response)?;
+        let answer = self.read(signer, attempt, &response);
+        if answer == Answer::Final {
+            return Ok((response, false));
+        }
+        let url = response.url().clone();
+        let (response, again) = assess(signer, attempt, answer, response.into()).await;
+        Ok((with_url(response.map(Body::wrap), url), again))
+    }
+
+    /// The last answer, learned from.
+    pub(crate) fn accept(
+        &self,
+        signer: &Signer,
+        attempt: &Attempt,
+        response: Response,
+    ) -> Result<Response, Error> {
+        let response = self.refuse_redirected(response)?;
+        self.read(signer, attempt, &response);
+        Ok(response)
+    }
+
+    fn read(&self, signer: &Signer, attempt: &Attempt, response: &Response) -> Answer {
+        let host = self.head.url().host_str().unwrap_or_default();
+        let answer =
+            signer.read_answer(attempt, self.head.method(), host, response.status(), response.headers());
+        if self.body.is_replayable() { answer } else { Answer::Final }
+    }
+
+    /// Refuses an answer that came from elsewhere than the request was sent to, before its body is handed on.
+    fn refuse_redirected(&self, response: Response) -> Result<Response, Error> {
+        fn place(url: &Url) -> (&str, &str, &str, Option<&str>) {
+            (url.scheme(), url.authority(), url.path(), url.query())
+        }
+        if self.sent_to.as_ref().is_none_or(|sent_to| place(sent_to) == place(response.url())) {
+            return Ok(response);
+        }
+        let origin = response.url().origin().ascii_serialization();
+        Err(Error::new(
+            ErrorKind::Redirected,
+            format!(
+                "the client followed a redirect to {origin} by itself, and may have carried the session token there; \
+                 build it from sigv4_middleware::reqwest_client(), which follows none"
+            ),
+        ))
+    }
+}
+
+/// A reqwest answer of this URL; a plain conversion would forget it.
+fn with_url(mut response: http::Response<Body>, url: Url) -> Response {
+    if let Ok(marked) = http::Response::builder().url(url).body(()) {
+        response.extensions_mut().extend(marked.into_parts().0.extensions);
+    }
+    response.into()
 }
 
 fn into_body(body: SignedBody<Body>) -> Body {
@@ -144,7 +221,7 @@ async fn sign(
     request: &mut Request,
     overrides: Overrides<'_>,
     payload: Payload<'_>,
-) -> Result<(), Error> {
+) -> Result<Attempt, Error> {
     let mut signature = signer.signature(&view(request, overrides), payload).await?;
     if let Some(target) = signature.rewritten.take() {
         let (path, query) =
@@ -161,26 +238,5 @@ async fn sign(
         }
         *request.url_mut() = url;
     }
-    signature.apply(request.headers_mut());
-    Ok(())
-}
-
-/// Refuses an answer that came from elsewhere than the request was sent to, before its body is handed on.
-pub(crate) fn refuse_redirected(sent_to: &Url, response: Response) -> Result<Response, Error> {
-    let place = |url: &Url| {
-        let mut url = url.clone();
-        url.set_fragment(None);
-        url
-    };
-    if place(sent_to) == place(response.url()) {
-        return Ok(response);
-    }
-    let origin = response.url().origin().ascii_serialization();
-    Err(Error::new(
-        ErrorKind::Redirected,
-        format!(
-            "the client followed a redirect to {origin} by itself, and may have carried the session token there; \
-             build it from sigv4_middleware::reqwest_client(), which follows none"
-        ),
-    ))
+    Ok(signature.apply(request.headers_mut()))
 }

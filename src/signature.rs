@@ -3,9 +3,9 @@
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use crate::headers::own;
+use crate::recovery::Attempt;
 
 /// The headers that make a request a signed one, and its target where that had to be rewritten.
-#[derive(Clone, Debug)]
 pub(crate) struct Signature {
     pub(crate) date: HeaderValue,
     pub(crate) token: Option<(HeaderName, HeaderValue)>,
@@ -13,11 +13,13 @@ pub(crate) struct Signature {
     pub(crate) authorization: HeaderValue,
     /// `path[?query]` in the form that was signed, where the request has another.
     pub(crate) rewritten: Option<String>,
+    /// What it was made with.
+    pub(crate) attempt: Attempt,
 }
 
 impl Signature {
     /// Replaces whatever an earlier signature left in the headers by this one.
-    pub(crate) fn apply(self, headers: &mut HeaderMap) {
+    pub(crate) fn apply(self, headers: &mut HeaderMap) -> Attempt {
         for name in own::ALL {
             headers.remove(name);
         }
@@ -30,5 +32,6 @@ impl Signature {
             headers.insert(own::CONTENT_SHA256, content_sha256);
         }
         headers.insert(AUTHORIZATION, self.authorization);
+        self.attempt
     }
 }

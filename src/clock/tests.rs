@@ -232,3 +232,13 @@ fn many_threads_learn_at_once() {
     });
     assert_eq!(clock.offsets.load().len(), 160);
 }
+
+#[test]
+fn a_request_that_lay_waiting_teaches_nothing_wrong() {
+    let (clock, _) = clock_at(noon());
+    let frozen = seconds(14 * 60);
+    // Signed at noon, sent and answered when the process went on.
+    let candidate = clock.learn(HOST, &dated(noon() + frozen), noon(), noon() + frozen);
+    assert!(should_retry(Offset::ZERO, candidate.unwrap()));
+    assert_eq!(clock.now_for(HOST), noon(), "our clock agrees with the server's");
+}

@@ -36,6 +36,11 @@ impl<B> Sending<B> {
         }
     }
 
+    /// Whether the body can be sent again.
+    pub(crate) fn is_replayable(&self) -> bool {
+        matches!(self, Self::Buffered(_))
+    }
+
     /// The body for one attempt; `None` where there is none to send.
     pub(crate) fn take(&mut self) -> Option<SignedBody<B>> {
         match self {

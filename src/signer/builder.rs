@@ -56,6 +56,7 @@ pub struct SignerBuilder {
     payload: PayloadMode,
     profile: Option<ServiceProfile>,
     limits: BufferLimits,
+    recovery: bool,
 }
 
 impl Default for SignerBuilder {
@@ -74,6 +75,7 @@ impl Default for SignerBuilder {
             payload: PayloadMode::default(),
             profile: None,
             limits: BufferLimits { size: 10 * 1024 * 1024, timeout: Duration::from_secs(60) },
+            recovery: true,
         }
     }
 }
@@ -230,6 +232,14 @@ impl SignerBuilder {
         Self { clock_skew_correction: Some(correct), ..self }
     }
 
+    /// Whether the layer and the middleware sign and send a request once more when the server refused it for its
+    /// date or for expired credentials; `true` by default.
+    ///
+    /// Only a body held in memory can be sent again.
+    pub fn recovery(self, recovery: bool) -> Self {
+        Self { recovery, ..self }
+    }
+
     /// The signer.
     ///
     /// # Errors
@@ -281,6 +291,7 @@ impl SignerBuilder {
                 payload: self.payload,
                 profile: self.profile,
                 limits: self.limits,
+                recovery: self.recovery,
             }),
         })
     }

@@ -24,6 +24,7 @@ use crate::headers::HeaderPolicy;
 use crate::key::Identity;
 use crate::overrides::Overrides;
 use crate::payload::{BufferLimits, Payload, PayloadMode};
+use crate::recovery::Attempt;
 use crate::service::ServiceProfile;
 use crate::signature::Signature;
 use crate::wire::PlusInQuery;
@@ -71,6 +72,7 @@ struct Inner {
     payload: PayloadMode,
     profile: Option<ServiceProfile>,
     limits: BufferLimits,
+    recovery: bool,
 }
 
 impl Signer {
@@ -102,10 +104,17 @@ impl Signer {
     /// # Errors
     /// Any [`ErrorKind`] that does not concern a body's stream. The request is then unchanged.
     pub async fn sign<'p>(&self, parts: &mut Parts, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-        if Overrides::of(&parts.extensions).skip {
-            return Ok(());
+        if !Overrides::of(&parts.extensions).skip {
+            self.sign_attempt(parts, payload.into()).await?;
         }
-        let payload = payload.into();
+        Ok(())
+    }
+
+    pub(crate) async fn sign_attempt(
+        &self,
+        parts: &mut Parts,
+        payload: Payload<'_>,
+    ) -> Result<Attempt, Error> {
         let signature = self.signature(&RequestView::of(parts), payload).await?;
         commit(signature, parts)
     }
@@ -135,15 +144,30 @@ impl Signer {
     pub(crate) fn limits(&self) -> BufferLimits {
         self.inner.limits
     }
+
+    pub(crate) fn recovers(&self) -> bool {
+        self.inner.recovery
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    pub(crate) fn credentials(&self) -> &CredentialsSource {
+        &self.inner.credentials
+    }
+
+    pub(crate) async fn identity(&self) -> Result<Arc<Identity>, Error> {
+        self.inner.identity().await
+    }
 }
 
 /// Writes a signature on `http` parts; nothing is changed if the rewritten URI is none.
-fn commit(mut signature: Signature, parts: &mut Parts) -> Result<(), Error> {
+fn commit(mut signature: Signature, parts: &mut Parts) -> Result<Attempt, Error> {
     if let Some(target) = signature.rewritten.take() {
         parts.uri = with_target(&parts.uri, target)?;
     }
-    signature.apply(&mut parts.headers);
-    Ok(())
+    Ok(signature.apply(&mut parts.headers))
 }
 
 pub(crate) fn with_target(uri: &Uri, target: String) -> Result<Uri, Error> {

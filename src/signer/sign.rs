@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::headers::own;
 use crate::key::{Identity, SigningKey, hex};
 use crate::payload::{Payload, PayloadMode};
+use crate::recovery::Attempt;
 use crate::service::ServiceProfile;
 use crate::signature::Signature;
 use crate::wire::{self, Origin, PathForm, Target};
@@ -190,7 +191,7 @@ fn unknown_scope(origin: &Origin<'_>, missing: &str) -> Error {
 
 impl Inner {
     /// The credentials of this moment, with their keys.
-    async fn identity(&self) -> Result<Arc<Identity>, Error> {
+    pub(super) async fn identity(&self) -> Result<Arc<Identity>, Error> {
         let credentials = self.credentials.snapshot().await?;
         let known = self.identity.load();
         if let Some(identity) = known.as_ref() {
@@ -273,7 +274,8 @@ fn sign_headers<T>(
             "an unsigned payload over plain http could be changed by anyone on the way; use https or a hashed payload",
         ));
     }
-    let moment = Moment::new(inner, plan, identity, inner.clock.now_for(plan.origin.host))?;
+    let reading = inner.clock.read(plan.origin.host);
+    let moment = Moment::new(inner, plan, Arc::clone(&identity), reading.corrected())?;
     let hash = payload.hash();
     let token = moment.identity.token().map(|token| (plan.profile.token_header, token));
 
@@ -295,6 +297,7 @@ fn sign_headers<T>(
         content_sha256: plan.profile.content_sha256_header.then(|| hash.to_header()).transpose()?,
         authorization: authorization(&moment, &canonical.headers, &signature)?,
         rewritten: plan.target.is_rewritten().then(|| plan.target.to_path_and_query()),
+        attempt: Attempt { identity, reading },
     };
     Ok((signature, look(&moment, &canonical)))
 }
