@@ -85,7 +85,6 @@ impl CachedCredentials {
     ///     .load_timeout(Duration::from_secs(2))
     ///     .build();
     /// ```
-    #[must_use]
     pub fn builder(provider: impl ProvideCredentials + 'static) -> CachedCredentialsBuilder {
         CachedCredentialsBuilder {
             provider: SharedCredentialsProvider::new(provider),

@@ -19,7 +19,9 @@ const EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
 
 /// Where environment variables are read from: the process, or a test's own list.
 #[derive(Clone)]
-pub(crate) struct Env(Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>);
+pub(crate) struct Env(Arc<Lookup>);
+
+type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 
 /// A variable that is set, but not to Unicode.
 struct NotUnicode;
