@@ -1,8 +1,10 @@
 //! The credentials cache as its users see it: crowds of callers, and a month of bad providers.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -12,7 +14,6 @@ use aws_smithy_async::time::TimeSource;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use sigv4_middleware::{CachedCredentials, Error, ErrorKind};
-use std::sync::Mutex;
 use tokio::time::Instant;
 
 const CROWD: usize = 10_000;
