@@ -127,7 +127,7 @@ async fn many_clients_at_once() {
     }
     assert_eq!((ok, gateway.requests().len()), (150, 200));
     for received in gateway.requests() {
-        assert_eq!(received.target[1..].as_bytes(), &received.body[..]);
+        assert_eq!(&received.target.as_bytes()[1..], &received.body[..]);
     }
 }
 

@@ -102,6 +102,9 @@ impl Call {
     }
 }
 
+/// Names and values.
+type Fields = Vec<(String, String)>;
+
 /// How the test signs.
 pub(crate) struct Signing {
     pub(crate) credentials: Credentials,
@@ -128,7 +131,7 @@ impl Signing {
         settings
     }
 
-    fn run(&self, call: &Call, settings: SigningSettings) -> (Vec<(String, String)>, Vec<(String, String)>) {
+    fn run(&self, call: &Call, settings: SigningSettings) -> (Fields, Fields) {
         let identity = self.credentials.clone().into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
