@@ -93,16 +93,17 @@ async fn serve(state: &State, request: Request<Incoming>) -> Response<Full<Bytes
         Err(_) => Err(Refusal::of_status(StatusCode::BAD_REQUEST)),
     };
 
-    let mut knobs = state.knobs();
-    let now = Seconds::now(&state.fixed.time_source, knobs.clock_offset);
-    let (body, outcome) = match body {
+    let now = Seconds::now(&state.fixed.time_source, state.knobs().clock_offset);
+    let (body, verdict) = match body {
         Ok(body) => {
-            let outcome = judge(state, &mut knobs, &parts, &body, now);
-            (body, outcome)
+            let verdict = judge(state, &parts, &body, now);
+            (body, verdict)
         }
         Err(refusal) => (Bytes::new(), Err(refusal)),
     };
-    let (response, error_type) = match outcome {
+
+    let mut knobs = state.knobs();
+    let (response, error_type) = match verdict.and_then(|id| settle(&mut knobs, &id)) {
         Ok(response) => (answer::finish(response, now.http_date()), None),
         Err(refusal) => (refusal.response(now.http_date()), Some(refusal.error_type)),
     };
@@ -110,23 +111,25 @@ async fn serve(state: &State, request: Request<Incoming>) -> Response<Full<Bytes
     response
 }
 
-/// The verdict on a request, and the fault or response that follows when it is authorised.
-fn judge(
-    state: &State,
-    knobs: &mut Knobs,
-    parts: &http::request::Parts,
-    body: &Bytes,
-    now: Seconds,
-) -> Result<Response<Bytes>, Refusal> {
+/// The access key id that rightly signed a request. Runs without the lock: hashing a large body takes its time.
+fn judge(state: &State, parts: &http::request::Parts, body: &Bytes, now: Seconds) -> Result<String, Refusal> {
     let request =
         verify::Request { method: parts.method.as_str(), uri: &parts.uri, headers: &parts.headers, body };
     let expected = Expected { region: &state.fixed.region, service: &state.fixed.service, now };
-    let access_key_id = verify::verify(&request, &expected, |id| knobs.keys.get(id).cloned())?;
-    if let Some(key) = knobs.keys.get_mut(&access_key_id)
-        && let Some(left) = key.uses_left
-    {
-        key.uses_left = Some(left.saturating_sub(1));
-        key.expired = left <= 1;
+    verify::verify(&request, &expected, |id| state.knobs().keys.get(id).cloned())
+}
+
+/// Counts an authorised request, and gives the fault or response that is its due.
+fn settle(knobs: &mut Knobs, access_key_id: &str) -> Result<Response<Bytes>, Refusal> {
+    if let Some(key) = knobs.keys.get_mut(access_key_id) {
+        // Another request may have been the key's last while this one was verified.
+        if key.expired {
+            return Err(Refusal::expired_token());
+        }
+        if let Some(left) = key.uses_left {
+            key.uses_left = Some(left.saturating_sub(1));
+            key.expired = left <= 1;
+        }
     }
     match knobs.faults.pop_front() {
         Some(Fault::Fail(status)) => Err(Refusal::of_status(status)),
