@@ -23,6 +23,10 @@ impl Endpoint {
         Some(&self.r)
     }
     /// x
+    pub fn region_set(&self) -> Option<&str> {
+        None
+    }
+    /// x
     pub fn rule(&self) -> &str {
         "stub"
     }

@@ -53,12 +53,13 @@ pub(crate) mod own {
 
     pub(crate) const DATE_NAME: &str = "x-amz-date";
     pub(crate) const CONTENT_SHA256_NAME: &str = "x-amz-content-sha256";
+    pub(crate) const REGION_SET_NAME: &str = "x-amz-region-set";
 
     pub(crate) const DATE: HeaderName = HeaderName::from_static(DATE_NAME);
     pub(crate) const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
     pub(crate) const S3_SESSION_TOKEN: HeaderName = HeaderName::from_static("x-amz-s3session-token");
     pub(crate) const CONTENT_SHA256: HeaderName = HeaderName::from_static(CONTENT_SHA256_NAME);
-    pub(crate) const REGION_SET: HeaderName = HeaderName::from_static("x-amz-region-set");
+    pub(crate) const REGION_SET: HeaderName = HeaderName::from_static(REGION_SET_NAME);
 
     /// All of them but Authorization.
     pub(crate) const ALL: [HeaderName; 5] = [DATE, TOKEN, S3_SESSION_TOKEN, CONTENT_SHA256, REGION_SET];

@@ -8,6 +8,7 @@ use aws_sigv4::sign::v4::generate_signing_key;
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderValue;
 use sha2::Sha256;
+use smallvec::SmallVec;
 
 use crate::cache::SmallCache;
 use crate::date::AmzDate;
@@ -25,6 +26,8 @@ pub(crate) struct Identity {
     credentials: Arc<Credentials>,
     token: Option<HeaderValue>,
     keys: SmallCache<SigningKey>,
+    #[cfg(feature = "sigv4a")]
+    v4a_key: std::sync::OnceLock<Option<zeroize::Zeroizing<[u8; 32]>>>,
 }
 
 impl Identity {
@@ -49,7 +52,13 @@ impl Identity {
             ));
         }
         let token = credentials.session_token().filter(|token| !token.is_empty()).map(header).transpose()?;
-        Ok(Self { credentials, token, keys: SmallCache::new(KEYS) })
+        Ok(Self {
+            credentials,
+            token,
+            keys: SmallCache::new(KEYS),
+            #[cfg(feature = "sigv4a")]
+            v4a_key: std::sync::OnceLock::new(),
+        })
     }
 
     pub(crate) fn credentials(&self) -> &Arc<Credentials> {
@@ -78,14 +87,79 @@ impl Identity {
         &self,
         time: SystemTime,
         date: &AmzDate,
-        region: &str,
+        reach: Reach<'_>,
         service: &str,
     ) -> Result<Arc<SigningKey>, Error> {
-        if let Some(key) = self.keys.find(|key| key.is_for(date.day(), region, service)) {
+        if let Some(key) = self.keys.find(|key| key.is_for(date.day(), reach, service)) {
             return Ok(key);
         }
-        let derived = generate_signing_key(self.credentials.secret_access_key(), time, region, service);
-        Ok(self.keys.add(SigningKey::new(derived.as_ref(), date.day(), region, service)?))
+        let day = date.day();
+        let key = match reach {
+            Reach::Region(region) => {
+                let secret = self.credentials.secret_access_key();
+                let derived = generate_signing_key(secret, time, region, service);
+                SigningKey {
+                    secret: Secret::V4(mac(derived.as_ref())?),
+                    scope: format!("{day}/{region}/{service}/aws4_request"),
+                }
+            }
+            #[cfg(feature = "sigv4a")]
+            Reach::RegionSet(_) => SigningKey {
+                secret: Secret::V4a(self.v4a_key()?),
+                scope: format!("{day}/{service}/aws4_request"),
+            },
+            #[cfg(not(feature = "sigv4a"))]
+            Reach::RegionSet(_) => return Err(no_sigv4a()),
+        };
+        Ok(self.keys.add(key))
+    }
+
+    /// The private key of SigV4a: costly to derive, and the same for every day, region set and service.
+    #[cfg(feature = "sigv4a")]
+    fn v4a_key(&self) -> Result<zeroize::Zeroizing<[u8; 32]>, Error> {
+        let derive = || {
+            let own = &self.credentials;
+            let derived =
+                aws_sigv4::sign::v4a::generate_signing_key(own.access_key_id(), own.secret_access_key());
+            <[u8; 32]>::try_from(derived.as_ref()).ok().map(zeroize::Zeroizing::new)
+        };
+        self.v4a_key.get_or_init(derive).clone().ok_or_else(|| {
+            Error::new(ErrorKind::CredentialsInvalid, "no SigV4a key can be derived from these credentials")
+        })
+    }
+}
+
+/// The error for a request that only SigV4a can sign, in a build without it.
+#[cfg(not(feature = "sigv4a"))]
+fn no_sigv4a() -> Error {
+    Error::new(
+        ErrorKind::ScopeInvalid,
+        "a region set is signed with SigV4a; switch on the feature `sigv4a` of sigv4-middleware",
+    )
+}
+
+fn mac(key: &[u8]) -> Result<Hmac<Sha256>, Error> {
+    Hmac::new_from_slice(key).map_err(|error| {
+        Error::with_source(ErrorKind::CredentialsInvalid, "the signing key is not one", error)
+    })
+}
+
+/// Where a signature is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach<'a> {
+    /// In one region: SigV4.
+    Region(&'a str),
+    /// In a set of regions, such as `us-east-1,eu-*`: SigV4a.
+    RegionSet(&'a str),
+}
+
+impl Reach<'_> {
+    /// The name of the algorithm.
+    pub(crate) fn algorithm(self) -> &'static str {
+        match self {
+            Self::Region(_) => "AWS4-HMAC-SHA256",
+            Self::RegionSet(_) => "AWS4-ECDSA-P256-SHA256",
+        }
     }
 }
 
@@ -102,26 +176,41 @@ fn header(token: &str) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-/// A key good for one credential scope, as a keyed MAC state. Zeroised on drop by `hmac` and `sha2`.
+/// A key good for one credential scope. Zeroised on drop.
 pub(crate) struct SigningKey {
-    mac: Hmac<Sha256>,
-    /// `20150830/us-east-1/execute-api/aws4_request`
+    secret: Secret,
+    /// `20150830/us-east-1/execute-api/aws4_request`; without the region for SigV4a.
     scope: String,
 }
 
-impl SigningKey {
-    fn new(key: &[u8], day: &str, region: &str, service: &str) -> Result<Self, Error> {
-        let mac = Hmac::new_from_slice(key).map_err(|error| {
-            Error::with_source(ErrorKind::CredentialsInvalid, "the signing key is not one", error)
-        })?;
-        Ok(Self { mac, scope: format!("{day}/{region}/{service}/aws4_request") })
-    }
+enum Secret {
+    /// A keyed MAC state; `hmac` and `sha2` zeroise it.
+    V4(Hmac<Sha256>),
+    #[cfg(feature = "sigv4a")]
+    V4a(zeroize::Zeroizing<[u8; 32]>),
+}
 
-    fn is_for(&self, day: &str, region: &str, service: &str) -> bool {
-        let rest = [day, region, service].into_iter().try_fold(self.scope.as_str(), |text, part| {
+impl Secret {
+    fn is_for(&self, reach: Reach<'_>) -> bool {
+        match self {
+            Self::V4(_) => matches!(reach, Reach::Region(_)),
+            #[cfg(feature = "sigv4a")]
+            Self::V4a(_) => matches!(reach, Reach::RegionSet(_)),
+        }
+    }
+}
+
+impl SigningKey {
+    fn is_for(&self, day: &str, reach: Reach<'_>, service: &str) -> bool {
+        let region = match reach {
+            Reach::Region(region) => Some(region),
+            Reach::RegionSet(_) => None,
+        };
+        let mut parts = [Some(day), region, Some(service)].into_iter().flatten();
+        let rest = parts.try_fold(self.scope.as_str(), |text, part| {
             text.strip_prefix(part).and_then(|text| text.strip_prefix('/'))
         });
-        rest == Some("aws4_request")
+        rest == Some("aws4_request") && self.secret.is_for(reach)
     }
 
     /// The credential scope without the key id.
@@ -129,15 +218,27 @@ impl SigningKey {
         &self.scope
     }
 
-    /// The MAC of the concatenated parts, in lower-case hex.
-    pub(crate) fn sign(&self, parts: &[&[u8]]) -> [u8; 64] {
-        let mut mac = self.mac.clone();
-        for part in parts {
-            mac.update(part);
+    /// The signature of the concatenated parts, in lower-case hex.
+    pub(crate) fn sign(&self, parts: &[&[u8]]) -> SignatureHex {
+        match &self.secret {
+            Secret::V4(mac) => {
+                let mut mac = mac.clone();
+                for part in parts {
+                    mac.update(part);
+                }
+                SmallVec::from_slice(&hex(&mac.finalize().into_bytes().into()))
+            }
+            #[cfg(feature = "sigv4a")]
+            Secret::V4a(key) => {
+                let signature = aws_sigv4::sign::v4a::calculate_signature(key.as_slice(), &parts.concat());
+                SmallVec::from_slice(signature.as_bytes())
+            }
         }
-        hex(&mac.finalize().into_bytes().into())
     }
 }
+
+/// A signature in hex: 64 digits of a MAC, or up to 144 of SigV4a's DER.
+pub(crate) type SignatureHex = SmallVec<[u8; 144]>;
 
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
@@ -168,7 +269,7 @@ mod tests {
 
     fn key_at(identity: &Identity, seconds: u64, region: &str) -> Arc<SigningKey> {
         let time = UNIX_EPOCH + Duration::from_secs(seconds);
-        identity.signing_key(time, &AmzDate::new(time).unwrap(), region, "iam").unwrap()
+        identity.signing_key(time, &AmzDate::new(time).unwrap(), Reach::Region(region), "iam").unwrap()
     }
 
     #[test]
@@ -180,7 +281,7 @@ mod tests {
         let string_to_sign = "AWS4-HMAC-SHA256\n20150830T123600Z\n20150830/us-east-1/iam/aws4_request\n\
                               f536975d06c0309214f805bb90ccff089219ecd68b2577efef23edd43b7e1a59";
         let signature = key.sign(&[&string_to_sign.as_bytes()[..20], &string_to_sign.as_bytes()[20..]]);
-        assert_eq!(&signature, b"5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7");
+        assert_eq!(&signature[..], b"5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7");
     }
 
     #[test]
@@ -203,6 +304,20 @@ mod tests {
             key_at(&identity, 0, &format!("r-{region}"));
         }
         assert_eq!(identity.keys.len(), KEYS);
+    }
+
+    #[cfg(feature = "sigv4a")]
+    #[test]
+    fn a_sigv4a_key_serves_every_region_set() {
+        let identity = identity("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None).unwrap();
+        let time = UNIX_EPOCH + Duration::from_secs(1_440_938_160);
+        let key = |set| {
+            let date = AmzDate::new(time).unwrap();
+            identity.signing_key(time, &date, Reach::RegionSet(set), "service").unwrap()
+        };
+        assert_eq!(key("us-east-1").scope(), "20150830/service/aws4_request");
+        assert!(Arc::ptr_eq(&key("us-east-1"), &key("*")));
+        assert_ne!(key("*").scope(), key_at(&identity, 1_440_938_160, "service").scope());
     }
 
     #[test]

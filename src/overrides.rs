@@ -32,29 +32,29 @@ pub struct Service(Cow<'static, str>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region(Cow<'static, str>);
 
-impl From<&'static str> for Service {
-    fn from(name: &'static str) -> Self {
-        Self(name.into())
-    }
+/// The region set (`us-east-1,eu-*`, `*`) for one request, which is then signed with SigV4a; wins over any region.
+///
+/// Needs feature `sigv4a`; without it the request is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionSet(Cow<'static, str>);
+
+macro_rules! from_text {
+    ($($name:ident)*) => {$(
+        impl From<&'static str> for $name {
+            fn from(text: &'static str) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text.into())
+            }
+        }
+    )*};
 }
 
-impl From<String> for Service {
-    fn from(name: String) -> Self {
-        Self(name.into())
-    }
-}
-
-impl From<&'static str> for Region {
-    fn from(name: &'static str) -> Self {
-        Self(name.into())
-    }
-}
-
-impl From<String> for Region {
-    fn from(name: String) -> Self {
-        Self(name.into())
-    }
-}
+from_text!(Service Region RegionSet);
 
 /// Headers to be signed in one request, besides those that always are and those the signer's builder names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +75,7 @@ pub struct SkipSigning;
 pub(crate) struct Overrides<'a> {
     pub(crate) service: Option<&'a str>,
     pub(crate) region: Option<&'a str>,
+    pub(crate) region_set: Option<&'a str>,
     pub(crate) sign_headers: &'a [HeaderName],
     pub(crate) payload: Option<&'a PayloadMode>,
     pub(crate) profile: Option<ServiceProfile>,
@@ -89,6 +90,7 @@ impl<'a> Overrides<'a> {
         Self {
             service: extensions.get().map(|Service(name)| name.as_ref()),
             region: extensions.get().map(|Region(name)| name.as_ref()),
+            region_set: extensions.get().map(|RegionSet(set)| set.as_ref()),
             sign_headers: extensions.get().map_or(&[], |SignHeaders(names)| names.as_slice()),
             payload: extensions.get(),
             profile: extensions.get().copied(),

@@ -6,7 +6,7 @@ use http::{Method, Request, Uri, request::Parts};
 
 use crate::error::{Error, ErrorKind};
 use crate::payload::Payload;
-use crate::signer::{ALGORITHM, Explanation, Moment, Plan, RequestView, Signer, with_target};
+use crate::signer::{Explanation, Moment, Plan, RequestView, Signer, with_target};
 use crate::wire::strict_value;
 
 /// The longest lifetime that AWS accepts: 7 days.
@@ -131,7 +131,7 @@ impl Signer {
         headers.sort();
         let mut names = Vec::new();
         headers.write_names(&mut names);
-        let (mut query, appended) = query(&plan, &moment, &String::from_utf8_lossy(&names), expires_in);
+        let (mut query, appended) = query(&plan, &moment, &String::from_utf8_lossy(&names), expires_in)?;
 
         let payload = presigning.payload.unwrap_or_else(|| {
             if plan.profile().presigns_unsigned { Payload::unsigned() } else { Payload::empty() }
@@ -184,11 +184,16 @@ fn lifetime(presigning: &Presigning<'_>, moment: &Moment, now: SystemTime) -> Re
 }
 
 /// The query to be signed, and what is appended to it after the signature.
-fn query(plan: &Plan<'_>, moment: &Moment, signed_headers: &str, expires_in: Duration) -> (String, String) {
+fn query(
+    plan: &Plan<'_>,
+    moment: &Moment,
+    signed_headers: &str,
+    expires_in: Duration,
+) -> Result<(String, String), Error> {
     let mut query = plan.target().query().to_owned();
     let credential = format!("{}/{}", moment.identity.access_key_id(), moment.key.scope());
     let parameters = [
-        ("X-Amz-Algorithm", ALGORITHM),
+        ("X-Amz-Algorithm", moment.algorithm),
         ("X-Amz-Credential", &credential),
         ("X-Amz-Date", moment.date.as_str()),
         ("X-Amz-Expires", &expires_in.as_secs().to_string()),
@@ -196,6 +201,9 @@ fn query(plan: &Plan<'_>, moment: &Moment, signed_headers: &str, expires_in: Dur
     ];
     for (name, value) in parameters {
         push(&mut query, name, value);
+    }
+    if let Some(set) = plan.region_set()? {
+        push(&mut query, "X-Amz-Region-Set", set);
     }
     let mut appended = String::new();
     if let Some(token) = moment.identity.token().and_then(|token| token.to_str().ok()) {
@@ -206,7 +214,7 @@ fn query(plan: &Plan<'_>, moment: &Moment, signed_headers: &str, expires_in: Dur
             appended.insert(0, '&');
         }
     }
-    (query, appended)
+    Ok((query, appended))
 }
 
 fn push(query: &mut String, name: &str, value: &str) {

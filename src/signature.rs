@@ -10,6 +10,7 @@ pub(crate) struct Signature {
     pub(crate) date: HeaderValue,
     pub(crate) token: Option<(HeaderName, HeaderValue)>,
     pub(crate) content_sha256: Option<HeaderValue>,
+    pub(crate) region_set: Option<HeaderValue>,
     pub(crate) authorization: HeaderValue,
     /// `path[?query]` in the form that was signed, where the request has another.
     pub(crate) rewritten: Option<String>,
@@ -30,6 +31,9 @@ impl Signature {
         }
         if let Some(content_sha256) = self.content_sha256 {
             headers.insert(own::CONTENT_SHA256, content_sha256);
+        }
+        if let Some(region_set) = self.region_set {
+            headers.insert(own::REGION_SET, region_set);
         }
         headers.insert(AUTHORIZATION, self.authorization);
         self.attempt

@@ -136,6 +136,15 @@ impl SignerBuilder {
         self
     }
 
+    /// The region set (`us-east-1,eu-*`, `*`) for every request, signed with SigV4a instead of SigV4.
+    ///
+    /// Needs feature `sigv4a`; without it every request is refused. Hosts that take SigV4a only, such as S3's
+    /// multi-region access points, need no line.
+    pub fn region_set(mut self, region_set: impl Into<Cow<'static, str>>) -> Self {
+        self.scope.region_set = Some(region_set.into());
+        self
+    }
+
     /// The region for requests to hosts that do not tell one; a host that does is signed for its own.
     pub fn default_region(mut self, region: impl Into<Cow<'static, str>>) -> Self {
         self.scope.default_region = Some(region.into());
@@ -262,6 +271,9 @@ impl SignerBuilder {
                     scope::invalid_scope_part(what, name),
                 ));
             }
+        }
+        if let Some(set) = scope.region_set.as_deref().filter(|set| !scope::is_region_set(set)) {
+            return Err(BuildError::new(BuildErrorKind::InvalidValue, scope::invalid_region_set(set)));
         }
         if let Some(refusal) = self.headers.named.iter().find_map(HeaderPolicy::refusal) {
             return Err(BuildError::new(BuildErrorKind::InvalidValue, refusal));

@@ -12,7 +12,7 @@ use http::{Method, Uri, request::Parts};
 
 pub use builder::SignerBuilder;
 pub use sign::Explanation;
-pub(crate) use sign::{ALGORITHM, Moment, Plan};
+pub(crate) use sign::{Moment, Plan};
 
 use crate::cache::SmallCache;
 use crate::clock::Clock;

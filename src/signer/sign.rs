@@ -10,17 +10,14 @@ use http::header::{HeaderName, HeaderValue};
 use super::{Inner, RequestView, Signer, scope::Scope};
 use crate::canonical::{CanonicalRequest, HashSink, SignedHeaders};
 use crate::date::AmzDate;
-use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::headers::own;
-use crate::key::{Identity, SigningKey, hex};
+use crate::key::{Identity, Reach, SignatureHex, SigningKey, hex};
 use crate::payload::{Payload, PayloadMode};
 use crate::recovery::Attempt;
 use crate::service::ServiceProfile;
 use crate::signature::Signature;
 use crate::wire::{self, Origin, PathForm, Target};
-
-pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// Everything about a request that can be decided, or refused, before its body is looked at.
 #[derive(Debug)]
@@ -39,6 +36,18 @@ impl Plan<'_> {
     /// How the body is to be treated.
     pub(crate) fn payload_mode(&self) -> &PayloadMode {
         &self.payload
+    }
+
+    pub(crate) fn service_and_reach(&self) -> Result<(&str, Reach<'_>), Error> {
+        self.scope.service_and_reach(&self.origin)
+    }
+
+    /// The region set, for a request signed with SigV4a.
+    pub(crate) fn region_set(&self) -> Result<Option<&str>, Error> {
+        Ok(match self.service_and_reach()?.1 {
+            Reach::Region(_) => None,
+            Reach::RegionSet(set) => Some(set),
+        })
     }
 
     pub(crate) fn profile(&self) -> &ServiceProfile {
@@ -119,10 +128,7 @@ impl Signer {
         inner.origins.check(origin.http_scheme(), origin.host, origin.port)?;
         let host = wire::host(&origin, request.headers, inner.host_header_may_differ)?;
         let scope = inner.scope(&request, origin.host)?;
-        let Some(service) = scope.service() else { return Err(unknown_scope(&origin, "service")) };
-        if scope.region().is_none() {
-            return Err(unknown_scope(&origin, "region"));
-        }
+        let (service, _) = scope.service_and_reach(&origin)?;
         let profile = request.overrides.profile.or(inner.profile);
         let profile = profile.unwrap_or_else(|| ServiceProfile::for_service(service));
         let form = if profile.double_encode { PathForm::AsGiven } else { PathForm::Strict };
@@ -176,19 +182,6 @@ impl Signer {
     }
 }
 
-fn unknown_scope(origin: &Origin<'_>, missing: &str) -> Error {
-    match Endpoint::infer(origin.host) {
-        Err(error) => error,
-        Ok(_) => Error::new(
-            ErrorKind::ScopeUnknown,
-            format!(
-                "the host {} does not tell its {missing}; say .{missing}(…) on the signer's builder",
-                origin.host
-            ),
-        ),
-    }
-}
-
 impl Inner {
     /// The credentials of this moment, with their keys.
     pub(super) async fn identity(&self) -> Result<Arc<Identity>, Error> {
@@ -211,25 +204,25 @@ pub(crate) struct Moment {
     pub(crate) identity: Arc<Identity>,
     pub(crate) date: Arc<AmzDate>,
     pub(crate) key: Arc<SigningKey>,
+    pub(crate) algorithm: &'static str,
 }
 
 impl Moment {
     fn new(inner: &Inner, plan: &Plan<'_>, identity: Arc<Identity>, time: SystemTime) -> Result<Self, Error> {
-        let (service, region) =
-            (plan.scope.service().unwrap_or_default(), plan.scope.region().unwrap_or_default());
+        let (service, reach) = plan.service_and_reach()?;
         let date = inner.last_date.at(time)?;
-        let key = identity.signing_key(time, &date, region, service)?;
-        Ok(Self { identity, date, key })
+        let key = identity.signing_key(time, &date, reach, service)?;
+        Ok(Self { identity, date, key, algorithm: reach.algorithm() })
     }
 
     /// The signature of a canonical request, in lower-case hex.
-    pub(crate) fn sign(&self, canonical: &CanonicalRequest<'_, '_>) -> [u8; 64] {
+    pub(crate) fn sign(&self, canonical: &CanonicalRequest<'_, '_>) -> SignatureHex {
         self.key.sign(&self.string_to_sign(&canonical_hash(canonical)))
     }
 
     fn string_to_sign<'a>(&'a self, canonical_hash: &'a [u8; 64]) -> [&'a [u8]; 7] {
         let (date, scope) = (self.date.as_str().as_bytes(), self.key.scope().as_bytes());
-        [ALGORITHM.as_bytes(), b"\n", date, b"\n", scope, b"\n", canonical_hash]
+        [self.algorithm.as_bytes(), b"\n", date, b"\n", scope, b"\n", canonical_hash]
     }
 
     /// What was signed, without the session token.
@@ -284,6 +277,10 @@ fn sign_headers<T>(
     if let Some((name, token)) = token {
         headers.push(name, token.as_bytes());
     }
+    let region_set = plan.region_set()?;
+    if let Some(set) = region_set {
+        headers.push(own::REGION_SET_NAME, set.as_bytes());
+    }
     if plan.profile.content_sha256_header {
         headers.push(own::CONTENT_SHA256_NAME, hash.as_str().as_bytes());
     }
@@ -296,22 +293,29 @@ fn sign_headers<T>(
         token: token.map(|(name, value)| (HeaderName::from_static(name), value.clone())),
         content_sha256: plan.profile.content_sha256_header.then(|| hash.to_header()).transpose()?,
         authorization: authorization(&moment, &canonical.headers, &signature)?,
+        region_set: region_set.map(region_set_header).transpose()?,
         rewritten: plan.target.is_rewritten().then(|| plan.target.to_path_and_query()),
         attempt: Attempt { identity, reading },
     };
     Ok((signature, look(&moment, &canonical)))
 }
 
+fn region_set_header(set: &str) -> Result<HeaderValue, Error> {
+    HeaderValue::from_str(set)
+        .map_err(|error| Error::with_source(ErrorKind::ScopeInvalid, "the region set is not text", error))
+}
+
 fn authorization(
     moment: &Moment,
     headers: &SignedHeaders<'_>,
-    signature: &[u8; 64],
+    signature: &[u8],
 ) -> Result<HeaderValue, Error> {
-    const FIXED: usize = " Credential=/, SignedHeaders=, Signature=".len() + 64;
+    const FIXED: usize = " Credential=/, SignedHeaders=, Signature=".len();
     let (id, scope) = (moment.identity.access_key_id(), moment.key.scope());
-    let len = ALGORITHM.len() + FIXED + id.len() + scope.len() + headers.names_len();
+    let named = moment.algorithm.len() + id.len() + scope.len() + headers.names_len();
+    let len = FIXED + named + signature.len();
     let mut out = Vec::with_capacity(len);
-    for part in [ALGORITHM, " Credential=", id, "/", scope, ", SignedHeaders="] {
+    for part in [moment.algorithm, " Credential=", id, "/", scope, ", SignedHeaders="] {
         out.extend_from_slice(part.as_bytes());
     }
     headers.write_names(&mut out);
