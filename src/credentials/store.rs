@@ -183,9 +183,7 @@ impl Store {
             .flatten()
             .find(|known| **known == credentials)
             .unwrap_or_else(|| Arc::new(credentials));
-        // Short-lived answers do not bring a load per call.
-        let until =
-            windows.map_or(now, |windows| windows.advisory_at.max(windows.capped(now, add(now, brief))));
+        let until = windows.map_or(now, |windows| windows.advisory_at);
         let at_hand = Range { end: until, ..span(now, Duration::ZERO) };
         let entry = Entry { credentials: Arc::clone(&credentials), windows, at_hand, spared };
         self.entry.store(Some(Arc::new(entry)));
