@@ -184,7 +184,7 @@ impl Store {
             .find(|known| **known == credentials)
             .unwrap_or_else(|| Arc::new(credentials));
         let until = windows.map_or(now, |windows| windows.advisory_at);
-        let at_hand = Range { end: until, ..span(now, Duration::ZERO) };
+        let at_hand = since(now)..until;
         let entry = Entry { credentials: Arc::clone(&credentials), windows, at_hand, spared };
         self.entry.store(Some(Arc::new(entry)));
         slow.failure = None;
@@ -319,9 +319,14 @@ pub(super) fn usable(answer: provider::Result, now: SystemTime) -> Result<Creden
     Ok(credentials)
 }
 
-/// From `now`, with slack for a clock that steps back, for `length`.
+/// From `now` for `length`.
 fn span(now: SystemTime, length: Duration) -> Range<SystemTime> {
-    now.checked_sub(CLOCK_SLACK).unwrap_or(SystemTime::UNIX_EPOCH)..add(now, length)
+    since(now)..add(now, length)
+}
+
+/// `now`, with slack for a clock that steps back a little.
+fn since(now: SystemTime) -> SystemTime {
+    now.checked_sub(CLOCK_SLACK).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// A random duration; `seconds` is its range.
