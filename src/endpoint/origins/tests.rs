@@ -1,0 +1,236 @@
+use super::*;
+
+fn allowed(hosts: &[&str], origins: &[&str]) -> AllowedOrigins {
+    let mut allowed = AllowedOrigins::default();
+    hosts.iter().for_each(|host| allowed.allow_host(host).unwrap());
+    origins.iter().for_each(|origin| allowed.allow_origin(origin).unwrap());
+    allowed
+}
+
+fn kind(result: Result<(), Error>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind())
+}
+
+/// Scheme, host and port of a plain origin, as an edge would hand them over.
+fn check(allowed: &AllowedOrigins, origin: &str) -> Result<(), Error> {
+    let uri: http::Uri = origin.parse().unwrap();
+    allowed.check(uri.scheme_str().unwrap(), uri.host().unwrap(), uri.port_u16())
+}
+
+#[test]
+fn aws_over_https_and_loopback_by_default() {
+    let default = AllowedOrigins::default();
+    for origin in [
+        "https://sqs.us-east-1.amazonaws.com",
+        "https://SQS.US-EAST-1.AMAZONAWS.COM.:8443",
+        "https://sqs.cn-north-1.amazonaws.com.cn",
+        "https://abc.lambda-url.eu-west-1.on.aws",
+        "https://eks-auth.us-east-1.api.aws",
+        "https://sqs.eusc-de-east-1.amazonaws.eu",
+        "https://sqs.us-iso-east-1.c2s.ic.gov",
+        "https://compute.s3.us-east-1.amazonaws.com",
+        "https://us-east-1.signin.aws.amazon.com",
+        "https://vpce-1.sqs.us-east-1.vpce.amazonaws.com",
+        "http://127.0.0.1:9000",
+        "http://127.9.8.7",
+        "http://[::1]:4566",
+        "https://[0:0:0:0:0:0:0:1]",
+        "http://localhost",
+        "http://LOCALHOST.:1",
+        "http://bucket.s3.localhost:4566",
+    ] {
+        assert!(check(&default, origin).is_ok(), "{origin}");
+    }
+    for origin in [
+        "https://example.com",
+        "https://evil-amazonaws.com",
+        "https://amazonaws.com",
+        "https://amazonaws.com.evil.io",
+        "https://s3.us-east-1.amazonaws.com.evil.io",
+        "https://s3.us-east-1.amazonaws.com@evil.io",
+        "https://abc.r2.cloudflarestorage.com",
+        "https://ec2-1-2-3-4.us-west-2.compute.amazonaws.com",
+        "https://ec2-1-2-3-4.compute-1.amazonaws.com",
+        "https://lb-1.us-west-2.elb.amazonaws.com",
+        "https://lb-1.ELB.us-west-2.amazonaws.com",
+        "https://vpce-1.vpce-svc-2.us-east-1.vpce.amazonaws.com",
+        "https://b.s3-website-us-east-1.amazonaws.com",
+        "http://b.s3-website.eu-central-1.amazonaws.com",
+        "https://10.0.0.1",
+        "http://128.0.0.1",
+        "http://localhost.evil.io",
+        "http://notlocalhost",
+        "http://0.0.0.0",
+        "http://[::ffff:127.0.0.1]",
+        "http://[fe80::1]",
+        "https://s3.amazonaws.com..",
+    ] {
+        assert_eq!(kind(check(&default, origin)), Some(ErrorKind::OriginNotAllowed), "{origin}");
+    }
+    let plain = kind(check(&default, "http://sqs.us-east-1.amazonaws.com"));
+    assert_eq!(plain, Some(ErrorKind::InsecureOrigin));
+}
+
+#[test]
+fn only_http_and_ascii_hosts() {
+    let default = AllowedOrigins::default();
+    for (scheme, host) in [
+        ("ftp", "localhost"),
+        ("", "localhost"),
+        ("https", ""),
+        ("https", "."),
+        ("https", "s3。us-east-1。amazonaws。com"),
+        ("https", "ѕqs.us-east-1.amazonaws.com"),
+        ("https", "sqs.us-east-1.amazonaws.com:443"),
+        ("https", "user@sqs.us-east-1.amazonaws.com"),
+        ("https", "evil.io/.amazonaws.com"),
+        ("https", "evil.io#.amazonaws.com"),
+        ("https", "evil.io%00.amazonaws.com"),
+        ("https", "sqs..amazonaws.com"),
+        ("https", "::1"),
+        ("https", "[::1"),
+        ("https", "[::1]x"),
+    ] {
+        let refused = kind(default.check(scheme, host, None));
+        assert_eq!(refused, Some(ErrorKind::OriginNotAllowed), "{scheme} {host}");
+    }
+    let message = default.check("https", "bücher.example", None).unwrap_err().to_string();
+    assert!(message.contains("punycode"), "{message}");
+}
+
+#[test]
+fn hosts_by_whole_labels() {
+    let allowed =
+        allowed(&["Api.Example.com.", "*.internal.example.com", "[fd00::1]", "other.example:8443"], &[]);
+    for origin in [
+        "https://api.example.com",
+        "https://API.EXAMPLE.COM.:444",
+        "https://a.internal.example.com",
+        "https://a.b.INTERNAL.example.com:9",
+        "https://[FD00:0::1]:9",
+        "https://other.example:8443",
+    ] {
+        assert!(check(&allowed, origin).is_ok(), "{origin}");
+    }
+    for origin in [
+        "https://example.com",
+        "https://a.api.example.com",
+        "https://xapi.example.com",
+        "https://internal.example.com",
+        "https://xinternal.example.com",
+        "https://api.example.com.evil.io",
+        "https://[fd00::2]",
+        "https://other.example",
+        "http://other.example:9",
+    ] {
+        assert_eq!(kind(check(&allowed, origin)), Some(ErrorKind::OriginNotAllowed), "{origin}");
+    }
+    let plain = kind(check(&allowed, "http://api.example.com"));
+    assert_eq!(plain, Some(ErrorKind::InsecureOrigin));
+}
+
+#[test]
+fn origins_exactly() {
+    let allowed = allowed(&[], &["http://minio:9000", "HTTPS://Store.example/", "http://[fd00::1]"]);
+    for origin in
+        ["http://minio:9000", "http://MINIO.:9000", "https://store.example:443", "http://[fd00::1]:80"]
+    {
+        assert!(check(&allowed, origin).is_ok(), "{origin}");
+    }
+    for origin in ["http://minio", "https://minio:9000", "http://store.example", "https://store.example:444"]
+    {
+        assert_eq!(kind(check(&allowed, origin)), Some(ErrorKind::OriginNotAllowed), "{origin}");
+    }
+}
+
+/// Pastes the line that a refusal names and asks again.
+#[test]
+fn the_line_named_is_the_line_that_helps() {
+    for origin in [
+        "https://api.example.com",
+        "https://api.example.com:8443",
+        "https://[fd00::1]:8443",
+        "https://lb-1.us-west-2.elb.amazonaws.com",
+        "http://minio:9000",
+        "http://minio",
+        "http://[fd00::1]:9000",
+        "http://sqs.us-east-1.amazonaws.com",
+    ] {
+        let mut allowed = AllowedOrigins::default();
+        let message = check(&allowed, origin).unwrap_err().to_string();
+        let quoted = |call: &str| {
+            let (_, rest) = message.split_once(call)?;
+            rest.split_once('"').map(|(argument, _)| argument)
+        };
+        if let Some(argument) = quoted("add .allow_origin(\"") {
+            allowed.allow_origin(argument).unwrap();
+        } else {
+            allowed.allow_host(quoted("add .allow_host(\"").unwrap()).unwrap();
+        }
+        assert!(check(&allowed, origin).is_ok(), "{origin}: {message}");
+    }
+}
+
+#[test]
+fn what_is_no_host_or_origin() {
+    let mut allowed = AllowedOrigins::default();
+    for host in [
+        "",
+        "*",
+        "*.",
+        "*.com",
+        "*.*.example.com",
+        "a.*.example.com",
+        "*example.com",
+        "a b",
+        ".example.com",
+        "example..com",
+        "https://x",
+        "https://x/path",
+        "x/path",
+        "user@x",
+        "x:",
+        "x:0",
+        "x:65536",
+        "x:+1",
+        "x:1:2",
+        "[::1",
+        "[::1]x",
+        "[x]",
+        "::1",
+        "*.[::1]",
+        "*.1.2.3.4",
+        "*.10.0.0.1",
+        "ex%61mple.com",
+        "x?y",
+        "x#y",
+    ] {
+        let error = allowed.allow_host(host).unwrap_err();
+        assert_eq!(error.kind(), BuildErrorKind::InvalidOrigin, "{host}");
+        assert!(error.to_string().contains(".allow_host(\"api.example.com\")"), "{error}");
+    }
+    for origin in
+        ["", "minio:9000", "ftp://minio", "http://", "http://a/b", "http://u@a", "http://*.a.b", "http:a"]
+    {
+        let error = allowed.allow_origin(origin).unwrap_err();
+        assert_eq!(error.kind(), BuildErrorKind::InvalidOrigin, "{origin}");
+        assert!(error.to_string().contains(".allow_origin(\"http://minio:9000\")"), "{error}");
+    }
+    assert!(allowed.hosts.is_empty() && allowed.origins.is_empty());
+}
+
+#[cfg(feature = "reqwest-middleware")]
+#[test]
+fn names_that_are_not_ascii() {
+    let allowed = allowed(&["Bücher.example", "*.例え。テスト"], &["http://straße.example:81"]);
+    for origin in [
+        "https://xn--bcher-kva.example",
+        "https://XN--BCHER-KVA.example.",
+        "https://a.xn--r8jz45g.xn--zckzah",
+        "http://xn--strae-oqa.example:81",
+    ] {
+        assert!(check(&allowed, origin).is_ok(), "{origin}");
+    }
+    assert_eq!(kind(allowed.check("https", "bücher.example", None)), Some(ErrorKind::OriginNotAllowed));
+    assert!(AllowedOrigins::default().allow_host("a\u{ad}\u{200b}.b c").is_err());
+}
