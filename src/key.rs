@@ -153,7 +153,15 @@ pub(crate) enum Reach<'a> {
     RegionSet(&'a str),
 }
 
-impl Reach<'_> {
+impl<'a> Reach<'a> {
+    /// The one region.
+    pub(crate) fn region(self) -> Option<&'a str> {
+        match self {
+            Self::Region(region) => Some(region),
+            Self::RegionSet(_) => None,
+        }
+    }
+
     /// The name of the algorithm.
     pub(crate) fn algorithm(self) -> &'static str {
         match self {
@@ -202,11 +210,7 @@ impl Secret {
 
 impl SigningKey {
     fn is_for(&self, day: &str, reach: Reach<'_>, service: &str) -> bool {
-        let region = match reach {
-            Reach::Region(region) => Some(region),
-            Reach::RegionSet(_) => None,
-        };
-        let mut parts = [Some(day), region, Some(service)].into_iter().flatten();
+        let mut parts = [Some(day), reach.region(), Some(service)].into_iter().flatten();
         let rest = parts.try_fold(self.scope.as_str(), |text, part| {
             text.strip_prefix(part).and_then(|text| text.strip_prefix('/'))
         });

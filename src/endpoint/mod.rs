@@ -97,18 +97,22 @@ impl Endpoint {
     /// As [`infer`](Self::infer).
     pub fn infer_with_path(host: &str, path: &str) -> Result<Self, Error> {
         let mut found = Self::infer(host)?;
-        match &*found.service {
-            "iotdata" if path == "/mqtt" => {
-                found.service = Cow::Borrowed("iotdevicegateway");
-                found.rule = "AWS IoT, MQTT over WebSocket";
-            }
-            "geo-maps" | "geo-places" | "geo-routes" if path.split('/').nth(2) == Some("v0") => {
-                found.service = Cow::Borrowed("geo");
-                found.rule = "Amazon Location, first version";
-            }
-            _ => {}
+        if let Some((service, rule)) = found.other_service_at(path) {
+            found.service = Cow::Borrowed(service);
+            found.rule = rule;
         }
         Ok(found)
+    }
+
+    /// The service and rule for a path that another service than the host's usual one answers.
+    pub(crate) fn other_service_at(&self, path: &str) -> Option<(&'static str, &'static str)> {
+        match &*self.service {
+            "iotdata" if path == "/mqtt" => Some(("iotdevicegateway", "AWS IoT, MQTT over WebSocket")),
+            "geo-maps" | "geo-places" | "geo-routes" if path.split('/').nth(2) == Some("v0") => {
+                Some(("geo", "Amazon Location, first version"))
+            }
+            _ => None,
+        }
     }
 
     /// The signing name, such as `execute-api`.

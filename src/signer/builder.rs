@@ -262,18 +262,9 @@ impl SignerBuilder {
             )
         })?;
         let scope = &self.scope;
-        for (what, name) in
-            [("service", &scope.service), ("region", &scope.region), ("region", &scope.default_region)]
-        {
-            if let Some(name) = name.as_deref().filter(|name| !scope::is_scope_part(name)) {
-                return Err(BuildError::new(
-                    BuildErrorKind::InvalidValue,
-                    scope::invalid_scope_part(what, name),
-                ));
-            }
-        }
-        if let Some(set) = scope.region_set.as_deref().filter(|set| !scope::is_region_set(set)) {
-            return Err(BuildError::new(BuildErrorKind::InvalidValue, scope::invalid_region_set(set)));
+        for region in [&scope.region, &scope.default_region] {
+            scope::check(scope.service.as_deref(), region.as_deref(), scope.region_set.as_deref())
+                .map_err(|why| BuildError::new(BuildErrorKind::InvalidValue, why))?;
         }
         if let Some(refusal) = self.headers.named.iter().find_map(HeaderPolicy::refusal) {
             return Err(BuildError::new(BuildErrorKind::InvalidValue, refusal));

@@ -18,7 +18,7 @@ use crate::cache::SmallCache;
 use crate::clock::Clock;
 use crate::credentials::CredentialsSource;
 use crate::date::LastDate;
-use crate::endpoint::{AllowedOrigins, Endpoint};
+use crate::endpoint::AllowedOrigins;
 use crate::error::{BuildError, Error, ErrorKind};
 use crate::headers::HeaderPolicy;
 use crate::key::Identity;
@@ -64,7 +64,7 @@ struct Inner {
     clock: Clock,
     last_date: LastDate,
     scope: scope::ScopeSettings,
-    endpoints: SmallCache<(String, Option<Endpoint>)>,
+    endpoints: SmallCache<scope::KnownHost>,
     origins: AllowedOrigins,
     headers: HeaderPolicy,
     host_header_may_differ: bool,

@@ -7,7 +7,6 @@ use super::{Inner, RequestView};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::key::Reach;
-use crate::wire::Origin;
 
 /// What the builder was told of service and region.
 #[derive(Clone, Debug, Default)]
@@ -22,108 +21,107 @@ pub(crate) struct ScopeSettings {
     pub(crate) overrides_host: bool,
 }
 
+/// What a host says, remembered.
+pub(super) type KnownHost = (String, Option<Endpoint>);
+
 /// The service and region of one request.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope<'a> {
-    said_service: Option<&'a str>,
-    said_reach: Option<Reach<'a>>,
-    /// What the host says; kept alive for the names borrowed from it.
-    inferred: Option<Arc<(String, Option<Endpoint>)>>,
+    service: Option<&'a str>,
+    reach: Option<Reach<'a>>,
+    /// For what nobody said.
+    host_says: Arc<KnownHost>,
+    path: &'a str,
     default_region: Option<&'a str>,
 }
 
 impl Scope<'_> {
     fn endpoint(&self) -> Option<&Endpoint> {
-        self.inferred.as_ref().and_then(|inferred| inferred.1.as_ref())
+        self.host_says.1.as_ref()
     }
 
     fn service(&self) -> Option<&str> {
-        self.said_service.or_else(|| self.endpoint().map(Endpoint::service))
+        self.service.or_else(|| self.endpoint().map(|endpoint| service_of(endpoint, self.path)))
     }
 
     fn reach(&self) -> Option<Reach<'_>> {
-        fn of_host(endpoint: &Endpoint) -> Option<Reach<'_>> {
-            let set = endpoint.region_set().map(Reach::RegionSet);
-            set.or_else(|| endpoint.region().map(Reach::Region))
-        }
-        let said = self.said_reach.or_else(|| self.endpoint().and_then(of_host));
-        said.or(self.default_region.map(Reach::Region))
+        let of_host = || self.endpoint().and_then(reach_of);
+        self.reach.or_else(of_host).or(self.default_region.map(Reach::Region))
     }
 
-    pub(crate) fn service_and_reach(&self, origin: &Origin<'_>) -> Result<(&str, Reach<'_>), Error> {
-        match (self.service(), self.reach()) {
-            (Some(service), Some(reach)) => Ok((service, reach)),
-            (None, _) => Err(unknown(origin, "service")),
-            (_, None) => Err(unknown(origin, "region")),
-        }
+    /// # Errors
+    /// [`ErrorKind::ScopeUnknown`] where neither anybody said it nor the host tells it.
+    pub(crate) fn service_and_reach(&self) -> Result<(&str, Reach<'_>), Error> {
+        let host = || Endpoint::infer(&self.host_says.0);
+        let service = self.service().map_or_else(|| Err(host().err().unwrap_or_else(unknown)), Ok)?;
+        let no_region = || host().and_then(|endpoint| endpoint.require_region().map(drop)).err();
+        let reach = self.reach().map_or_else(|| Err(no_region().unwrap_or_else(unknown)), Ok)?;
+        Ok((service, reach))
     }
 
     /// By which rule the host was read, where it was.
-    pub(crate) fn rule(&self) -> Option<&str> {
-        self.endpoint().map(Endpoint::rule)
+    pub(crate) fn rule(&self) -> Option<&'static str> {
+        let endpoint = self.endpoint()?;
+        Some(endpoint.other_service_at(self.path).map_or_else(|| endpoint.rule(), |(_, rule)| rule))
     }
+}
+
+fn service_of<'a>(endpoint: &'a Endpoint, path: &str) -> &'a str {
+    endpoint.other_service_at(path).map_or_else(|| endpoint.service(), |(service, _)| service)
+}
+
+fn reach_of(endpoint: &Endpoint) -> Option<Reach<'_>> {
+    let set = endpoint.region_set().map(Reach::RegionSet);
+    set.or_else(|| endpoint.region().map(Reach::Region))
+}
+
+fn unknown() -> Error {
+    Error::new(
+        ErrorKind::ScopeUnknown,
+        "the host does not tell service and region: say them with .service(\"...\") and .region(\"...\")",
+    )
 }
 
 impl Inner {
     /// What is said for the request wins over what is said for the signer, that over what the host says; the default
     /// region fills in where nobody says one.
     pub(super) fn scope<'a>(&'a self, request: &RequestView<'a>, host: &str) -> Result<Scope<'a>, Error> {
-        let settings = &self.scope;
-        let said = &request.overrides;
-        for (what, name) in [("service", said.service), ("region", said.region)] {
-            if let Some(name) = name.filter(|name| !is_scope_part(name)) {
-                return Err(Error::new(ErrorKind::ScopeInvalid, invalid_scope_part(what, name)));
-            }
-        }
-        if let Some(set) = said.region_set.filter(|set| !is_region_set(set)) {
-            return Err(Error::new(ErrorKind::ScopeInvalid, invalid_region_set(set)));
-        }
+        let (own, over) = (&self.scope, &request.overrides);
+        check(over.service, over.region, over.region_set)
+            .map_err(|why| Error::new(ErrorKind::ScopeInvalid, why))?;
+        let own_reach = reach(own.region_set.as_deref(), own.region.as_deref());
+        let over_reach = reach(over.region_set, over.region);
         let scope = Scope {
-            said_service: request.overrides.service.or(settings.service.as_deref()),
-            said_reach: said_reach(request.overrides.region_set, request.overrides.region)
-                .or_else(|| said_reach(settings.region_set.as_deref(), settings.region.as_deref())),
-            inferred: Some(self.endpoint(host)),
-            default_region: settings.default_region.as_deref(),
+            service: over.service.or(own.service.as_deref()),
+            reach: over_reach.or(own_reach),
+            host_says: self.endpoint(host),
+            path: request.path,
+            default_region: own.default_region.as_deref(),
         };
-        if let Some(endpoint) = scope.endpoint().filter(|_| !settings.overrides_host) {
-            let signer_says = |over: Option<&str>, own: &'a Option<Cow<'static, str>>| {
-                own.as_deref().filter(|_| over.is_none())
-            };
-            let service = signer_says(request.overrides.service, &settings.service);
-            contradiction("service", service, Some(endpoint.service()), host)?;
-            let region = signer_says(request.overrides.region, &settings.region);
-            if !matches!(scope.reach(), Some(Reach::RegionSet(_))) {
-                contradiction("region", region, endpoint.region(), host)?;
-            }
+        if let Some(endpoint) = scope.endpoint().filter(|_| !own.overrides_host) {
+            let service = own.service.as_deref().filter(|_| over.service.is_none());
+            agree("service", service, Some(service_of(endpoint, request.path)), host)?;
+            let region = own_reach.filter(|_| over_reach.is_none()).and_then(Reach::region);
+            let host_says = endpoint.region_set().map_or(endpoint.region(), |_| Some("a SigV4a region set"));
+            agree("region", region, host_says, host)?;
         }
         Ok(scope)
     }
 
-    fn endpoint(&self, host: &str) -> Arc<(String, Option<Endpoint>)> {
+    fn endpoint(&self, host: &str) -> Arc<KnownHost> {
         self.endpoints
             .find(|(known, _)| known == host)
             .unwrap_or_else(|| self.endpoints.add((host.to_owned(), Endpoint::infer(host).ok())))
     }
 }
 
-fn said_reach<'a>(region_set: Option<&'a str>, region: Option<&'a str>) -> Option<Reach<'a>> {
+fn reach<'a>(region_set: Option<&'a str>, region: Option<&'a str>) -> Option<Reach<'a>> {
     region_set.map(Reach::RegionSet).or(region.map(Reach::Region))
 }
 
-fn unknown(origin: &Origin<'_>, missing: &str) -> Error {
-    match Endpoint::infer(origin.host) {
-        Err(error) => error,
-        Ok(_) => Error::new(
-            ErrorKind::ScopeUnknown,
-            format!(
-                "the host {} does not tell its {missing}; say .{missing}(…) on the signer's builder",
-                origin.host
-            ),
-        ),
-    }
-}
-
-fn contradiction(what: &str, said: Option<&str>, host_says: Option<&str>, host: &str) -> Result<(), Error> {
+/// # Errors
+/// [`ErrorKind::ScopeInvalid`] where both are known and differ.
+fn agree(what: &str, said: Option<&str>, host_says: Option<&str>, host: &str) -> Result<(), Error> {
     match (said, host_says) {
         (Some(said), Some(host_says)) if said != host_says => Err(Error::new(
             ErrorKind::ScopeInvalid,
@@ -136,20 +134,33 @@ fn contradiction(what: &str, said: Option<&str>, host_says: Option<&str>, host: 
     }
 }
 
+/// Says what is wrong with parts of a scope that were said, if anything is.
+pub(super) fn check(
+    service: Option<&str>,
+    region: Option<&str>,
+    region_set: Option<&str>,
+) -> Result<(), String> {
+    for (what, name) in [("service", service), ("region", region)] {
+        if let Some(name) = name.filter(|name| !is_scope_part(name)) {
+            return Err(format!(
+                "the {what} {name:?} is empty or has characters other than letters, digits, - _ and ."
+            ));
+        }
+    }
+    match region_set.filter(|set| !is_region_set(set)) {
+        Some(set) => {
+            Err(format!("the region set {set:?} is not a list of regions such as us-east-1,eu-* or *"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Whether a name can stand in a credential scope.
-pub(super) fn is_scope_part(name: &str) -> bool {
+fn is_scope_part(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-pub(super) fn invalid_scope_part(what: &str, name: &str) -> String {
-    format!("the {what} {name:?} is empty or has characters other than letters, digits, - _ and .")
-}
-
 /// Whether a text is a region set: regions separated by commas, each of which may have `*` in it.
-pub(super) fn is_region_set(set: &str) -> bool {
+fn is_region_set(set: &str) -> bool {
     set.split(',').all(|region| is_scope_part(&region.replace('*', "x")))
-}
-
-pub(super) fn invalid_region_set(set: &str) -> String {
-    format!("the region set {set:?} is not a list of regions such as us-east-1,eu-* or *")
 }

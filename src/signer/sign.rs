@@ -39,7 +39,7 @@ impl Plan<'_> {
     }
 
     pub(crate) fn service_and_reach(&self) -> Result<(&str, Reach<'_>), Error> {
-        self.scope.service_and_reach(&self.origin)
+        self.scope.service_and_reach()
     }
 
     /// The region set, for a request signed with SigV4a.
@@ -128,7 +128,7 @@ impl Signer {
         inner.origins.check(origin.http_scheme(), origin.host, origin.port)?;
         let host = wire::host(&origin, request.headers, inner.host_header_may_differ)?;
         let scope = inner.scope(&request, origin.host)?;
-        let (service, _) = scope.service_and_reach(&origin)?;
+        let (service, _) = scope.service_and_reach()?;
         let profile = request.overrides.profile.or(inner.profile);
         let profile = profile.unwrap_or_else(|| ServiceProfile::for_service(service));
         let form = if profile.double_encode { PathForm::AsGiven } else { PathForm::Strict };
