@@ -46,7 +46,13 @@ impl ServiceProfile {
     #[must_use]
     pub fn for_service(signing_name: &str) -> Self {
         let common = Self::default();
-        let s3 = Self { double_encode: false, normalize_path: false, content_sha256_header: true, ..common };
+        let s3 = Self {
+            double_encode: false,
+            normalize_path: false,
+            content_sha256_header: true,
+            presigns_unsigned: true,
+            ..common
+        };
         match signing_name {
             "s3" | "s3-outposts" | "s3-object-lambda" => s3,
             "s3express" => Self { token_header: "x-amz-s3session-token", ..s3 },
@@ -102,7 +108,10 @@ mod tests {
         for name in ["s3", "s3-outposts", "s3-object-lambda", "s3express"] {
             let profile = of(name);
             assert!(
-                !profile.double_encode && !profile.normalize_path && profile.content_sha256_header,
+                !profile.double_encode
+                    && !profile.normalize_path
+                    && profile.content_sha256_header
+                    && profile.presigns_unsigned,
                 "{name}"
             );
         }
