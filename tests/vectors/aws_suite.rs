@@ -1,0 +1,204 @@
+//! AWS's own suite (`aws-c-auth/tests/aws-signing-test-suite`), read out of the aws-sigv4 package.
+//!
+//! Its paths are what a user means, not what is sent, and are encoded once in its canonical requests; that is this
+//! crate's profile without double encoding. The two cases named `double-…`, which aws-sigv4 added, are of the common
+//! profile. Every header of a case is signed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+use std::{env, fs};
+
+use http::request::Parts;
+use serde::Deserialize;
+use sigv4_middleware::{Payload, Presigning, ServiceProfile, Signer};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::report::{self, Outcome, Report, same};
+use crate::support::{
+    authorization, credentials, head, presigned_signature, same_explanation, signature_of, signer,
+    signing_all,
+};
+
+/// Cases whose request no HTTP client sends, with the reason.
+const NOT_SENT: [(&str, &str); 2] = [
+    ("get-header-value-multiline", "a header value over several lines: RFC 9112, 5.2, forbids to send one"),
+    ("get-space-unnormalized", "a raw space in the request line, which ends the target there"),
+];
+
+/// Cases that ask for the session token to be added after signing, which this crate does only where a service wants
+/// it (`iotdevicegateway`, presigned). They are checked up to that: signed without a token.
+const TOKEN_AFTERWARDS: [&str; 1] = ["post-sts-header-after"];
+
+/// Cases without a context and without a signature, added by aws-sigv4: only the canonical request is compared.
+const CANONICAL_ONLY: [&str; 2] = ["double-encode-path", "double-url-encode"];
+
+#[derive(Deserialize)]
+struct Context {
+    credentials: Keys,
+    expiration_in_seconds: u64,
+    normalize: bool,
+    region: String,
+    service: String,
+    sign_body: bool,
+    timestamp: String,
+    #[serde(default)]
+    omit_session_token: bool,
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    access_key_id: String,
+    secret_access_key: String,
+    token: Option<String>,
+}
+
+/// The suite's folder, by cargo's own account of where the package lies.
+fn suite() -> PathBuf {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--offline", "--all-features", "--manifest-path"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let package =
+        metadata["packages"].as_array().unwrap().iter().find(|package| package["name"] == "aws-sigv4");
+    let manifest = package.expect("aws-sigv4 in the tree")["manifest_path"].as_str().unwrap();
+    Path::new(manifest).with_file_name("aws-signing-test-suite")
+}
+
+/// A request as the suite writes it: `\n` line ends, folded values, raw spaces and UTF-8 in the target.
+struct Request {
+    method: String,
+    target: String,
+    host: String,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Request {
+    fn read(text: &str) -> Self {
+        let (text, body) = text.split_once("\n\n").unwrap_or((text, ""));
+        let mut lines = text.trim_end_matches('\n').split('\n').peekable();
+        let first = lines.next().unwrap().strip_suffix(" HTTP/1.1").unwrap();
+        let (method, target) = first.split_once(' ').unwrap();
+        let (mut host, mut headers) = (String::new(), Vec::new());
+        while let Some(line) = lines.next() {
+            let (name, value) = line.split_once(':').unwrap();
+            let mut value = value.to_owned();
+            while let Some(folded) = lines.next_if(|line| line.starts_with(' ')) {
+                value = format!("{value}\r\n{folded}");
+            }
+            if name.eq_ignore_ascii_case("host") {
+                host = value
+            } else {
+                headers.push((name.to_owned(), value))
+            }
+        }
+        Self { method: method.into(), target: target.into(), host, headers, body: body.into() }
+    }
+
+    fn head(&self) -> Result<Parts, http::Error> {
+        head(&self.method, &self.host, &self.target, &self.headers)
+    }
+}
+
+struct Case {
+    name: String,
+    folder: PathBuf,
+}
+
+impl Case {
+    fn read(&self, file: &str) -> String {
+        let path = self.folder.join(file);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        text.replace("\r\n", "\n")
+    }
+
+    fn request(&self) -> Request {
+        Request::read(&self.read("request.txt"))
+    }
+
+    fn is(&self, names: &[&str]) -> bool {
+        names.contains(&self.name.as_str())
+    }
+
+    async fn check(&self) -> Outcome {
+        if self.is(&CANONICAL_ONLY) {
+            return self.check_canonical_only().await;
+        }
+        let context: Context = serde_json::from_str(&self.read("context.json")).unwrap();
+        let request = self.request();
+        let parts = request.head().map_err(|error| error.to_string())?;
+        let keys = &context.credentials;
+        let token = keys.token.as_deref().filter(|_| !context.omit_session_token);
+        assert_eq!(context.omit_session_token, self.is(&TOKEN_AFTERWARDS), "{}", self.name);
+        let time: SystemTime = OffsetDateTime::parse(&context.timestamp, &Rfc3339).unwrap().into();
+        let credentials = || credentials(&keys.access_key_id, &keys.secret_access_key, token);
+        let signer = |profile: ServiceProfile| -> Signer {
+            let builder = signer(credentials(), time, &request.host, &context.service, &context.region);
+            signing_all(builder.profile(profile), &parts).build().unwrap()
+        };
+        let profile = ServiceProfile::default().double_encode(false).normalize_path(context.normalize);
+
+        let headers = signer(profile.content_sha256_header(context.sign_body));
+        let mut signed = parts.clone();
+        let explained =
+            headers.explain(&mut signed, &request.body).await.map_err(|error| error.to_string())?;
+        let (canonical, to_sign) =
+            (self.read("header-canonical-request.txt"), self.read("header-string-to-sign.txt"));
+        same_explanation(&explained, token, &canonical, &to_sign)?;
+        same("signature", signature_of(authorization(&signed)), &self.read("header-signature.txt"))?;
+
+        let lifetime = Duration::from_secs(context.expiration_in_seconds);
+        let presigning = Presigning::new(lifetime).payload(Payload::from(&request.body));
+        let presigned =
+            signer(profile).presign_request(&parts, presigning).await.map_err(|error| error.to_string())?;
+        let (canonical, to_sign) =
+            (self.read("query-canonical-request.txt"), self.read("query-string-to-sign.txt"));
+        same_explanation(presigned.explanation(), token, &canonical, &to_sign)
+            .map_err(|difference| format!("presigned: {difference}"))?;
+        same("presigned signature", presigned_signature(&presigned), &self.read("query-signature.txt"))
+    }
+
+    async fn check_canonical_only(&self) -> Outcome {
+        let request = self.request();
+        let mut parts = request.head().map_err(|error| error.to_string())?;
+        // The date that the canonical requests have, whatever the requests' own.
+        let time = OffsetDateTime::parse("2021-05-11T15:40:45Z", &Rfc3339).unwrap().into();
+        let credentials = credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None);
+        let builder = signer(credentials, time, &request.host, "service", "us-east-1");
+        let signer = signing_all(builder, &parts).build().unwrap();
+        let explained = signer.explain(&mut parts, &request.body).await.map_err(|error| error.to_string())?;
+        let expected = self.read("header-canonical-request.txt");
+        same("canonical request", explained.canonical_request(), expected.trim_end())
+    }
+}
+
+#[tokio::test]
+async fn aws_suite() {
+    let mut cases: Vec<Case> = fs::read_dir(suite().join("v4"))
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| Case { name: entry.file_name().into_string().unwrap(), folder: entry.path() })
+        .collect();
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+
+    let refused: Vec<&str> =
+        cases.iter().filter(|case| case.request().head().is_err()).map(|case| case.name.as_str()).collect();
+    assert_eq!(refused, NOT_SENT.map(|(name, _)| name), "cases that cannot be sent");
+
+    let mut report = Report::default();
+    for case in cases.iter().filter(|case| !refused.contains(&case.name.as_str())) {
+        report.add(&case.name, case.check().await);
+    }
+    assert!(report.len() >= 38, "the suite has shrunk to {}", report.len());
+    println!();
+    report.print("aws-sigv4 v4");
+    for (name, reason) in NOT_SENT {
+        println!("vectors aws-sigv4 v4: {name} cannot be sent: {reason}");
+    }
+    report::assert_no_failures(&[("aws-sigv4 v4".to_owned(), report)]);
+}
