@@ -1,0 +1,88 @@
+//! Runs the built examples as their users do: as programs, against servers on loopback.
+
+//mod curl;
+mod lambda;
+mod quickstart;
+
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use sigv4_middleware::{Credentials, IamGateway};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+const KEY_ID: &str = "ASIAIOSFODNN7EXAMPLE";
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+const TOKEN: &str = "IQoJb3JpZ2luX2VjEHAaDmFwLW5vcnRoZWFzdC0xIkcwRQIhAKa+EXAMPLE/TOKEN==";
+const REGION: &str = "ap-northeast-1";
+
+/// A gateway that lets in the role whose environment [`with_role`] gives.
+async fn gateway() -> IamGateway {
+    let role = Credentials::new(KEY_ID, SECRET, Some(TOKEN.to_owned()), None, "role");
+    IamGateway::builder().credentials(role).region(REGION).start().await.unwrap()
+}
+
+/// A built example, with nothing in its environment.
+fn example(name: &str) -> Command {
+    // target/debug/deps/examples-… -> target/debug/examples/NAME
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    path.push("examples");
+    path.push(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        path.exists(),
+        "{} is not built: `cargo test` does, `cargo test --test …` does not",
+        path.display()
+    );
+    let mut command = Command::new(path);
+    command.env_clear().kill_on_drop(true);
+    command
+}
+
+/// A built example, with the environment of a Lambda function's role.
+fn with_role(name: &str) -> Command {
+    let mut command = example(name);
+    command
+        .env("AWS_ACCESS_KEY_ID", KEY_ID)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET)
+        .env("AWS_SESSION_TOKEN", TOKEN)
+        .env("AWS_REGION", REGION);
+    command
+}
+
+/// What a program that ended said.
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+async fn run(command: &mut Command) -> Said {
+    run_with_input(command, b"").await
+}
+
+async fn run_with_input(command: &mut Command, input: &[u8]) -> Said {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // A program that does not read its input may have ended by now.
+    let _ = stdin.write_all(input).await;
+    drop(stdin);
+    let Output { status, stdout, stderr } = in_time(child.wait_with_output()).await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Said { code: status.code().unwrap(), out: text(stdout), err: text(stderr) }
+}
+
+/// Awaits something that takes milliseconds; a test that would hang fails.
+async fn in_time<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("still running after a minute")
+}
+
+/// A file for one test to write or read.
+fn file(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    path
+}
