@@ -118,7 +118,22 @@ impl Error {
     pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         std::iter::successors(Some(error), |&error| beneath(error)).find_map(|error| error.downcast_ref())
     }
+
+    /// The error as a reqwest client returns it.
+    #[cfg(feature = "reqwest-middleware")]
+    pub(crate) fn into_middleware(self) -> reqwest_middleware::Error {
+        reqwest_middleware::Error::middleware(Carried(self))
+    }
 }
+
+/// An [`Error`] one step down from the top of its chain.
+///
+/// What wraps a `reqwest_middleware::Error` transparently, as reqwest-retry's `RetryError` does, leads straight to
+/// the source of what is at the top; the top itself cannot be reached then.
+#[cfg(feature = "reqwest-middleware")]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Carried(#[source] Error);
 
 /// An error's cause; also that of a `reqwest_middleware::Error`, which shows the error within as itself.
 fn beneath<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {

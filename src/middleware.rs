@@ -75,24 +75,22 @@ impl Middleware for SigV4Middleware {
             return next.run(request, extensions).await;
         }
         let outgoing = Outgoing::new(&self.signer, request, Overrides::of(extensions)).await;
-        let mut outgoing = outgoing.map_err(refused)?;
-        let (request, attempt) =
-            outgoing.attempt(&self.signer, Overrides::of(extensions)).await.map_err(refused)?;
+        let mut outgoing = outgoing.map_err(Error::into_middleware)?;
+        let (request, attempt) = outgoing
+            .attempt(&self.signer, Overrides::of(extensions))
+            .await
+            .map_err(Error::into_middleware)?;
         let response = next.clone().run(request, extensions).await?;
         let (response, try_again) =
-            outgoing.assess(&self.signer, &attempt, response).await.map_err(refused)?;
+            outgoing.assess(&self.signer, &attempt, response).await.map_err(Error::into_middleware)?;
         if !try_again {
             return Ok(response);
         }
         let again = outgoing.attempt(&self.signer, Overrides::of(extensions)).await;
         let Ok((request, attempt)) = again else { return Ok(response) };
         let response = next.run(request, extensions).await?;
-        outgoing.accept(&self.signer, &attempt, response).map_err(refused)
+        outgoing.accept(&self.signer, &attempt, response).map_err(Error::into_middleware)
     }
-}
-
-fn refused(error: Error) -> reqwest_middleware::Error {
-    reqwest_middleware::Error::middleware(error)
 }
 
 /// A reqwest request on its way: its head as the caller made it, and its body ready to be signed and sent.
