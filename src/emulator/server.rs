@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_async::time::SharedTimeSource;
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -74,7 +74,12 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
         connections.spawn(async move {
             let service = service_fn(move |request| {
                 let state = Arc::clone(&state);
-                async move { Ok::<_, Infallible>(serve(&state, request).await) }
+                // Over HTTP/1.1 hyper keeps the body of such an answer to itself, over HTTP/2 it does not.
+                let bodiless = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
+                async move {
+                    let response = serve(&state, request).await;
+                    Ok::<_, Infallible>(if bodiless { response.map(|_| Full::default()) } else { response })
+                }
             });
             let server = auto::Builder::new(TokioExecutor::new());
             // A connection that breaks is its client's matter.
