@@ -63,6 +63,8 @@ class Seen:
 
     def __init__(self):
         self.hosts = collections.defaultdict(dict)
+        # Partitions without dual-stack endpoints of their own, which the bridge puts into another's domain.
+        self.guests = collections.defaultdict(set)
 
     def add(self, host, service, region, rank):
         if "/" in host or "{" in host:
@@ -112,8 +114,12 @@ def collect(loader, resolver, partitions):
                     try:
                         end = bridge.resolve(meta["endpointPrefix"], region)
                         host = end["endpoint_url"].split("//")[1]
-                        if not host.endswith(tuple(suffixes_of(partition))):
+                        own = host.endswith(tuple(suffixes_of(partition)))
+                        if not own and region.startswith("aws-"):
                             continue  # a name for no region, unknown to the bridge
+                        if not own and region in host.split("."):
+                            domain = next(s[1:] for s in everywhere if host.endswith(s))
+                            seen.guests[domain].add(partition["id"])
                         seen.add(host, end["signing_name"], end["signing_region"], 0)
                     except BotoCoreError:
                         pass
@@ -186,7 +192,7 @@ def strip(label):
 class Tables:
     """The compressed form; `infer` mirrors src/endpoint/."""
 
-    def __init__(self, partitions):
+    def __init__(self, partitions, guests):
         self.partitions = []
         self.suffixes = {}  # suffix -> partition ids
         for p in partitions:
@@ -201,6 +207,8 @@ class Tables:
             self.partitions.append((p["id"], sorted(words), regions, pseudo))
             for suffix in suffixes_of(p):
                 self.suffixes.setdefault(suffix[1:], []).append(p["id"])
+        for suffix, ids in self.suffixes.items():
+            ids += sorted(guests.get(suffix, ()))
         self.services = {}  # normalised name -> service
         self.fixed = collections.defaultdict(dict)  # suffix -> name -> (service, region)
         self.foreign = {}  # host after its region label -> (service, partition)
@@ -249,7 +257,7 @@ def strip_host(host):
 
 
 def compress(seen, partitions):
-    t = Tables(partitions)
+    t = Tables(partitions, seen.guests)
     fixed, foreign, names = (collections.defaultdict(list) for _ in range(3))
     for host in sorted(seen.hosts):
         suffix, name, region = t.split(host)

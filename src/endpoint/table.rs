@@ -62,7 +62,7 @@ pub(super) static PARTITIONS: [Partition; 8] = [
 pub(super) static SUFFIXES: [Suffix; 17] = [
     Suffix {
         domain: "amazonaws.com",
-        partitions: &[0, 7],
+        partitions: &[0, 7, 3, 4],
         fixed: &[
             ("account.aws-global", "account", "us-east-1"),
             ("billingconductor.aws-global", "billingconductor", "us-east-1"),
@@ -101,7 +101,7 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "api.aws",
-        partitions: &[0, 7],
+        partitions: &[0, 7, 3, 4],
         fixed: &[
             ("account.aws-global", "account", "us-east-1"),
             ("api.sustainability.*", "sustainability", "*"),
@@ -251,8 +251,12 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
         domain: "api.aws.ic.gov",
         partitions: &[3],
         fixed: &[
+            ("budgets", "budgets", "us-iso-east-1"),
+            ("cloudfront", "cloudfront", "us-iso-east-1"),
+            ("iam", "iam", "us-iso-east-1"),
             ("partnercentral-channel.global", "partnercentral-channel", "*"),
             ("partnercentral-prm.global", "partnercentral", "*"),
+            ("route53", "route53", "us-iso-east-1"),
             ("sustainability.global", "sustainability", "*"),
         ],
     },
@@ -276,8 +280,12 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
         domain: "api.aws.scloud",
         partitions: &[4],
         fixed: &[
+            ("budgets", "budgets", "us-isob-east-1"),
+            ("cloudfront", "cloudfront", "us-isob-east-1"),
+            ("iam", "iam", "us-isob-east-1"),
             ("partnercentral-channel.global", "partnercentral-channel", "*"),
             ("partnercentral-prm.global", "partnercentral", "*"),
+            ("route53", "route53", "us-isob-east-1"),
             ("sustainability.global", "sustainability", "*"),
         ],
     },

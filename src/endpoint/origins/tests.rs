@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn allowed(hosts: &[&str], origins: &[&str]) -> AllowedOrigins {
@@ -233,4 +235,25 @@ fn names_that_are_not_ascii() {
     }
     assert_eq!(kind(allowed.check("https", "bücher.example", None)), Some(ErrorKind::OriginNotAllowed));
     assert!(AllowedOrigins::default().allow_host("a\u{ad}\u{200b}.b c").is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Credentials go to no other registered name, whatever stands in front of it or how it ends.
+    #[test]
+    fn look_alikes(front in "[a-z0-9.@/#-]{0,30}", letter in "[a-z0-9-]", tld in "\\.(io|dev|example|com\\.br)") {
+        let allowed = allowed(&["*.internal.example.com"], &[]);
+        for domain in ["amazonaws.com", "api.aws", "amazonaws.com.cn", "internal.example.com", "localhost"] {
+            for host in [format!("{front}{letter}{domain}"), format!("{front}.{domain}{tld}")] {
+                prop_assert!(allowed.check("https", &host, None).is_err(), "{host}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_text(scheme in "(https?|\\PC{0,5})", host in "\\PC{0,40}", port in any::<Option<u16>>()) {
+        let mut allowed = AllowedOrigins::default();
+        let _ = (allowed.check(&scheme, &host, port), allowed.allow_host(&host), allowed.allow_origin(&host));
+    }
 }
