@@ -3,6 +3,8 @@
 //! `SIGV4_HOSTS=FILE cargo test --all-features --test hosts -- --nocapture` also reads FILE, of the format of
 //! `vectors/hosts_dev.jsonl`.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::HashMap;
 use std::fs;
 
