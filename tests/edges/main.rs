@@ -1,6 +1,9 @@
 //! Both edges as they are used, against `IamGateway`.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod accept;
 mod bodies;
+mod refuse;
 mod retries;
 mod support;
+mod tamper;
