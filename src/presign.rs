@@ -1,5 +1,6 @@
 //! Presigned URLs: the signature in the query, for whoever is to make the request.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use http::{Method, Request, Uri, request::Parts};
@@ -49,11 +50,24 @@ impl<'a> Presigning<'a> {
 }
 
 /// A presigned URL, and what was signed into it.
-#[derive(Clone, Debug)]
+///
+/// Debug leaves the query out, which holds the signature and the session token.
+#[derive(Clone)]
 pub struct Presigned {
     uri: Uri,
     expires_in: Duration,
     explanation: Explanation,
+}
+
+impl fmt::Debug for Presigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presigned")
+            .field("authority", &self.uri.authority())
+            .field("path", &self.uri.path())
+            .field("expires_in", &self.expires_in)
+            .field("explanation", &self.explanation)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Presigned {
