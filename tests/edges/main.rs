@@ -5,5 +5,6 @@ mod accept;
 mod bodies;
 mod refuse;
 mod retries;
+mod secrets;
 mod support;
 mod tamper;
