@@ -1,6 +1,6 @@
 //! Runs the built examples as their users do: as programs, against servers on loopback.
 
-//mod curl;
+mod curl;
 mod lambda;
 mod quickstart;
 

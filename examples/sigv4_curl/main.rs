@@ -1,0 +1,135 @@
+//! curl for AWS, built on `Signer` alone: it signs `http::request::Parts`, and any client sends them.
+//!
+//!     export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_SESSION_TOKEN=…
+//!     cargo run --example sigv4_curl -- -v https://….execute-api.eu-west-1.amazonaws.com/prod/orders
+//!     cargo run --example sigv4_curl -- -T report.pdf https://bucket.s3.eu-west-1.amazonaws.com/2026/
+//!     cargo run --example sigv4_curl -- --help
+
+mod args;
+mod body;
+mod failure;
+mod show;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request};
+use reqwest::Url;
+use sigv4_middleware::{BuildError, Presigning, Signer};
+
+use args::Args;
+use body::Body;
+use failure::Failure;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !args.silent || args.show_error {
+                eprintln!("sigv4_curl: ({}) {}", failure.code, failure.message);
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+async fn run(args: &Args) -> Result<(), Failure> {
+    let mut parts = request(args)?;
+    let signer = signer(args)?;
+    let body = Body::of(args).await?;
+
+    if let Some(seconds) = args.presign {
+        let mut presigning = Presigning::new(Duration::from_secs(seconds));
+        if body.len().is_some() {
+            presigning = presigning.payload(body.payload());
+        }
+        let presigned = signer.presign_request(&parts, presigning).await?;
+        if args.verbose {
+            show::explanation(presigned.explanation());
+        }
+        println!("{}", presigned.uri());
+        return Ok(());
+    }
+
+    // A POST without a body says so: S3 answers 411 otherwise.
+    let empty = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH).then_some(0);
+    if let Some(len) = body.len().or(empty) {
+        parts.headers.insert(CONTENT_LENGTH, len.into());
+    }
+    // As `signer.sign(&mut parts, …)`, and says what was signed.
+    let explanation = signer.explain(&mut parts, body.payload()).await?;
+    if args.verbose {
+        show::explanation(&explanation);
+        show::request(&parts);
+    }
+
+    // From here on no URI or header that is signed may change: this client follows no redirects.
+    let client = sigv4_middleware::reqwest_client().user_agent("sigv4_curl").build()?;
+    let body = body.into_reqwest(args.silent).await?;
+    let response = client.execute(Request::from_parts(parts, body).try_into()?).await?;
+    if args.verbose {
+        show::response(&response);
+    }
+    let status = response.status();
+    if args.fail && (status.is_client_error() || status.is_server_error()) {
+        let why = response.headers().get("x-amzn-errortype").and_then(|why| why.to_str().ok());
+        let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+        return Err(Failure::new(Failure::HTTP_STATUS, format!("the server answered {status}{why}")));
+    }
+    show::body(args, response).await
+}
+
+/// A signer with the credentials and the region of the environment, and what the command line says.
+fn signer(args: &Args) -> Result<Signer, BuildError> {
+    // A service or region on the command line is meant, whatever the host's name says.
+    let mut builder = Signer::builder().environment()?.scope_overrides_host(true);
+    if let Some(service) = &args.service {
+        builder = builder.service(service.clone());
+    }
+    if let Some(region) = &args.region {
+        builder = builder.region(region.clone());
+    }
+    for host in &args.allowed_hosts {
+        builder = builder.allow_host(host);
+    }
+    for origin in &args.allowed_origins {
+        builder = builder.allow_origin(origin);
+    }
+    builder.build()
+}
+
+/// The request's head, before it is signed.
+fn request(args: &Args) -> Result<Parts, Failure> {
+    let mut url = Url::parse(&args.url).map_err(|error| Failure::url(&args.url, error))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(Failure::url(&args.url, "neither http nor https"));
+    }
+    if let (Some(path), true) = (&args.upload, url.path().ends_with('/')) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push(&name);
+        }
+    }
+    url.set_fragment(None);
+
+    let default = match (&args.upload, args.data.is_empty()) {
+        (Some(_), _) => Method::PUT,
+        (None, false) => Method::POST,
+        (None, true) => Method::GET,
+    };
+    let request = Request::builder().method(args.method.clone().unwrap_or(default)).uri(url.as_str());
+    let request = request.body(()).map_err(|error| Failure::url(&args.url, error))?;
+    let (mut parts, ()) = request.into_parts();
+    for (name, value) in &args.headers {
+        parts.headers.append(name, value.clone());
+    }
+    if !args.data.is_empty() && !parts.headers.contains_key(CONTENT_TYPE) {
+        parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    }
+    Ok(parts)
+}
