@@ -1,0 +1,121 @@
+//! Figures out of many short rounds, and the files they are written to.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+/// What a case took in each round, by subject.
+#[derive(Clone, Debug)]
+pub struct Rounds {
+    /// As it stands in the results.
+    pub case: &'static str,
+    /// One line for the chart.
+    pub title: &'static str,
+    /// Name, and nanoseconds for one signature or one request, round by round.
+    pub subjects: Vec<(&'static str, Vec<f64>)>,
+}
+
+impl Rounds {
+    /// No rounds yet.
+    #[must_use]
+    pub fn new(case: &'static str, title: &'static str, subjects: &[&'static str]) -> Self {
+        Self { case, title, subjects: subjects.iter().map(|name| (*name, Vec::new())).collect() }
+    }
+
+    fn times(&self, subject: &str) -> &[f64] {
+        self.subjects.iter().find(|(name, _)| *name == subject).map_or(&[], |(_, times)| times)
+    }
+
+    /// The median time in nanoseconds.
+    #[must_use]
+    pub fn median(&self, subject: &str) -> f64 {
+        median(self.times(subject).to_vec())
+    }
+
+    /// The shortest time in nanoseconds.
+    #[must_use]
+    pub fn best(&self, subject: &str) -> f64 {
+        self.times(subject).iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
+    /// The median over the rounds of one subject's time over another's in the same round.
+    #[must_use]
+    pub fn ratio(&self, subject: &str, peer: &str) -> f64 {
+        median(self.times(subject).iter().zip(self.times(peer)).map(|(own, peer)| own / peer).collect())
+    }
+
+    /// The table's lines for this case.
+    pub fn print(&self, own: &str) {
+        for (name, _) in &self.subjects {
+            println!(
+                "{:<10} {name:<18} {:>12.0} {:>12.0} {:>8.3}",
+                self.case,
+                self.best(name),
+                self.median(name),
+                self.ratio(own, name)
+            );
+        }
+    }
+
+    /// The same for a machine.
+    #[must_use]
+    pub fn json(&self, own: &str) -> Value {
+        let subjects = self.subjects.iter().map(|(name, times)| {
+            let figures = json!({
+                "median_ns": rounded(self.median(name), 1.0),
+                "best_ns": rounded(self.best(name), 1.0),
+                "ratio": rounded(self.ratio(own, name), 1000.0),
+                "rounds": times.len(),
+            });
+            ((*name).to_owned(), figures)
+        });
+        json!({ "case": self.case, "title": self.title, "subjects": Value::Object(subjects.collect()) })
+    }
+}
+
+/// The heading of what [`Rounds::print`] prints.
+pub fn print_heading(own: &str) {
+    println!("{:<10} {:<18} {:>12} {:>12} {:>8}", "case", "subject", "best ns", "median ns", "ratio");
+    println!("(ratio: {own}'s time over the subject's, median of the paired rounds; smaller is better)");
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn rounded(value: f64, per_unit: f64) -> f64 {
+    (value * per_unit).round() / per_unit
+}
+
+/// What the figures were taken on.
+#[must_use]
+pub fn machine() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        let line = info.lines().find(|line| line.starts_with(name))?;
+        line.split_once(':').map(|(_, value)| value.trim().to_owned())
+    };
+    let model = field("model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned());
+    let sha = field("flags").is_some_and(|flags| flags.split(' ').any(|flag| flag == "sha_ni"));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{model}, {cores} cores{}", if sha { ", SHA-NI" } else { "" })
+}
+
+/// The folder that the README's charts are in.
+#[must_use]
+pub fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs")
+}
+
+/// Writes a chart and its figures to `docs/NAME.svg` and `docs/NAME.json`.
+///
+/// # Errors
+/// Where they cannot be written.
+pub fn write(name: &str, figures: &Value, chart: &str) -> Result<(), Box<dyn Error>> {
+    std::fs::create_dir_all(docs())?;
+    std::fs::write(docs().join(format!("{name}.json")), format!("{figures:#}\n"))?;
+    std::fs::write(docs().join(format!("{name}.svg")), chart)?;
+    Ok(())
+}
