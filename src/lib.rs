@@ -21,6 +21,8 @@ pub mod overrides;
 mod payload;
 mod presign;
 mod recovery;
+#[cfg(feature = "reqwest-middleware")]
+mod redirect;
 mod response;
 mod service;
 mod signature;

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::overrides::Overrides;
 use crate::payload::{Payload, Sending};
 use crate::recovery::{Answer, Attempt, assess};
+use crate::redirect::{LONGEST_CHAIN, Step};
 use crate::signer::{RequestView, Signer};
 
 /// Signs every request of a reqwest client.
@@ -41,13 +42,24 @@ use crate::signer::{RequestView, Signer};
 #[derive(Clone, Debug)]
 pub struct SigV4Middleware {
     signer: Signer,
+    follows_redirects: bool,
 }
 
 impl SigV4Middleware {
     /// A middleware that signs with this signer.
     #[must_use]
     pub fn new(signer: Signer) -> Self {
-        Self { signer }
+        Self { signer, follows_redirects: false }
+    }
+
+    /// Whether redirects are followed, at most 5 of them; `false` by default: the caller sees the 3xx answer.
+    ///
+    /// Each request of the chain is signed afresh, for the scope of its host, and goes only to origins that the
+    /// signer may sign for: a redirect to any other is an error, and nothing is sent there. Methods and bodies change
+    /// as the Fetch standard has it. S3's answer that a bucket is in another region is followed too.
+    #[must_use]
+    pub fn follow_redirects(self, follow: bool) -> Self {
+        Self { follows_redirects: follow, ..self }
     }
 }
 
@@ -76,10 +88,27 @@ impl Middleware for SigV4Middleware {
         }
         let outgoing = Outgoing::new(&self.signer, request, Overrides::of(extensions)).await;
         let mut outgoing = outgoing.map_err(Error::into_middleware)?;
-        let (request, attempt) = outgoing
-            .attempt(&self.signer, Overrides::of(extensions))
-            .await
-            .map_err(Error::into_middleware)?;
+        for _ in 0..=LONGEST_CHAIN {
+            let response = self.exchange(&mut outgoing, extensions, next.clone()).await?;
+            if !self.follows_redirects || !outgoing.follow(&response).map_err(Error::into_middleware)? {
+                return Ok(response);
+            }
+        }
+        let endless = format!("the server redirected more than {LONGEST_CHAIN} times");
+        Err(Error::new(ErrorKind::Redirected, endless).into_middleware())
+    }
+}
+
+impl SigV4Middleware {
+    /// Signs and sends, and once more where the server's answer asks for it.
+    async fn exchange(
+        &self,
+        outgoing: &mut Outgoing,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        let signed = outgoing.attempt(&self.signer, Overrides::of(extensions)).await;
+        let (request, attempt) = signed.map_err(Error::into_middleware)?;
         let response = next.clone().run(request, extensions).await?;
         let (response, try_again) =
             outgoing.assess(&self.signer, &attempt, response).await.map_err(Error::into_middleware)?;
@@ -99,6 +128,8 @@ pub(crate) struct Outgoing {
     body: Sending<Body>,
     /// Where the last attempt went.
     sent_to: Option<Url>,
+    /// The region that a redirect named.
+    region: Option<String>,
 }
 
 impl Outgoing {
@@ -113,7 +144,7 @@ impl Outgoing {
         let body = Sending::new(body, &mode, signer.limits()).await?;
         let method = request.method().clone();
         body.set_length(&method, request.headers_mut());
-        Ok(Self { head: request, body, sent_to: None })
+        Ok(Self { head: request, body, sent_to: None, region: None })
     }
 
     /// The request, signed with the credentials and the clock of this moment.
@@ -125,6 +156,7 @@ impl Outgoing {
         let mut request = self.head.try_clone().ok_or_else(|| {
             Error::new(ErrorKind::BodyStream, "the request cannot be sent again; its body was consumed")
         })?;
+        let overrides = Overrides { region: self.region.as_deref().or(overrides.region), ..overrides };
         let attempt = sign(signer, &mut request, overrides, self.body.payload()).await?;
         *request.body_mut() = self.body.take().map(into_body);
         self.sent_to = Some(request.url().clone());
@@ -146,6 +178,26 @@ impl Outgoing {
         let url = response.url().clone();
         let (response, again) = assess(signer, attempt, answer, response.into()).await;
         Ok((with_url(response.map(Body::wrap), url), again))
+    }
+
+    /// Turns into the request that a redirect asks for; `false` where the answer is none that can be followed.
+    fn follow(&mut self, response: &Response) -> Result<bool, Error> {
+        let (method, url) = (self.head.method(), self.head.url());
+        let Some(step) = Step::of(method, url, response.status(), response.headers())? else {
+            return Ok(false);
+        };
+        if step.keeps_body && !self.body.is_replayable() {
+            return Ok(false);
+        }
+        let from = url.clone();
+        step.prune(&from, self.head.headers_mut());
+        if !step.keeps_body {
+            self.body = Sending::empty();
+        }
+        *self.head.method_mut() = step.method;
+        *self.head.url_mut() = step.url;
+        self.region = step.region;
+        Ok(true)
     }
 
     /// The last answer, learned from.

@@ -43,7 +43,8 @@ impl Case {
             token: true,
             payload: Some(Vec::new()),
             method: Method::GET,
-            uri: "https://abc123.execute-api.us-east-1.amazonaws.com/prod/orders/42?limit=10&after=abc".into(),
+            uri: "https://abc123.execute-api.us-east-1.amazonaws.com/prod/orders/42?limit=10&after=abc"
+                .into(),
             headers: headers(5),
         };
         let post = |name, title, size| Self {
@@ -53,7 +54,8 @@ impl Case {
             payload: Some((0..size).map(|at: usize| at as u8).collect()),
             ..get.clone()
         };
-        let parameters: Vec<_> = (0..12).map(|at| format!("parameter-{}=value%20{at}", (at * 7) % 12)).collect();
+        let parameters: Vec<_> =
+            (0..12).map(|at| format!("parameter-{}=value%20{at}", (at * 7) % 12)).collect();
         vec![
             get.clone(),
             Self { name: "get", title: "GET, no token", token: false, ..get.clone() },
@@ -94,7 +96,9 @@ impl Case {
     /// None but by a mistake in this file.
     pub fn parts(&self) -> Result<Parts, http::Error> {
         let mut request = Request::builder().method(&self.method).uri(&self.uri).body(())?;
-        request.headers_mut().extend(self.headers.iter().map(|(name, value)| (Some(name.clone()), value.clone())));
+        request
+            .headers_mut()
+            .extend(self.headers.iter().map(|(name, value)| (Some(name.clone()), value.clone())));
         Ok(request.into_parts().0)
     }
 

@@ -29,6 +29,10 @@ where
 }
 
 impl<B> Sending<B> {
+    pub(crate) fn empty() -> Self {
+        Self::Buffered(Buffered::default())
+    }
+
     pub(crate) fn payload(&self) -> Payload<'static> {
         match self {
             Self::Buffered(buffered) => buffered.payload(),

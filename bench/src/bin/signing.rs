@@ -34,7 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut results = Vec::new();
     report::print_heading(OURS);
-    for case in Case::all().into_iter().filter(|case| options.case.as_deref().is_none_or(|name| name == case.name)) {
+    for case in
+        Case::all().into_iter().filter(|case| options.case.as_deref().is_none_or(|name| name == case.name))
+    {
         let rounds = measure(&case, options.quick)?;
         rounds.print(OURS);
         results.push(rounds);
@@ -66,7 +68,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             figures
         })
         .collect();
-    let figures = json!({ "machine": report::machine(), "unit": "nanoseconds for one signature", "cases": cases });
+    let figures =
+        json!({ "machine": report::machine(), "unit": "nanoseconds for one signature", "cases": cases });
     report::write("signing", &figures, &drawn(&results, &heap_of))
 }
 
