@@ -148,7 +148,9 @@ mod tests {
             let from: Url = "https://h/".parse().unwrap();
             let mut headers: HeaderMap = all.into_iter().map(header).collect();
             step(Method::POST, status, "https://h/", ("location", to)).unwrap().prune(&from, &mut headers);
-            headers.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
+            let mut kept: Vec<_> = headers.keys().map(|name| name.as_str().to_owned()).collect();
+            kept.sort();
+            kept
         };
         assert_eq!(pruned("/x", 307), ["authorization", "content-type", "cookie", "x-amz-meta-a"]);
         assert_eq!(pruned("/x", 303), ["authorization", "cookie", "x-amz-meta-a"]);
