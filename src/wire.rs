@@ -402,3 +402,6 @@ fn is_signature_parameter(pair: &str) -> bool {
     let key = pair.split_once('=').map_or(pair, |(key, _)| key);
     SIGNATURE_PARAMETERS.iter().any(|name| key.eq_ignore_ascii_case(name))
 }
+
+#[cfg(test)]
+mod tests;
