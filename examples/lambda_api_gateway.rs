@@ -4,9 +4,10 @@
 //! [cargo-lambda](https://www.cargo-lambda.info), and set:
 //!
 //! - `API_URL`: what to call, such as `https://….execute-api.….amazonaws.com/stage/path`
-//! - `API_SERVICE`: the service's signing name, if not `execute-api`; `lambda` for a function's URL
+//! - `API_SERVICE`: the service's signing name, such as `execute-api`, if the URL's host is not one of AWS's own, which
+//!   tell it
 //!
-//! Credentials and region are in a function's environment without being set. `tests/examples.rs` runs it on loopback.
+//! Credentials and region are in a function's environment without being set. `tests/examples/lambda.rs` runs it on loopback.
 
 use std::env;
 use std::process::ExitCode;
@@ -52,10 +53,13 @@ async fn run() -> Result<(), Error> {
 
 /// A client whose requests are signed with the credentials of the function's role.
 fn signing_client() -> Result<ClientWithMiddleware, Error> {
-    // For a URL on AWS's own hosts, `Signer::from_env()` is all: they tell their service. A domain of your own does
-    // not, and needs a line `.allow_host("api.example.com")` besides.
-    let service = env::var("API_SERVICE").unwrap_or_else(|_| "execute-api".to_owned());
-    let signer = Signer::builder().environment()?.service(service).build()?;
+    // For hosts of AWS, `Signer::from_env()?` is all. A domain of your own does not tell its service, and needs
+    // `.allow_host("api.example.com")` besides: whoever answers there is sent the session token.
+    let mut signer = Signer::builder().environment()?;
+    if let Ok(service) = env::var("API_SERVICE") {
+        signer = signer.service(service);
+    }
+    let signer = signer.build()?;
     Ok(ClientBuilder::new(sigv4_middleware::reqwest_client().build()?)
         .with(SigV4Middleware::new(signer))
         .build())

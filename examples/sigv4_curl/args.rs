@@ -25,7 +25,14 @@ pub(crate) struct Args {
 
     /// A body to POST: DATA itself, @FILE, or @- for the standard input, every byte kept; more than one are joined
     /// by &
-    #[arg(short, long, value_name = "DATA", alias = "data-binary", conflicts_with = "upload")]
+    #[arg(
+        short,
+        long,
+        value_name = "DATA",
+        alias = "data-binary",
+        allow_hyphen_values = true,
+        conflicts_with = "upload"
+    )]
     pub(crate) data: Vec<String>,
 
     /// A file to PUT; its name is added to a URL that ends in /

@@ -91,14 +91,21 @@ impl From<reqwest::Error> for Failure {
     }
 }
 
-/// Where a message names lines of a signer's builder, what they are on this program's command line.
+/// Where a message names lines of a signer's builder: what they are on this program's command line.
 fn options_in(message: &str) -> String {
-    let mut hints = String::new();
-    for (line, option) in OPTIONS {
-        let Some((_, rest)) = message.split_once(line) else { continue };
-        let value = rest.split(')').next().unwrap_or_default().trim_matches('"');
-        let value = if value.is_empty() || value == "..." || value == "…" { "NAME" } else { value };
-        hints += &format!("\n  on this command line: {option} {value}");
+    let mut options: Vec<_> = OPTIONS
+        .iter()
+        .filter_map(|(line, option)| {
+            let at = message.find(line)?;
+            let value = message[at + line.len()..].split(')').next()?.trim_matches('"');
+            let value = if matches!(value, "" | "..." | "…") { "NAME" } else { value };
+            Some((at, format!("{option} {value}")))
+        })
+        .collect();
+    if options.is_empty() {
+        return String::new();
     }
-    hints
+    options.sort();
+    let options: Vec<_> = options.into_iter().map(|(_, option)| option).collect();
+    format!("\n  on this command line: {}", options.join(", "))
 }

@@ -98,6 +98,7 @@ fn function<'c>(command: &'c mut Command, runtime: &RuntimeApi, api_url: &str) -
         .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/orders")
         .env("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[$LATEST]0")
         .env("API_URL", api_url)
+        .env("API_SERVICE", "execute-api")
 }
 
 /// A function of this role that waits for events; it ends when it is dropped.

@@ -1,5 +1,7 @@
 //! Runs the built examples as their users do: as programs, against servers on loopback.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod curl;
 mod lambda;
 mod quickstart;
