@@ -60,7 +60,7 @@ pub(crate) enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Drift {
     Small,
-    /// More than a server allows, and less so if the request were signed now.
+    /// More than a server allows, and not so if the request were signed now.
     Curable,
 }
 
@@ -151,11 +151,11 @@ fn server_date(headers: &HeaderMap) -> Option<SystemTime> {
 }
 
 /// Whether a request was signed so long before the server saw it that it was refused for it, and a signature made now
-/// is nearer to the server's time. Also true of a round trip too long to learn from.
+/// would not be. Also true of a round trip too long to learn from.
 fn is_stale(server: Option<SystemTime>, signed: SystemTime, again: SystemTime) -> bool {
     let Some(server) = server else { return false };
     let distance = |time: SystemTime| server.duration_since(time).unwrap_or_else(|error| error.duration());
-    distance(signed) > TOLERANCE && distance(again) < distance(signed)
+    distance(signed) > TOLERANCE && distance(again) <= TOLERANCE
 }
 
 /// `InvalidSignatureException` of `com.amazon.coral#InvalidSignatureException:http://internal.amazon.com/…`.
@@ -209,12 +209,12 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_stale_only_if_a_new_one_is_nearer() {
+    fn a_date_is_stale_only_if_a_new_one_would_do() {
         let at = |minutes: u64| UNIX_EPOCH + Duration::from_secs(minutes * 60);
         assert!(!is_stale(Some(at(100)), at(97), at(100)), "the server would have taken it");
         assert!(is_stale(Some(at(100)), at(90), at(100)), "signed long before it was sent");
         assert!(is_stale(Some(at(100)), at(110), at(100)), "our clock was ahead, and is corrected");
-        assert!(!is_stale(Some(at(100)), at(90), at(90)), "correction is off");
+        assert!(!is_stale(Some(at(100)), at(90), at(95)), "correction is off, and time went on");
         assert!(!is_stale(None, at(90), at(100)));
     }
 }
