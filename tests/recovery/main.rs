@@ -1,0 +1,8 @@
+//! What happens after a refusal, through every edge: when a request is signed and sent once more, when it is not, and
+//! that its caller gets a whole answer.
+
+mod edges;
+mod expired;
+mod refusals;
+mod skew;
+mod support;
