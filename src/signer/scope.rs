@@ -52,16 +52,20 @@ impl Scope<'_> {
     /// # Errors
     /// [`ErrorKind::ScopeUnknown`] where neither anybody said it nor the host tells it.
     pub(crate) fn service_and_reach(&self) -> Result<(&str, Reach<'_>), Error> {
-        let host = || Endpoint::infer(&self.host_says.0);
-        let service = self.service().map_or_else(|| Err(host().err().unwrap_or_else(unknown)), Ok)?;
-        let no_region = || host().and_then(|endpoint| endpoint.require_region().map(drop)).err();
-        let reach = self.reach().map_or_else(|| Err(no_region().unwrap_or_else(unknown)), Ok)?;
+        let host = &self.host_says.0;
+        let Some(service) = self.service() else {
+            return Err(Endpoint::infer(host).err().unwrap_or_else(|| unknown(host, "service")));
+        };
+        let Some(reach) = self.reach() else {
+            let why = self.endpoint().and_then(|endpoint| endpoint.require_region().err());
+            return Err(why.unwrap_or_else(|| unknown(host, "region")));
+        };
         Ok((service, reach))
     }
 
-    /// By which rule the host was read, where it was.
+    /// By which rule the host was read, where anything was read off it.
     pub(crate) fn rule(&self) -> Option<&'static str> {
-        let endpoint = self.endpoint()?;
+        let endpoint = self.endpoint().filter(|_| self.service.is_none() || self.reach.is_none())?;
         Some(endpoint.other_service_at(self.path).map_or_else(|| endpoint.rule(), |(_, rule)| rule))
     }
 }
@@ -75,10 +79,12 @@ fn reach_of(endpoint: &Endpoint) -> Option<Reach<'_>> {
     set.or_else(|| endpoint.region().map(Reach::Region))
 }
 
-fn unknown() -> Error {
+fn unknown(host: &str, missing: &str) -> Error {
     Error::new(
         ErrorKind::ScopeUnknown,
-        "the host does not tell service and region: say them with .service(\"...\") and .region(\"...\")",
+        format!(
+            "the host {host} does not tell its {missing}: say it with .{missing}(\"...\") on the signer's builder"
+        ),
     )
 }
 

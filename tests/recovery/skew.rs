@@ -82,9 +82,10 @@ async fn a_server_whose_clock_jumps_costs_one_more_try_at_each_jump() {
 async fn a_server_that_never_agrees_is_asked_twice() {
     for edge in EDGES {
         let clock = ManualTimeSource::new(noon());
-        let server =
-            Server::start(|before| invalid_signature(noon() + Duration::from_secs(3600 * (before as u64 + 1))))
-                .await;
+        let server = Server::start(|before| {
+            invalid_signature(noon() + Duration::from_secs(3600 * (before as u64 + 1)))
+        })
+        .await;
         let signer = signer(role("AKID"), &clock).build().unwrap();
         let answer = edge.send(&signer, post(&server.url)).await;
         assert_eq!((answer.status.as_u16(), server.tries()), (403, 2), "{edge:?}");
