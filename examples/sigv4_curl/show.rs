@@ -14,7 +14,7 @@ use crate::failure::Failure;
 /// With `-v`: what was signed. The session token is not in it.
 pub(crate) fn explanation(explanation: &Explanation) {
     if let Some(rule) = explanation.rule() {
-        eprintln!("* service and region by the host: {rule}");
+        eprintln!("* the host is known as: {rule}");
     }
     eprintln!("* canonical request:");
     explanation.canonical_request().lines().for_each(|line| eprintln!("*   {line}"));

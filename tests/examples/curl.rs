@@ -195,7 +195,6 @@ async fn without_credentials_it_says_how_to_get_some() {
 }
 
 #[tokio::test]
-#[ignore = "src/endpoint.rs is a stub"]
 async fn errors_name_the_option_to_add() {
     let said = run(&mut curl(&["https://api.example.com/"])).await;
     assert_eq!(said.code, 1);
