@@ -1,8 +1,13 @@
 //! What happens after a refusal, through every edge: when a request is signed and sent once more, when it is not, and
 //! that its caller gets a whole answer.
 
+mod answers;
+mod bodies;
 mod edges;
 mod expired;
+mod frozen;
 mod refusals;
+mod retries;
 mod skew;
 mod support;
+mod unsigned;

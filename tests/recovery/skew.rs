@@ -127,6 +127,9 @@ async fn with_correction_off_a_running_clock_changes_nothing() {
 #[tokio::test]
 #[ignore = "runs in a process of its own, with another environment"]
 async fn in_an_environment_that_switches_correction_off() {
+    if std::env::var_os("AWS_DISABLE_CLOCK_SKEW_CORRECTION").is_none() {
+        return;
+    }
     let (_, gateway, signer) = alike(None, true).await;
     gateway.set_clock_offset(HOUR);
     assert_eq!(Edge::Layer.send(&signer, post(&gateway.url())).await.status, 403);

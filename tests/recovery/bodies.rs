@@ -1,0 +1,213 @@
+//! Answers whose code is in the body: it is found, and the caller gets the body as it came. And requests whose own body
+//! cannot be had twice.
+
+use std::time::Duration;
+
+use aws_smithy_async::test_util::ManualTimeSource;
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
+use http::{Request, Response};
+use http_body::{Body as _, Frame};
+use http_body_util::{BodyExt, StreamBody};
+use sha2::{Digest, Sha256};
+use sigv4_middleware::{BoxError, PayloadMode};
+
+use crate::edges::{Body, EDGES, boxed, in_memory};
+use crate::support::*;
+
+const KIB: usize = 1024;
+
+/// S3's refusal, drawn out to this many bytes after its code.
+fn xml(code: &str, size: usize) -> Bytes {
+    let mut body = format!("<?xml version=\"1.0\"?>\n<Error><Code>{code}</Code><Message>").into_bytes();
+    let more = (0..size.saturating_sub(body.len())).map(|n| b'a' + (n % 26) as u8);
+    body.extend(more);
+    body.into()
+}
+
+/// S3's answer by a server an hour ahead.
+fn s3(status: u16, body: Body) -> Response<Body> {
+    let date = httpdate::fmt_http_date(noon() + Duration::from_secs(3600));
+    let answer = Response::builder().status(status).header("content-type", "application/xml");
+    answer.header("date", date).body(body).unwrap()
+}
+
+/// Frames of at most this size, without a length said beforehand.
+fn streamed(bytes: Bytes, size: usize) -> Body {
+    let frame = |part: &[u8]| Ok::<_, BoxError>(Frame::data(bytes.slice_ref(part)));
+    let frames: Vec<_> = bytes.chunks(size).map(frame).collect();
+    boxed(StreamBody::new(stream::iter(frames)))
+}
+
+#[tokio::test]
+async fn a_code_in_the_body_is_found_within_64_kib() {
+    for edge in EDGES {
+        for (status, code) in [
+            (403, "RequestTimeTooSkewed"),
+            (403, "SignatureDoesNotMatch"),
+            (400, "RequestExpired"),
+            (400, "ExpiredToken"),
+            (400, "InvalidToken"),
+        ] {
+            for size in [100, 64 * KIB - 1, 70 * KIB] {
+                let clock = ManualTimeSource::new(noon());
+                let server = Server::start(move |before| match before {
+                    0 => s3(status, in_memory(xml(code, size))),
+                    _ => ok(),
+                });
+                let server = server.await;
+                let provider = Provider::of([role("AKID1"), role("AKID2")]);
+                let signer = signer(provider, &clock).service("s3").build().unwrap();
+                let answer = edge.send(&signer, post(&server.url)).await;
+                assert_eq!((answer.body.as_ref(), server.tries()), (&b"ok"[..], 2), "{edge:?} {code} {size}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_code_beyond_64_kib_is_not_looked_for() {
+    let mut body = vec![b' '; 64 * KIB];
+    body.extend_from_slice(&xml("ExpiredToken", 0));
+    let body = Bytes::from(body);
+    for edge in EDGES {
+        let clock = ManualTimeSource::new(noon());
+        let sent = body.clone();
+        let server = Server::start(move |_| s3(403, streamed(sent.clone(), KIB))).await;
+        let signer = signer(Provider::of([role("AKID1"), role("AKID2")]), &clock).build().unwrap();
+        let answer = edge.send(&signer, post(&server.url)).await;
+        assert_eq!(server.tries(), 1, "{edge:?}");
+        assert!(answer.body == body, "{edge:?}: the body is whole");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_was_looked_at_is_whole_again() {
+    let endings = [("ten bytes", Bytes::from_static(b"<Code>Abc<")), ("empty", Bytes::new())];
+    let sizes = [64 * KIB - 1, 64 * KIB, 70 * KIB, 1024 * KIB];
+    let sized = sizes.map(|size| ("drawn out", xml("AccessDeniedForGood", size)));
+    for edge in EDGES {
+        for (what, body) in endings.iter().chain(&sized) {
+            for frame in [None, Some(1000), Some(64 * KIB)] {
+                let clock = ManualTimeSource::new(noon());
+                let sent = body.clone();
+                let server = Server::start(move |_| {
+                    let body = sent.clone();
+                    s3(
+                        403,
+                        frame.map_or_else(|| in_memory(body.clone()), |frame| streamed(body.clone(), frame)),
+                    )
+                });
+                let server = server.await;
+                let signer = signer(role("AKID"), &clock).service("s3").build().unwrap();
+                let (head, answer) = edge.open(&signer, post(&server.url)).await.into_parts();
+                assert_eq!(head.headers["content-type"], "application/xml");
+                if frame.is_none() {
+                    assert_eq!(answer.size_hint().exact(), Some(body.len() as u64), "{edge:?}, {what}");
+                }
+                let answer = answer.collect().await.unwrap().to_bytes();
+                assert!(answer == body, "{edge:?}, {what}, {} bytes in {frame:?}", body.len());
+                assert_eq!(server.tries(), 1, "{edge:?}, {what}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_fails_is_handed_on_up_to_its_failure() {
+    for edge in EDGES {
+        for size in [10, 64 * KIB - 1, 70 * KIB] {
+            let clock = ManualTimeSource::new(noon());
+            let server = Server::start(move |_| {
+                let good = streamed(xml("AccessDenied!", size).slice(..size), 4096).into_data_stream();
+                // Failing at once may take what was written before along with the connection.
+                let bad = stream::once(async {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Err(BoxError::from("cut"))
+                });
+                s3(403, boxed(StreamBody::new(good.chain(bad).map(|data| data.map(Frame::data)))))
+            });
+            let server = server.await;
+            let signer = signer(role("AKID"), &clock).service("s3").build().unwrap();
+            let mut answer = edge.open(&signer, post(&server.url)).await.into_body();
+            let mut got = Vec::new();
+            let failure = loop {
+                match answer.frame().await {
+                    Some(Ok(frame)) => got.extend_from_slice(frame.data_ref().unwrap()),
+                    other => break other,
+                }
+            };
+            assert!(matches!(failure, Some(Err(_))), "{edge:?} {size}");
+            assert!(got == xml("AccessDenied!", size)[..size], "{edge:?} {size}: {} bytes", got.len());
+            assert_eq!(server.tries(), 1);
+        }
+    }
+}
+
+/// The answer to a HEAD has no body, so that the date alone must do.
+#[tokio::test]
+async fn head_is_tried_again_for_its_date_only() {
+    for edge in EDGES {
+        // Seconds after 10:36, where we have 12:36.
+        for (ahead, expected) in [(0, 2), (10_800, 2), (7560, 2), (7200, 1), (7400, 1)] {
+            let clock = ManualTimeSource::new(noon());
+            let server = Server::start(move |before| {
+                let mut answer = s3(if before == 0 { 403 } else { 200 }, in_memory(Bytes::new()));
+                let server = noon() - Duration::from_secs(7200) + Duration::from_secs(ahead);
+                let date = httpdate::fmt_http_date(server);
+                answer.headers_mut().insert("date", date.parse().unwrap());
+                answer
+            });
+            let server = server.await;
+            let signer = signer(Provider::of([role("AKID1"), role("AKID2")]), &clock).build().unwrap();
+            let request = Request::head(format!("{}/key", server.url)).body("").unwrap();
+            let answer = edge.send(&signer, request).await;
+            let status = if expected == 2 { 200 } else { 403 };
+            assert_eq!((answer.status.as_u16(), server.tries()), (status, expected), "{edge:?} {ahead}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_read_into_memory_is_sent_again_as_it_was() {
+    for edge in EDGES {
+        let clock = ManualTimeSource::new(noon());
+        let gateway = gateway(&clock, [role("AKID")]).await;
+        gateway.set_clock_offset(3600);
+        let signer = signer(role("AKID"), &clock).build().unwrap();
+        let body = xml("anything", 300 * KIB);
+        let request = Request::put(format!("{}/key", gateway.url())).body(streamed(body.clone(), 10_000));
+        assert_eq!(edge.open_stream(&signer, request.unwrap()).await.status(), 200, "{edge:?}");
+        assert_eq!(tries(&gateway), [403, 200]);
+        assert!(gateway.requests().iter().all(|seen| seen.body == body), "{edge:?}");
+    }
+}
+
+/// With a hash known beforehand the body passes through as it comes and is gone after one try.
+#[tokio::test]
+async fn a_body_that_cannot_be_replayed_is_sent_once_and_the_refusal_is_whole() {
+    let body = xml("anything", 300 * KIB);
+    let mode = PayloadMode::Sha256(Sha256::digest(&body).into());
+    for edge in EDGES {
+        let clock = ManualTimeSource::new(noon());
+        let refusal = xml("RequestTimeTooSkewed", 70 * KIB);
+        let sent = refusal.clone();
+        let server = Server::start(move |_| s3(403, streamed(sent.clone(), 3000))).await;
+        let signer = signer(role("AKID"), &clock).service("s3").payload_mode(mode.clone()).build().unwrap();
+        let request =
+            Request::put(format!("{}/key", server.url)).body(streamed(body.clone(), 10_000)).unwrap();
+        let answer = edge.open_stream(&signer, request).await;
+        assert_eq!(answer.status(), 403);
+        assert!(answer.into_body().collect().await.unwrap().to_bytes() == refusal, "{edge:?}");
+        assert!(server.bodies() == [&body], "{edge:?}: one try");
+
+        let request =
+            Request::put(format!("{}/key", server.url)).body(streamed(body.clone(), 10_000)).unwrap();
+        edge.open_stream(&signer, request).await;
+        assert_eq!(
+            server.header(1, "x-amz-date").unwrap(),
+            "20150830T133600Z",
+            "{edge:?}: learned all the same"
+        );
+    }
+}
