@@ -177,6 +177,7 @@ impl Subject for Limit {
             (true, None) => Some(HeaderValue::from_static("UNSIGNED-PAYLOAD")),
             (true, Some(_)) => Some(HeaderValue::from_bytes(payload)?),
         };
+        parts.headers.reserve(4);
         parts.headers.insert(DATE, date);
         if let Some(token) = &self.token {
             parts.headers.insert(TOKEN, token.clone());
