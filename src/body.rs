@@ -8,12 +8,13 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::error::BoxError;
-use crate::payload::Buffered;
+use crate::payload::{Buffered, CheckedBody, ChunkedBody};
 
 pin_project! {
-    /// The body of a signed request: the buffered frames, or the caller's own body where the payload is not hashed.
+    /// The body of a signed request: the buffered frames; or the caller's own body, as it is, checked against its hash,
+    /// or framed in chunks.
     ///
-    /// Gives an exact [`size_hint`](Body::size_hint) whenever it is buffered, so that HTTP/1.1 sends
+    /// Gives an exact [`size_hint`](Body::size_hint) whenever it is buffered or in chunks, so that HTTP/1.1 sends
     /// `content-length`. `Clone` where `B` is.
     #[derive(Clone, Debug)]
     pub struct SignedBody<B> {
@@ -28,6 +29,8 @@ pin_project! {
     enum Repr<B> {
         Buffered { body: Buffered, next: usize },
         AsIs { #[pin] body: B },
+        Checked { #[pin] body: CheckedBody<B> },
+        Chunked { #[pin] body: ChunkedBody<B> },
     }
 }
 
@@ -38,6 +41,14 @@ impl<B> SignedBody<B> {
 
     pub(crate) fn as_is(body: B) -> Self {
         Self { repr: Repr::AsIs { body } }
+    }
+
+    pub(crate) fn checked(body: CheckedBody<B>) -> Self {
+        Self { repr: Repr::Checked { body } }
+    }
+
+    pub(crate) fn chunked(body: ChunkedBody<B>) -> Self {
+        Self { repr: Repr::Chunked { body } }
     }
 
     pub(crate) fn empty() -> Self {
@@ -78,6 +89,8 @@ where
                 let to_bytes = |mut data: B::Data| data.copy_to_bytes(data.remaining());
                 frame.map(|frame| frame.map_data(to_bytes)).map_err(Into::into)
             })),
+            ReprProjection::Checked { body } => body.poll_frame(cx),
+            ReprProjection::Chunked { body } => body.poll_frame(cx),
         }
     }
 
@@ -85,6 +98,8 @@ where
         match &self.repr {
             Repr::Buffered { body, .. } => SizeHint::with_exact(body.len),
             Repr::AsIs { body } => body.size_hint(),
+            Repr::Checked { body } => body.size_hint(),
+            Repr::Chunked { body } => body.size_hint(),
         }
     }
 
@@ -92,6 +107,8 @@ where
         match &self.repr {
             Repr::Buffered { body, .. } => body.len == 0,
             Repr::AsIs { body } => body.is_end_stream(),
+            Repr::Checked { body } => body.is_end_stream(),
+            Repr::Chunked { body } => body.is_end_stream(),
         }
     }
 }

@@ -71,6 +71,10 @@ impl<'a> SignedHeaders<'a> {
         self.0.len()
     }
 
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| *known == name)
+    }
+
     /// Sorts by name; duplicates keep their order. To be called once, before anything is written.
     pub(crate) fn sort(&mut self) {
         self.0.sort_by_key(|(name, _)| *name);

@@ -10,8 +10,8 @@ pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 
 /// Why a request could not be signed or sent.
 ///
-/// Nothing was sent when a signer or an edge returns one, with one exception that its kind names
-/// ([`ErrorKind::Redirected`]). Display says what is wrong and what to do next; [`source`](StdError::source)
+/// Nothing was sent when a signer or an edge returns one, with the exceptions that their kinds name
+/// ([`ErrorKind::BodyMismatch`], [`ErrorKind::Redirected`]). Display says what is wrong and what to do next; [`source`](StdError::source)
 /// gives the cause beneath. Clones share one cause, so that many waiting callers can be given the same failure.
 ///
 /// Neither Display nor Debug ever contains a secret access key, a session token, or the value of a header.
@@ -73,8 +73,11 @@ pub enum ErrorKind {
     BodyStream,
     /// The body's stream did not end in time.
     BodyTimeout,
-    /// The body ends with trailers, which a buffered payload cannot carry.
+    /// The body ends with trailers, which a signed payload cannot carry.
     BodyTrailers,
+    /// The body turned out to be other than was said while it was being sent: another length, or another hash. The
+    /// request was cut off before its end.
+    BodyMismatch,
     /// The payload mode does not fit: an unsigned payload over plain http, a length not known, a malformed hash.
     Payload,
     /// A presigned URL's lifetime is out of range, or longer than its credentials live.

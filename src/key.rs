@@ -217,6 +217,10 @@ impl SigningKey {
         rest == Some("aws4_request") && self.secret.is_for(reach)
     }
 
+    pub(crate) fn is_v4a(&self) -> bool {
+        !matches!(self.secret, Secret::V4(_))
+    }
+
     /// The credential scope without the key id.
     pub(crate) fn scope(&self) -> &str {
         &self.scope

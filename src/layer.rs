@@ -14,7 +14,7 @@ use tower_service::Service;
 use crate::body::SignedBody;
 use crate::error::{BoxError, Error};
 use crate::overrides::Overrides;
-use crate::payload::{PayloadMode, Sending};
+use crate::payload::Sending;
 use crate::recovery::{Answer, Attempt, assess};
 use crate::response::ResponseBody;
 use crate::signer::{RequestView, Signer};
@@ -203,17 +203,17 @@ where
 {
     /// Checks all that can be checked before the body is read, then reads it.
     async fn new(signer: &Signer, mut head: Parts, body: B) -> Result<Self, Error> {
-        let mode: PayloadMode = signer.plan(RequestView::of(&head))?.payload_mode().clone();
-        let body = Sending::new(body, &mode, signer.limits()).await?;
-        body.set_length(&head.method, &mut head.headers);
+        let mode = signer.plan(RequestView::of(&head))?.payload_mode()?;
+        let body = Sending::new(body, &mode, signer.limits(), &head.headers).await?;
+        body.declare(&head.method, &mut head.headers);
         Ok(Self { head, body })
     }
 
     /// The request, signed with the credentials and the clock of this moment.
     async fn attempt(&mut self, signer: &Signer) -> Result<(Request<SignedBody<B>>, Attempt), Error> {
         let mut head = self.head.clone();
-        let attempt = signer.sign_attempt(&mut head, self.body.payload()).await?;
-        let body = self.body.take().unwrap_or_else(SignedBody::empty);
+        let mut attempt = signer.sign_attempt(&mut head, self.body.payload()).await?;
+        let body = self.body.take(&mut attempt).unwrap_or_else(SignedBody::empty);
         Ok((Request::from_parts(head, body), attempt))
     }
 

@@ -33,6 +33,7 @@
 mod body;
 mod cache;
 mod canonical;
+mod chain;
 mod clock;
 mod credentials;
 mod date;
@@ -69,7 +70,7 @@ pub use error::{BoxError, BuildError, BuildErrorKind, Error, ErrorKind};
 pub use layer::{ResponseFuture, SigV4, SigV4Layer};
 #[cfg(feature = "reqwest-middleware")]
 pub use middleware::{SigV4Middleware, reqwest_client};
-pub use payload::{Payload, PayloadMode};
+pub use payload::{AwsChunked, ChecksumAlgorithm, Payload, PayloadMode};
 pub use presign::{Presigned, Presigning};
 pub use response::ResponseBody;
 pub use service::ServiceProfile;

@@ -18,8 +18,9 @@ use crate::signer::{RequestView, Signer};
 /// so that each try is signed afresh. The client beneath should follow no redirects, see
 /// [`reqwest_client`](crate::reqwest_client).
 ///
-/// Requests are held in memory to be hashed up to the signer's [limit](crate::SignerBuilder::body_limit); a streaming
-/// or multipart body is replaced by what was read from it. [Overrides](crate::overrides) are given by
+/// Requests are held in memory to be hashed up to the signer's [limit](crate::SignerBuilder::body_limit), unless their
+/// [`PayloadMode`](crate::PayloadMode) says otherwise; a streaming or multipart body is replaced by what was read from
+/// it. [Overrides](crate::overrides) are given by
 /// `.with_extension(…)`, and lost where a request is sent by `.build()` and `execute()` or through the client's tower
 /// `Service`.
 ///
@@ -139,11 +140,11 @@ impl Outgoing {
         mut request: Request,
         overrides: Overrides<'_>,
     ) -> Result<Self, Error> {
-        let mode = signer.plan(view(&request, overrides))?.payload_mode().clone();
+        let mode = signer.plan(view(&request, overrides))?.payload_mode()?;
         let body = request.body_mut().take().unwrap_or_default();
-        let body = Sending::new(body, &mode, signer.limits()).await?;
+        let body = Sending::new(body, &mode, signer.limits(), request.headers()).await?;
         let method = request.method().clone();
-        body.set_length(&method, request.headers_mut());
+        body.declare(&method, request.headers_mut());
         Ok(Self { head: request, body, sent_to: None, region: None })
     }
 
@@ -157,8 +158,8 @@ impl Outgoing {
             Error::new(ErrorKind::BodyStream, "the request cannot be sent again; its body was consumed")
         })?;
         let overrides = Overrides { region: self.region.as_deref().or(overrides.region), ..overrides };
-        let attempt = sign(signer, &mut request, overrides, self.body.payload()).await?;
-        *request.body_mut() = self.body.take().map(into_body);
+        let mut attempt = sign(signer, &mut request, overrides, self.body.payload()).await?;
+        *request.body_mut() = self.body.take(&mut attempt).map(into_body);
         self.sent_to = Some(request.url().clone());
         Ok((request, attempt))
     }

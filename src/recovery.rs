@@ -11,6 +11,7 @@ use http::header::{AGE, DATE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Body;
 
+use crate::chain::Chain;
 use crate::clock::{Reading, server_time, should_retry};
 use crate::key::Identity;
 use crate::response::ResponseBody;
@@ -43,6 +44,8 @@ const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "InvalidTok
 pub(crate) struct Attempt {
     pub(crate) identity: Arc<Identity>,
     pub(crate) reading: Reading,
+    /// What the signatures within its body go on from, where it is sent in chunks.
+    pub(crate) chain: Option<Chain>,
 }
 
 /// What an answer's status and headers tell.

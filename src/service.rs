@@ -19,6 +19,7 @@ pub struct ServiceProfile {
     pub(crate) normalize_path: bool,
     pub(crate) content_sha256_header: bool,
     pub(crate) unsigned_payload: bool,
+    pub(crate) aws_chunked: bool,
     pub(crate) token_header: &'static str,
     /// Whether presigned URLs leave the payload unsigned.
     pub(crate) presigns_unsigned: bool,
@@ -34,6 +35,7 @@ impl Default for ServiceProfile {
             normalize_path: true,
             content_sha256_header: false,
             unsigned_payload: false,
+            aws_chunked: false,
             token_header: "x-amz-security-token",
             presigns_unsigned: false,
             appends_token: false,
@@ -51,6 +53,7 @@ impl ServiceProfile {
             normalize_path: false,
             content_sha256_header: true,
             presigns_unsigned: true,
+            aws_chunked: true,
             ..common
         };
         match signing_name {
@@ -95,6 +98,12 @@ impl ServiceProfile {
     pub fn unsigned_payload(self, unsigned_payload: bool) -> Self {
         Self { unsigned_payload, ..self }
     }
+
+    /// Whether the service takes bodies in signed chunks, see [`AwsChunked`](crate::AwsChunked).
+    #[must_use]
+    pub fn aws_chunked(self, aws_chunked: bool) -> Self {
+        Self { aws_chunked, ..self }
+    }
 }
 
 #[cfg(test)]
@@ -111,7 +120,8 @@ mod tests {
                 !profile.double_encode
                     && !profile.normalize_path
                     && profile.content_sha256_header
-                    && profile.presigns_unsigned,
+                    && profile.presigns_unsigned
+                    && profile.aws_chunked,
                 "{name}"
             );
         }

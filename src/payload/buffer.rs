@@ -5,18 +5,14 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
-use http_body::{Body, Frame};
+use bytes::{Buf, Bytes};
+use http_body::Body;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
 use super::Payload;
+use super::frames::{Frames, data, poll_frame};
 use crate::error::{BoxError, Error, ErrorKind};
-
-/// Frames shorter than this are joined: a body that comes byte by byte shall not take 32 times its size.
-const SMALL_FRAME: usize = 1024;
-/// Joined frames are handed on when they have grown to this.
-const JOINED_FRAME: usize = 64 * 1024;
 
 /// How much of a body is taken into memory, and how long it is waited for.
 #[derive(Clone, Copy, Debug)]
@@ -78,8 +74,8 @@ where
     let mut body = pin!(body);
     let mut hasher = None;
     let mut out = Buffered::default();
-    let mut joined = BytesMut::new();
-    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+    let mut frames = Frames::default();
+    while let Some(frame) = poll_fn(|cx| poll_frame(body.as_mut(), cx)).await {
         let frame = frame.map_err(|error| {
             Error::with_source(
                 ErrorKind::BodyStream,
@@ -87,42 +83,20 @@ where
                 error,
             )
         })?;
-        let mut data = frame.into_data().map_err(|_: Frame<_>| {
-            Error::new(
-                ErrorKind::BodyTrailers,
-                "the request body ends with trailers, which a buffered payload does not send; send them as headers",
-            )
-        })?;
+        let mut data = data(frame)?;
         out.len += data.remaining() as u64;
         if out.len > limit {
             return Err(too_large(limit));
         }
         let data = data.copy_to_bytes(data.remaining());
-        if data.is_empty() {
-            continue;
-        }
         hasher.get_or_insert_with(Sha256::new).update(&data);
-        if data.len() >= SMALL_FRAME || out.frames.is_empty() {
-            flush(&mut joined, &mut out.frames);
-            out.frames.push(data);
-        } else {
-            joined.extend_from_slice(&data);
-            if joined.len() >= JOINED_FRAME {
-                flush(&mut joined, &mut out.frames);
-            }
-        }
+        frames.push(data);
     }
-    flush(&mut joined, &mut out.frames);
+    out.frames = frames.take();
     if let Some(hasher) = hasher {
         out.sha256 = hasher.finalize().into();
     }
     Ok(out)
-}
-
-fn flush(joined: &mut BytesMut, frames: &mut SmallVec<[Bytes; 1]>) {
-    if !joined.is_empty() {
-        frames.push(joined.split().freeze());
-    }
 }
 
 fn too_large(limit: u64) -> Error {
@@ -142,6 +116,7 @@ mod tests {
 
     use futures_util::stream::{self, StreamExt};
     use http::HeaderMap;
+    use http_body::Frame;
     use http_body_util::{BodyExt, Full, StreamBody};
 
     use super::*;
@@ -208,6 +183,16 @@ mod tests {
         let first = stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"a")))]);
         let stalled = StreamBody::new(first.chain(stream::pending()));
         assert_eq!(buffer(stalled, LIMITS).await.unwrap_err().kind(), ErrorKind::BodyTimeout);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_without_data_do_not_outlast_the_timeout() {
+        let empties = stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(Bytes::new())));
+        let limits = BufferLimits { timeout: Duration::ZERO, ..LIMITS };
+        assert_eq!(
+            buffer(StreamBody::new(empties), limits).await.unwrap_err().kind(),
+            ErrorKind::BodyTimeout
+        );
     }
 
     #[tokio::test]

@@ -1,6 +1,10 @@
 //! Payloads: what of a body goes into the signature, and how its bytes are got at.
 
 mod buffer;
+mod checked;
+mod checksum;
+mod chunked;
+mod frames;
 mod sending;
 
 use std::borrow::Cow;
@@ -14,6 +18,10 @@ use crate::error::{Error, ErrorKind};
 use crate::key::hex;
 
 pub(crate) use buffer::{BufferLimits, Buffered, buffer};
+pub(crate) use checked::CheckedBody;
+pub use checksum::ChecksumAlgorithm;
+pub use chunked::AwsChunked;
+pub(crate) use chunked::ChunkedBody;
 pub(crate) use sending::Sending;
 
 /// How a request's body enters its signature.
@@ -27,9 +35,18 @@ pub enum PayloadMode {
     ///
     /// The server refuses the request if the body's hash is another.
     Sha256([u8; 32]),
+    /// As [`Sha256`](Self::Sha256), and the body is hashed while it is sent: one of another hash is cut off before its
+    /// end, with an error of kind [`ErrorKind::BodyMismatch`] on its stream.
+    ///
+    /// For servers that take the hash on trust. The last frame is held back until the body has ended.
+    Sha256Checked([u8; 32]),
     /// The body is sent as it comes and not signed (`UNSIGNED-PAYLOAD`): S3 and VPC Lattice take that, and only over
-    /// https.
+    /// https, unless [allowed](crate::SignerBuilder::allow_unsigned_over_http).
     Unsigned,
+    /// The body is sent as it comes, in chunks that are signed or that a checksum follows: S3 takes that.
+    ///
+    /// Said for a whole signer it is for its PUT requests, which are what S3 takes in chunks; others are buffered.
+    AwsChunked(AwsChunked),
 }
 
 /// A payload to be signed by [`Signer::sign`](crate::Signer::sign): bytes, a known hash, or nothing.
@@ -51,6 +68,7 @@ enum Repr<'a> {
     Bytes(&'a [u8]),
     Sha256([u8; 32]),
     Unsigned,
+    Chunked(&'static str),
 }
 
 impl Payload<'_> {
@@ -72,8 +90,21 @@ impl Payload<'_> {
         Self(Repr::Unsigned)
     }
 
+    /// A body in chunks, by what `x-amz-content-sha256` says of it.
+    pub(crate) fn chunked(content_sha256: &'static str) -> Self {
+        Self(Repr::Chunked(content_sha256))
+    }
+
     pub(crate) fn is_unsigned(&self) -> bool {
-        matches!(self.0, Repr::Unsigned)
+        match self.0 {
+            Repr::Unsigned => true,
+            Repr::Chunked(content_sha256) => content_sha256.starts_with("STREAMING-UNSIGNED-"),
+            Repr::Bytes(_) | Repr::Sha256(_) => false,
+        }
+    }
+
+    pub(crate) fn is_chunked(&self) -> bool {
+        matches!(self.0, Repr::Chunked(_))
     }
 
     /// What the canonical request ends with.
@@ -85,6 +116,7 @@ impl Payload<'_> {
             Repr::Bytes(bytes) => PayloadHash::Hex(hex(&Sha256::digest(bytes).into())),
             Repr::Sha256(sha256) => PayloadHash::Hex(hex(&sha256)),
             Repr::Unsigned => PayloadHash::Text("UNSIGNED-PAYLOAD"),
+            Repr::Chunked(content_sha256) => PayloadHash::Text(content_sha256),
         }
     }
 }
@@ -137,6 +169,7 @@ impl fmt::Debug for Payload<'_> {
             Repr::Bytes(bytes) => write!(f, "Payload({} bytes)", bytes.len()),
             Repr::Sha256(_) => f.write_str("Payload(sha256)"),
             Repr::Unsigned => f.write_str("Payload(unsigned)"),
+            Repr::Chunked(content_sha256) => write!(f, "Payload({content_sha256})"),
         }
     }
 }

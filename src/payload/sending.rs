@@ -4,14 +4,18 @@ use http::Method;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http_body::Body;
 
-use super::{BufferLimits, Buffered, Payload, PayloadMode, buffer};
+use super::chunked::Framing;
+use super::{BufferLimits, Buffered, CheckedBody, Payload, PayloadMode, buffer};
 use crate::body::SignedBody;
 use crate::error::{BoxError, Error};
+use crate::recovery::Attempt;
 
 /// A body that can be signed, and sent once or, where it is in memory, again.
 pub(crate) enum Sending<B> {
     Buffered(Buffered),
     AsIs { body: Option<B>, payload: Payload<'static> },
+    Checked { body: Option<CheckedBody<B>>, sha256: [u8; 32] },
+    Chunked { body: Option<B>, framing: Framing },
 }
 
 impl<B> Sending<B>
@@ -19,11 +23,24 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    pub(crate) async fn new(body: B, mode: &PayloadMode, limits: BufferLimits) -> Result<Self, Error> {
+    /// `headers` are the request's own, which may tell the body's length.
+    pub(crate) async fn new(
+        body: B,
+        mode: &PayloadMode,
+        limits: BufferLimits,
+        headers: &HeaderMap,
+    ) -> Result<Self, Error> {
         Ok(match mode {
             PayloadMode::Buffered => Self::Buffered(buffer(body, limits).await?),
             PayloadMode::Sha256(sha256) => Self::AsIs { body: Some(body), payload: Payload::sha256(*sha256) },
+            PayloadMode::Sha256Checked(sha256) => {
+                Self::Checked { body: Some(CheckedBody::new(body, *sha256)?), sha256: *sha256 }
+            }
             PayloadMode::Unsigned => Self::AsIs { body: Some(body), payload: Payload::unsigned() },
+            PayloadMode::AwsChunked(options) => {
+                let framing = Framing::new(*options, &body.size_hint(), headers)?;
+                Self::Chunked { body: Some(body), framing }
+            }
         })
     }
 }
@@ -37,6 +54,8 @@ impl<B> Sending<B> {
         match self {
             Self::Buffered(buffered) => buffered.payload(),
             Self::AsIs { payload, .. } => *payload,
+            Self::Checked { sha256, .. } => Payload::sha256(*sha256),
+            Self::Chunked { framing, .. } => Payload::chunked(framing.content_sha256()),
         }
     }
 
@@ -45,24 +64,34 @@ impl<B> Sending<B> {
         matches!(self, Self::Buffered(_))
     }
 
-    /// The body for one attempt; `None` where there is none to send.
-    pub(crate) fn take(&mut self) -> Option<SignedBody<B>> {
+    /// The body for one attempt, which its signatures go on from; `None` where there is none to send.
+    pub(crate) fn take(&mut self, attempt: &mut Attempt) -> Option<SignedBody<B>> {
         match self {
             Self::Buffered(buffered) if buffered.len == 0 => None,
             Self::Buffered(buffered) => Some(SignedBody::buffered(buffered.clone())),
             Self::AsIs { body, .. } => body.take().map(SignedBody::as_is),
+            Self::Checked { body, .. } => body.take().map(SignedBody::checked),
+            Self::Chunked { body, framing } => {
+                let chain = attempt.chain.take()?;
+                body.take().map(|body| SignedBody::chunked(framing.frame(body, chain)))
+            }
         }
     }
 
-    /// Makes the headers tell the length of a body in memory.
+    /// Makes the headers tell the length of a body in memory, and how one in chunks is framed.
     ///
     /// An empty POST, PUT or PATCH says `content-length: 0`, which clients leave out and S3 insists on (411).
-    pub(crate) fn set_length(&self, method: &Method, headers: &mut HeaderMap) {
-        let Self::Buffered(buffered) = self else { return };
-        headers.remove(TRANSFER_ENCODING);
-        let empty_upload = buffered.len == 0 && [Method::POST, Method::PUT, Method::PATCH].contains(method);
-        if empty_upload || headers.contains_key(CONTENT_LENGTH) {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(buffered.len));
+    pub(crate) fn declare(&self, method: &Method, headers: &mut HeaderMap) {
+        match self {
+            Self::Buffered(buffered) => {
+                headers.remove(TRANSFER_ENCODING);
+                let upload = [Method::POST, Method::PUT, Method::PATCH].contains(method);
+                if (upload && buffered.len == 0) || headers.contains_key(CONTENT_LENGTH) {
+                    headers.insert(CONTENT_LENGTH, HeaderValue::from(buffered.len));
+                }
+            }
+            Self::AsIs { .. } | Self::Checked { .. } => {}
+            Self::Chunked { framing, .. } => framing.declare(headers),
         }
     }
 }

@@ -56,6 +56,7 @@ pub struct SignerBuilder {
     payload: PayloadMode,
     profile: Option<ServiceProfile>,
     limits: BufferLimits,
+    unsigned_over_http: bool,
     recovery: bool,
 }
 
@@ -75,6 +76,7 @@ impl Default for SignerBuilder {
             payload: PayloadMode::default(),
             profile: None,
             limits: BufferLimits { size: 10 * 1024 * 1024, timeout: Duration::from_secs(60) },
+            unsigned_over_http: false,
             recovery: true,
         }
     }
@@ -211,6 +213,12 @@ impl SignerBuilder {
         Self { payload, ..self }
     }
 
+    /// Whether payloads that are not signed may go over plain http too, where anyone on the way can change them;
+    /// `false` by default. For tests against a store on loopback.
+    pub fn allow_unsigned_over_http(self, allow: bool) -> Self {
+        Self { unsigned_over_http: allow, ..self }
+    }
+
     /// The service profile for every request, in place of the one that goes with the service's signing name.
     pub fn profile(self, profile: ServiceProfile) -> Self {
         Self { profile: Some(profile), ..self }
@@ -253,7 +261,7 @@ impl SignerBuilder {
     ///
     /// # Errors
     /// [`BuildErrorKind::Credentials`] without credentials, [`BuildErrorKind::InvalidValue`] for a service, region or
-    /// header that cannot be signed, [`BuildErrorKind::InvalidOrigin`] for a host or origin that is none.
+    /// header that cannot be signed and for chunks that are too small, [`BuildErrorKind::InvalidOrigin`] for a host or origin that is none.
     pub fn build(self) -> Result<Signer, BuildError> {
         let provider = self.credentials.ok_or_else(|| {
             BuildError::new(
@@ -267,6 +275,11 @@ impl SignerBuilder {
                 .map_err(|why| BuildError::new(BuildErrorKind::InvalidValue, why))?;
         }
         if let Some(refusal) = self.headers.named.iter().find_map(HeaderPolicy::refusal) {
+            return Err(BuildError::new(BuildErrorKind::InvalidValue, refusal));
+        }
+        if let PayloadMode::AwsChunked(options) = self.payload
+            && let Some(refusal) = options.refusal()
+        {
             return Err(BuildError::new(BuildErrorKind::InvalidValue, refusal));
         }
         let mut origins = AllowedOrigins::default();
@@ -294,6 +307,7 @@ impl SignerBuilder {
                 payload: self.payload,
                 profile: self.profile,
                 limits: self.limits,
+                unsigned_over_http: self.unsigned_over_http,
                 recovery: self.recovery,
             }),
         })

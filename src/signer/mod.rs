@@ -72,6 +72,7 @@ struct Inner {
     payload: PayloadMode,
     profile: Option<ServiceProfile>,
     limits: BufferLimits,
+    unsigned_over_http: bool,
     recovery: bool,
 }
 

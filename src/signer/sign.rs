@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue};
+use http::Method;
+use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
 
 use super::{Inner, RequestView, Signer, scope::Scope};
 use crate::canonical::{CanonicalRequest, HashSink, SignedHeaders};
+use crate::chain::Chain;
 use crate::date::AmzDate;
 use crate::error::{Error, ErrorKind};
 use crate::headers::own;
@@ -34,8 +36,25 @@ pub(crate) struct Plan<'a> {
 
 impl Plan<'_> {
     /// How the body is to be treated.
-    pub(crate) fn payload_mode(&self) -> &PayloadMode {
-        &self.payload
+    ///
+    /// # Errors
+    /// [`ErrorKind::Payload`] where the service does not take it so.
+    pub(crate) fn payload_mode(&self) -> Result<PayloadMode, Error> {
+        let PayloadMode::AwsChunked(options) = &self.payload else { return Ok(self.payload.clone()) };
+        if !self.profile.aws_chunked {
+            return Err(Error::new(
+                ErrorKind::Payload,
+                format!(
+                    "the service {} does not take bodies in aws-chunked form, which is S3's own; use another payload \
+                     mode, or a ServiceProfile with .aws_chunked(true) for a store that speaks S3's dialect",
+                    self.service_and_reach()?.0
+                ),
+            ));
+        }
+        match options.refusal() {
+            Some(refusal) => Err(Error::new(ErrorKind::Payload, refusal)),
+            None => Ok(PayloadMode::AwsChunked(options.for_v4a(self.region_set()?.is_some()))),
+        }
     }
 
     pub(crate) fn service_and_reach(&self) -> Result<(&str, Reach<'_>), Error> {
@@ -133,8 +152,13 @@ impl Signer {
         let profile = profile.unwrap_or_else(|| ServiceProfile::for_service(service));
         let form = if profile.double_encode { PathForm::AsGiven } else { PathForm::Strict };
         let target = Target::new(request.path, request.query, form, inner.plus, true)?;
-        let said = request.overrides.payload.unwrap_or(&inner.payload);
-        let unsigned = profile.unsigned_payload && *said == PayloadMode::Buffered && origin.is_secure();
+        let said = request.overrides.payload.unwrap_or(match inner.payload {
+            PayloadMode::AwsChunked(_) if request.method != Method::PUT => &PayloadMode::Buffered,
+            ref payload => payload,
+        });
+        let unsigned = profile.unsigned_payload
+            && *said == PayloadMode::Buffered
+            && (origin.is_secure() || inner.unsigned_over_http);
         let payload = if unsigned { PayloadMode::Unsigned } else { said.clone() };
         Ok(Plan { request, origin, host, scope, profile, target, payload })
     }
@@ -220,6 +244,11 @@ impl Moment {
         self.key.sign(&self.string_to_sign(&canonical_hash(canonical)))
     }
 
+    /// What the signatures within the request's body go on from.
+    fn chain(&self, signature: SignatureHex) -> Chain {
+        Chain::new(Arc::clone(&self.key), Arc::clone(&self.date), self.algorithm, signature)
+    }
+
     fn string_to_sign<'a>(&'a self, canonical_hash: &'a [u8; 64]) -> [&'a [u8]; 7] {
         let (date, scope) = (self.date.as_str().as_bytes(), self.key.scope().as_bytes());
         [self.algorithm.as_bytes(), b"\n", date, b"\n", scope, b"\n", canonical_hash]
@@ -261,10 +290,11 @@ fn sign_headers<T>(
     payload: Payload<'_>,
     look: impl FnOnce(&Moment, &CanonicalRequest<'_, '_>) -> T,
 ) -> Result<(Signature, T), Error> {
-    if payload.is_unsigned() && !plan.origin.is_secure() {
+    if payload.is_unsigned() && !plan.origin.is_secure() && !inner.unsigned_over_http {
         return Err(Error::new(
             ErrorKind::Payload,
-            "an unsigned payload over plain http could be changed by anyone on the way; use https or a hashed payload",
+            "an unsigned payload over plain http could be changed by anyone on the way; use https, or a payload \
+             that is hashed or signed, or call .allow_unsigned_over_http(true) on the signer's builder",
         ));
     }
     let reading = inner.clock.read(plan.origin.host);
@@ -273,6 +303,13 @@ fn sign_headers<T>(
     let token = moment.identity.token().map(|token| (plan.profile.token_header, token));
 
     let mut headers = plan.headers(inner)?;
+    // The signer's own in part, and signed by all who send chunks.
+    if let Some(encoding) = plan.request.headers.get(CONTENT_ENCODING)
+        && payload.is_chunked()
+        && !headers.contains(CONTENT_ENCODING.as_str())
+    {
+        headers.push("content-encoding", encoding.as_bytes());
+    }
     headers.push(own::DATE_NAME, moment.date.as_str().as_bytes());
     if let Some((name, token)) = token {
         headers.push(name, token.as_bytes());
@@ -281,21 +318,23 @@ fn sign_headers<T>(
     if let Some(set) = region_set {
         headers.push(own::REGION_SET_NAME, set.as_bytes());
     }
-    if plan.profile.content_sha256_header {
+    let declares_payload = plan.profile.content_sha256_header || payload.is_chunked();
+    if declares_payload {
         headers.push(own::CONTENT_SHA256_NAME, hash.as_str().as_bytes());
     }
     headers.sort();
 
     let canonical = plan.canonical(plan.target.query(), headers, hash.as_str());
     let signature = moment.sign(&canonical);
+    let chain = payload.is_chunked().then(|| moment.chain(signature.clone()));
     let signature = Signature {
         date: moment.date.header().clone(),
         token: token.map(|(name, value)| (HeaderName::from_static(name), value.clone())),
-        content_sha256: plan.profile.content_sha256_header.then(|| hash.to_header()).transpose()?,
+        content_sha256: declares_payload.then(|| hash.to_header()).transpose()?,
         authorization: authorization(&moment, &canonical.headers, &signature)?,
         region_set: region_set.map(region_set_header).transpose()?,
         rewritten: plan.target.is_rewritten().then(|| plan.target.to_path_and_query()),
-        attempt: Attempt { identity, reading },
+        attempt: Attempt { identity, reading, chain },
     };
     Ok((signature, look(&moment, &canonical)))
 }
