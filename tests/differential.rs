@@ -5,6 +5,8 @@
 //!
 //! Where the two differ on purpose, a request is outside the random ones' domain, and has a test of its own below.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

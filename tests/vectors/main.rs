@@ -4,7 +4,10 @@
 //! `SIGV4_VECTORS=DIR cargo test --all-features --test vectors -- --nocapture` runs another folder in place of this
 //! one. What a file holds is told by the first word of its name; see VECTORS.md for the format.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod aws_suite;
+mod hosts;
 mod report;
 mod requests;
 mod s3doc;
@@ -21,6 +24,8 @@ enum Kind {
     Requests,
     /// The values that the S3 and IAM documents publish.
     Documents,
+    /// Hosts, and what is signed for there.
+    Hosts,
     /// A kind that nothing here can check yet.
     NotYet(&'static str),
 }
@@ -34,7 +39,7 @@ impl Kind {
         Some(match word {
             "chunked" => Self::NotYet("chunked"),
             "v4a" => Self::NotYet("v4a"),
-            "hosts" => Self::NotYet("hosts"),
+            "hosts" => Self::Hosts,
             _ => Self::Requests,
         })
     }
@@ -63,6 +68,7 @@ async fn files() {
         let report = match kind {
             Kind::Requests => requests::check(&read()).await,
             Kind::Documents => s3doc::check(&read()).await,
+            Kind::Hosts => hosts::check(&read()),
             Kind::NotYet(what) => Report::not_yet(what),
         };
         report.print(&file);
