@@ -115,7 +115,9 @@ impl HeaderCase {
         let mut parts = parts.map_err(|error| error.to_string())?;
         let own = ["x-amz-date", "x-amz-content-sha256"];
         let given: Vec<_> = own.map(|name| (name, header(&parts, name).to_owned())).into();
-        own.map(|name| parts.headers.remove(name));
+        for name in own {
+            parts.headers.remove(name);
+        }
 
         let signer = signing_all(builder, &parts).build().unwrap();
         let explained = signer.explain(&mut parts, &self.body).await.map_err(|error| error.to_string())?;
