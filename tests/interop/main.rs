@@ -1,5 +1,7 @@
 //! Against a server and signers nobody here wrote; README.md of this folder says which, and how they are run.
 
+mod crosscheck;
+mod edges;
 mod server;
 mod signers;
 

@@ -1,0 +1,245 @@
+//! Random requests, taken off the wire as the edges sent them, signed once more by botocore and awscrt.
+
+use std::io;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use fastrand::Rng;
+use http::{HeaderValue, Method, Request};
+use http_body_util::Full;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use serde_json::{Value, json};
+use sigv4_middleware::{Credentials, SigV4Layer, SigV4Middleware, Signer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tower::{ServiceBuilder, ServiceExt};
+
+use crate::server::crosscheck;
+
+const REQUESTS: usize = 400;
+const TOKEN: &str = "IQoJb3JpZ2luX2VjE+Token/Example==";
+
+/// Service, and whether its path is encoded once and left alone.
+const SERVICES: [(&str, bool); 8] = [
+    ("execute-api", false),
+    ("s3", true),
+    ("es", false),
+    ("lambda", false),
+    ("aoss", false),
+    ("bedrock", false),
+    ("s3-object-lambda", true),
+    ("s3", true),
+];
+
+/// Characters that a target may hold raw, and ones that it has to escape.
+const RAW: &[u8] = b"abcXYZ019-._~!$&'()*+,;=:@";
+const ESCAPED: [char; 16] =
+    [' ', '%', '/', '?', '#', '"', '<', '[', ']', 'ü', 'é', 'あ', '😀', '\u{1}', 'A', '~'];
+
+/// A piece of a target, some of it escaped though it need not be, in either case.
+fn piece(random: &mut Rng, raw: &[u8]) -> String {
+    let mut out = String::new();
+    for _ in 0..random.usize(0..8) {
+        if random.u8(0..3) > 0 {
+            out.push(char::from(raw[random.usize(..raw.len())]));
+            continue;
+        }
+        let mut bytes = [0; 4];
+        for byte in ESCAPED[random.usize(..ESCAPED.len())].encode_utf8(&mut bytes).bytes() {
+            out += &if random.bool() { format!("%{byte:02X}") } else { format!("%{byte:02x}") };
+        }
+    }
+    out
+}
+
+fn target(random: &mut Rng) -> String {
+    let mut out = String::new();
+    for _ in 0..random.usize(1..5) {
+        out.push('/');
+        out += &match random.u8(0..12) {
+            0 => ".".to_owned(),
+            1 => "..".to_owned(),
+            _ => piece(random, RAW),
+        };
+    }
+    // awscrt's parser takes what is before a `:/` for a scheme, even in the middle of a path.
+    out = out.replace(":/", "=/");
+    if random.bool() {
+        // A raw & divides pairs, a raw = key from value; more of them than meant do no harm.
+        let pairs: Vec<_> = (0..random.usize(0..6))
+            .map(|_| match random.u8(0..6) {
+                0 => piece(random, RAW),
+                1 => "same=1".to_owned(),
+                _ => format!("{}={}", piece(random, RAW), piece(random, b"abc123/?:@+'")),
+            })
+            .collect();
+        out.push('?');
+        out += &pairs.join("&");
+    }
+    out
+}
+
+fn request(random: &mut Rng, origin: &str) -> Request<Bytes> {
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH];
+    let method = methods[random.usize(..methods.len())].clone();
+    let mut request = Request::builder().method(&method).uri(format!("{origin}{}", target(random)));
+    if random.bool() {
+        request = request.header("content-type", "application/json;  charset=utf-8");
+    }
+    // Not Unicode's white space: Python takes it for such, and HTTP does not.
+    let values =
+        ["plain", "two   spaces", "tab\tand \t more", "a, b ,c", "", "grün あ", "\"quoted  text\"", " x "];
+    for _ in 0..random.usize(0..5) {
+        let value =
+            HeaderValue::from_bytes(values[random.usize(..values.len())].as_bytes()).expect("a value");
+        request = request.header(format!("x-amz-meta-{}", random.u8(0..3)), value);
+    }
+    for (name, value) in
+        [("x-amzn-trace-id", "Root=1"), ("cookie", "a=b"), ("user-agent", "test"), ("accept", "*/*")]
+    {
+        if random.bool() {
+            request = request.header(name, value);
+        }
+    }
+    let body = match (method == Method::GET, random.u8(0..4)) {
+        (true, _) | (_, 0) => Bytes::new(),
+        (_, 1) => (0..random.usize(1..5000)).map(|_| random.u8(..)).collect(),
+        _ => Bytes::from_static(b"{\"name\": \"value\"}"),
+    };
+    request.body(body).expect("a legal request")
+}
+
+/// What came over the wire.
+struct Received {
+    head: String,
+    body: Vec<u8>,
+}
+
+/// Takes requests, answers each with an empty 200, and hands on the bytes.
+async fn record(mut stream: TcpStream, to: mpsc::UnboundedSender<Received>) -> io::Result<()> {
+    let mut read = Vec::new();
+    loop {
+        let head = loop {
+            if let Some(at) = read.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at;
+            }
+            if stream.read_buf(&mut read).await? == 0 {
+                return Ok(());
+            }
+        };
+        let text = String::from_utf8(read[..head].to_vec()).expect("the head is UTF-8");
+        assert!(!text.to_ascii_lowercase().contains("\r\ntransfer-encoding"), "{text}");
+        let length = text.lines().filter_map(|line| line.split_once(": "));
+        let length = length.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let end = head + 4 + length.map_or(0, |(_, length)| length.parse().expect("a length"));
+        while read.len() < end {
+            assert_ne!(stream.read_buf(&mut read).await?, 0, "cut off");
+        }
+        let rest = read.split_off(end);
+        to.send(Received { head: text, body: read.split_off(head + 4) }).expect("the test receives");
+        read = rest;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await?;
+    }
+}
+
+impl Received {
+    /// The line for crosscheck.py.
+    fn line(&self, service: &str, region: &str, single: bool, token: Option<&str>) -> Value {
+        let mut lines = self.head.split("\r\n");
+        let mut first = lines.next().expect("a request line").split(' ');
+        let (method, target) = (first.next().expect("a method"), first.next().expect("a target"));
+        let headers: Vec<(&str, &str)> = lines
+            .map(|line| {
+                line.split_once(':').map(|(n, v)| (n, v.trim_matches([' ', '\t']))).expect("a header")
+            })
+            .collect();
+        let value = |name: &str| {
+            let mut values =
+                headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
+            (values.next().unwrap_or_else(|| panic!("no {name} in {}", self.head)), values.next().is_none())
+        };
+        let (authorization, alone) = value("authorization");
+        assert!(alone, "{}", self.head);
+        let (rest, signature) = authorization.rsplit_once(", Signature=").expect("a signature");
+        let (_, signed) = rest.rsplit_once(", SignedHeaders=").expect("signed headers");
+        json!({
+            "service": service,
+            "region": region,
+            "date": value("x-amz-date").0,
+            "credentials": {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "secret", "session_token": token},
+            "method": method,
+            "target": target,
+            "headers": headers,
+            "body_b64": BASE64_STANDARD.encode(&self.body),
+            "signed_headers": signed.split(';').collect::<Vec<_>>(),
+            "signature": signature,
+            "config": {"double_uri_encode": !single, "normalize_path": !single, "payload": "sha256"},
+        })
+    }
+}
+
+#[tokio::test]
+async fn random_requests_are_signed_as_others_sign_them() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    let (sender, mut received) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(record(stream, sender.clone()));
+        }
+    });
+    let reqwest = sigv4_middleware::reqwest_client().no_proxy().tls_certs_only([]).build().expect("a client");
+    let hyper = Client::builder(TokioExecutor::new()).build_http();
+
+    let mut random = Rng::with_seed(20_261_122);
+    let (mut lines, mut refused) = (Vec::new(), 0);
+    for n in 0..REQUESTS {
+        let (service, single) = SERVICES[n % SERVICES.len()];
+        let region = ["eu-central-1", "ap-northeast-1", "us-gov-west-1"][n % 3];
+        let token = random.bool().then_some(TOKEN);
+        let signer = Signer::builder()
+            .credentials(Credentials::new("AKIDEXAMPLE", "secret", token.map(Into::into), None, "test"))
+            .service(service)
+            .region(region)
+            .sign_all_headers(random.bool())
+            .build()
+            .expect("a good signer");
+        let request = request(&mut random, &origin);
+        let shown = format!("{} {}", request.method(), request.uri());
+        if random.bool() {
+            let client = reqwest_middleware::ClientBuilder::new(reqwest.clone());
+            let client = client.with(SigV4Middleware::new(signer)).build();
+            let request = reqwest::Request::try_from(request).expect("a request for reqwest");
+            match client.execute(request).await {
+                Ok(response) => assert_eq!(response.status(), 200),
+                // Strict form bares dot segments, which `Url` would take out.
+                Err(error) => {
+                    assert!(single && error.to_string().contains("dot segments"), "{shown}: {error}");
+                    refused += 1;
+                    continue;
+                }
+            }
+        } else {
+            let client = ServiceBuilder::new().layer(SigV4Layer::new(signer)).service(hyper.clone());
+            let response = client.oneshot(request.map(Full::new)).await;
+            assert_eq!(response.unwrap_or_else(|error| panic!("{shown}: {error:?}")).status(), 200);
+        }
+        let received = received.recv().await.expect("it was received");
+        lines.push(received.line(service, region, single, token));
+    }
+    assert!(refused < REQUESTS / 20, "{refused}");
+
+    let Some(answers) = crosscheck(&lines) else { return };
+    let differ: Vec<_> = lines
+        .iter()
+        .zip(&answers)
+        .filter(|(line, answer)| {
+            **answer != json!({"botocore": line["signature"], "awscrt": line["signature"]})
+        })
+        .collect();
+    for (line, answer) in &differ {
+        eprintln!("{answer}\n    {line}");
+    }
+    assert!(differ.is_empty(), "{} of {} differ", differ.len(), lines.len());
+}
