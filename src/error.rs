@@ -82,8 +82,9 @@ pub enum ErrorKind {
     Payload,
     /// A presigned URL's lifetime is out of range, or longer than its credentials live.
     Expiry,
-    /// An answer came from another origin than the request was signed for: something beneath the middleware
-    /// followed a redirect. The request was sent.
+    /// An answer came from another URL than the request was signed for, as something beneath the middleware followed a
+    /// redirect; or the middleware was to follow redirects, and was led to no URL or on more than 5 times. The request
+    /// was sent.
     Redirected,
 }
 

@@ -21,8 +21,19 @@ use crate::signer::{RequestView, Signer};
 
 /// Signs every request that goes through a client service.
 ///
-/// Put it next to the client, beneath retries and timeouts, so that each try is signed afresh; and never beneath a
-/// redirect follower, which would have requests signed for wherever it is led.
+/// Put it next to the client, beneath retries and timeouts, so that each try is signed afresh.
+///
+/// # Redirects
+/// It follows none. To a follower above it, such as tower-http's `FollowRedirect`, each hop is a new request without
+/// the extensions of the first, and so it is to the layer: it cannot tell a hop from a request that was meant. A hop
+/// to an origin that the signer may not sign for is refused as any request to it is, and nothing is sent there; a
+/// hop to any other allowed origin is signed. [Overrides](crate::overrides) do not reach a hop:
+/// [`SkipSigning`](crate::overrides::SkipSigning) of the first request, too, is forgotten. Let a follower
+/// stop where the origin changes, by tower-http's `policy::SameOrigin`.
+///
+/// Never put a follower beneath it: that carries the session token to wherever it is led, and the layer does not see
+/// it. tower-http's cannot be put there directly, as [`SignedBody`] has no default. A `reqwest::Client` that followed
+/// a redirect is noticed, see [`ErrorKind::Redirected`](crate::ErrorKind::Redirected).
 ///
 /// ```
 /// use http_body_util::Full;

@@ -66,7 +66,9 @@ impl SigV4Middleware {
 
 /// A `reqwest::ClientBuilder` fit to carry signed requests: follows no redirects and sends no Referer.
 ///
-/// reqwest's own redirects keep `X-Amz-Security-Token`, and for 307 and 308 the body, when they go to another host.
+/// reqwest's own redirects keep `X-Amz-Security-Token` and the other headers of a signature but Authorization when they
+/// go to another host, and the body unless the method becomes GET. The edges notice a redirect that was followed beneath
+/// them by the answer's URL, when the token is gone already; not one that led back to where it began.
 ///
 /// ```
 /// let client = sigv4_middleware::reqwest_client().user_agent("orders/1.0").build()?;

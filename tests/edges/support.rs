@@ -92,7 +92,7 @@ pub(crate) fn ways() -> impl Iterator<Item = (Edge, Http)> {
 pub(crate) type HyperClient = Client<HttpConnector<ToOne>, SignedBody<TestBody>>;
 
 pub(crate) fn hyper(to: SocketAddr, http: Http) -> HyperClient {
-    let connector = HttpConnector::new_with_resolver(ToOne(to));
+    let connector = HttpConnector::new_with_resolver(ToOne::new(to));
     Client::builder(TokioExecutor::new()).http2_only(http == Http::Two).build(connector)
 }
 
@@ -184,6 +184,12 @@ pub(crate) fn found(error: &BoxError) -> &Error {
 /// Resolves every name to one address.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ToOne(SocketAddr);
+
+impl ToOne {
+    pub(crate) fn new(to: SocketAddr) -> Self {
+        Self(to)
+    }
+}
 
 impl Service<Name> for ToOne {
     type Response = std::iter::Once<SocketAddr>;

@@ -1,0 +1,9 @@
+//! Where a signature goes: redirects, regions, scopes, overrides, allowed origins, on both edges.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod followers;
+mod recorder;
+mod redirects;
+#[path = "../edges/support.rs"]
+#[allow(dead_code, reason = "the edges' tests use more of it")]
+mod support;
