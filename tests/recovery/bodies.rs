@@ -49,10 +49,14 @@ async fn a_code_in_the_body_is_found_within_64_kib() {
             (400, "ExpiredToken"),
             (400, "InvalidToken"),
         ] {
-            for size in [100, 64 * KIB - 1, 70 * KIB] {
+            // With more after the code, and with the code's end as the last bytes that are looked at.
+            let short = xml(code, 0).len() - "<Message>".len();
+            let last = [vec![b' '; 64 * KIB - short], xml(code, 100).to_vec()].concat();
+            for body in [xml(code, 100), xml(code, 64 * KIB - 1), xml(code, 70 * KIB), last.into()] {
                 let clock = ManualTimeSource::new(noon());
+                let size = body.len();
                 let server = Server::start(move |before| match before {
-                    0 => s3(status, in_memory(xml(code, size))),
+                    0 => s3(status, in_memory(body.clone())),
                     _ => ok(),
                 });
                 let server = server.await;

@@ -214,11 +214,12 @@ async fn frozen(edge: &'static str, minutes: u32, switches: &'static str) -> (Ve
     .unwrap()
 }
 
-/// Ten minutes; and twenty, a round trip that nothing is learned from and the end of the first credentials.
+/// Twelve minutes, of which half taken for an offset would be refused too; and twenty, a round trip that nothing is
+/// learned from and the end of the first credentials.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thawed_process_succeeds_with_one_more_try() {
     for edge in ["middleware", "layer"] {
-        for (minutes, key) in [(10, "AKID1"), (20, "AKID2")] {
+        for (minutes, key) in [(12, "AKID1"), (20, "AKID2")] {
             for switches in ["", "no correction"] {
                 let (statuses, gateway) = frozen(edge, minutes, switches).await;
                 let what = format!("{edge}, {minutes} minutes, {switches}");
