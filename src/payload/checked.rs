@@ -113,3 +113,51 @@ where
         self.check.ended && self.check.held.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use http_body_util::{BodyExt, Empty, Full, StreamBody};
+
+    use super::*;
+
+    fn frames(frames: [&'static str; 3]) -> impl Body<Data = Bytes, Error = BoxError> + Unpin {
+        StreamBody::new(stream::iter(frames.map(|frame| Ok(Frame::data(Bytes::from(frame))))))
+    }
+
+    #[tokio::test]
+    async fn the_last_frame_comes_when_the_hash_is_right() {
+        let sha256 = Sha256::digest("abcdef").into();
+        let body = CheckedBody::new(frames(["abc", "", "def"]), sha256).unwrap();
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "abcdef");
+
+        let mut body = CheckedBody::new(frames(["abc", "de", "g"]), sha256).unwrap();
+        let mut seen = Vec::new();
+        let error = loop {
+            match body.frame().await.unwrap() {
+                Ok(frame) => seen.extend_from_slice(&frame.into_data().unwrap()),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(Error::find(error.as_ref()).unwrap().kind(), ErrorKind::BodyMismatch);
+        assert_eq!(seen, b"abcde");
+        assert!(body.frame().await.is_none() && body.is_end_stream());
+    }
+
+    #[tokio::test]
+    async fn the_length_is_that_of_the_source() {
+        let mut body = CheckedBody::new(Full::new(Bytes::from("abc")), Sha256::digest("abc").into()).unwrap();
+        assert_eq!(body.size_hint().exact(), Some(3));
+        assert!(!body.is_end_stream());
+        assert!(body.frame().await.unwrap().is_ok());
+        assert_eq!(body.size_hint().exact(), Some(0));
+        assert!(body.is_end_stream());
+    }
+
+    #[test]
+    fn nothing_of_another_hash_is_refused_at_once() {
+        assert!(CheckedBody::new(Empty::<Bytes>::new(), Sha256::digest("").into()).is_ok());
+        let error = CheckedBody::new(Empty::<Bytes>::new(), [0; 32]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BodyMismatch);
+    }
+}

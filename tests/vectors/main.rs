@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod aws_suite;
+mod chunked;
 mod hosts;
 mod report;
 mod requests;
@@ -26,6 +27,8 @@ enum Kind {
     Documents,
     /// Hosts, and what is signed for there.
     Hosts,
+    /// Requests whose bodies are sent in chunks.
+    Chunked,
     /// A kind that nothing here can check yet.
     NotYet(&'static str),
 }
@@ -37,7 +40,7 @@ impl Kind {
         }
         let (word, _) = file.strip_suffix(".jsonl")?.split_once('_').unwrap_or_default();
         Some(match word {
-            "chunked" => Self::NotYet("chunked"),
+            "chunked" => Self::Chunked,
             "v4a" => Self::NotYet("v4a"),
             "hosts" => Self::Hosts,
             _ => Self::Requests,
@@ -69,6 +72,7 @@ async fn files() {
             Kind::Requests => requests::check(&read()).await,
             Kind::Documents => s3doc::check(&read()).await,
             Kind::Hosts => hosts::check(&read()),
+            Kind::Chunked => chunked::check(&read()).await,
             Kind::NotYet(what) => Report::not_yet(what),
         };
         report.print(&file);

@@ -19,10 +19,6 @@ impl Report {
         Self { not_yet: vec![what], ..Self::default() }
     }
 
-    pub(crate) fn add_not_yet(&mut self, what: &'static str) {
-        self.not_yet.push(what);
-    }
-
     pub(crate) fn add(&mut self, case: &str, outcome: Outcome) {
         match outcome {
             Ok(()) => self.passed += 1,

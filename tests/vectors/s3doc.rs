@@ -6,6 +6,7 @@ use http::{Method, Uri};
 use serde::Deserialize;
 use sigv4_middleware::{Presigning, Signer};
 
+use crate::chunked::{Document, TrailerDocument};
 use crate::report::{Outcome, Report, same};
 use crate::support::{
     at, authorization, credentials, head, header, presigned_signature, signature_of, signer, signing_all,
@@ -24,6 +25,8 @@ struct Documents {
     header: Vec<HeaderCase>,
     iam: IamCase,
     presigned: PresignedCase,
+    chunked: Document,
+    chunked_trailer: TrailerDocument,
 }
 
 #[derive(Deserialize)]
@@ -73,7 +76,10 @@ pub(crate) async fn check(text: &str) -> Report {
     }
     report.add(&documents.iam.request.name, documents.check_iam().await);
     report.add("presigned", documents.check_presigned().await);
-    report.add_not_yet("chunked");
+    let chunked = &documents.chunked;
+    report.add("chunked", chunked.check(documents.s3(chunked.host())).await);
+    let trailer = &documents.chunked_trailer;
+    report.add("chunked_trailer", chunked.check_trailer(documents.s3(chunked.host()), trailer).await);
     report
 }
 

@@ -2,6 +2,8 @@
 
 mod body;
 mod framer;
+#[cfg(test)]
+mod tests;
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http_body::SizeHint;
