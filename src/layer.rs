@@ -214,7 +214,7 @@ where
 {
     /// Checks all that can be checked before the body is read, then reads it.
     async fn new(signer: &Signer, mut head: Parts, body: B) -> Result<Self, Error> {
-        let mode = signer.plan(RequestView::of(&head))?.payload_mode()?;
+        let mode = signer.preview(RequestView::of(&head))?;
         let body = Sending::new(body, &mode, signer.limits(), &head.headers).await?;
         body.declare(&head.method, &mut head.headers);
         Ok(Self { head, body })

@@ -142,7 +142,7 @@ impl Outgoing {
         mut request: Request,
         overrides: Overrides<'_>,
     ) -> Result<Self, Error> {
-        let mode = signer.plan(view(&request, overrides))?.payload_mode()?;
+        let mode = signer.preview(view(&request, overrides))?;
         let body = request.body_mut().take().unwrap_or_default();
         let body = Sending::new(body, &mode, signer.limits(), request.headers()).await?;
         let method = request.method().clone();

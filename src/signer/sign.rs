@@ -39,7 +39,7 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// [`ErrorKind::Payload`] where the service does not take it so.
-    pub(crate) fn payload_mode(&self) -> Result<PayloadMode, Error> {
+    fn payload_mode(&self) -> Result<PayloadMode, Error> {
         let PayloadMode::AwsChunked(options) = &self.payload else { return Ok(self.payload.clone()) };
         if !self.profile.aws_chunked {
             return Err(Error::new(
@@ -161,6 +161,13 @@ impl Signer {
             && (origin.is_secure() || inner.unsigned_over_http);
         let payload = if unsigned { PayloadMode::Unsigned } else { said.clone() };
         Ok(Plan { request, origin, host, scope, profile, target, payload })
+    }
+
+    /// Refuses what can be refused before the body is read, and says how to read it.
+    pub(crate) fn preview(&self, request: RequestView<'_>) -> Result<PayloadMode, Error> {
+        let plan = self.plan(request)?;
+        plan.headers(&self.inner)?;
+        plan.payload_mode()
     }
 
     pub(crate) async fn signature(
