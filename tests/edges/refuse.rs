@@ -267,7 +267,7 @@ async fn sign_changes_nothing() {
     }
 }
 
-/// A wrong target, host or scope is found out before a body is read.
+/// A wrong target, host, scope or header is found out before a body is read.
 #[tokio::test]
 async fn the_body_of_a_bad_request_is_not_read() {
     use ErrorKind as Kind;
@@ -280,6 +280,8 @@ async fn the_body_of_a_bad_request_is_not_read() {
         Kind::InsecureOrigin,
         Kind::ScopeUnknown,
         Kind::ScopeInvalid,
+        Kind::ForeignAuthorization,
+        Kind::Header,
     ];
     for case in cases().into_iter().filter(|case| early.contains(&case.kind)) {
         for edge in case.edges {

@@ -5,6 +5,7 @@
 mod curl;
 mod lambda;
 mod quickstart;
+mod s3_upload;
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
