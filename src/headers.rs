@@ -52,17 +52,24 @@ pub(crate) mod own {
     use http::HeaderName;
 
     pub(crate) const DATE_NAME: &str = "x-amz-date";
+    pub(crate) const TOKEN_NAME: &str = "x-amz-security-token";
+    pub(crate) const S3_SESSION_TOKEN_NAME: &str = "x-amz-s3session-token";
     pub(crate) const CONTENT_SHA256_NAME: &str = "x-amz-content-sha256";
     pub(crate) const REGION_SET_NAME: &str = "x-amz-region-set";
 
     pub(crate) const DATE: HeaderName = HeaderName::from_static(DATE_NAME);
-    pub(crate) const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
-    pub(crate) const S3_SESSION_TOKEN: HeaderName = HeaderName::from_static("x-amz-s3session-token");
+    pub(crate) const TOKEN: HeaderName = HeaderName::from_static(TOKEN_NAME);
+    pub(crate) const S3_SESSION_TOKEN: HeaderName = HeaderName::from_static(S3_SESSION_TOKEN_NAME);
     pub(crate) const CONTENT_SHA256: HeaderName = HeaderName::from_static(CONTENT_SHA256_NAME);
     pub(crate) const REGION_SET: HeaderName = HeaderName::from_static(REGION_SET_NAME);
 
     /// All of them but Authorization.
     pub(crate) const ALL: [HeaderName; 5] = [DATE, TOKEN, S3_SESSION_TOKEN, CONTENT_SHA256, REGION_SET];
+
+    /// Whether a name is one of [`ALL`].
+    pub(crate) fn is_one(name: &str) -> bool {
+        matches!(name, DATE_NAME | TOKEN_NAME | S3_SESSION_TOKEN_NAME | CONTENT_SHA256_NAME | REGION_SET_NAME)
+    }
 }
 
 /// What is signed beyond the headers that always are.
@@ -111,7 +118,9 @@ impl HeaderPolicy {
                 if !self.replace_authorization && !value.as_bytes().starts_with(b"AWS4-") {
                     return Err(foreign_authorization(value.as_bytes()));
                 }
-            } else if name != header::HOST && !own::ALL.contains(name) && self.signs(name, for_this_request) {
+            } else if own::is_one(name.as_str()) {
+                signed.replace = true;
+            } else if name != header::HOST && self.signs(name, for_this_request) {
                 // AWS compares text; bytes that are none would be read as other characters there.
                 if std::str::from_utf8(value.as_bytes()).is_err() {
                     return Err(Error::new(

@@ -152,7 +152,7 @@ impl Signer {
         });
         let hash = payload.hash();
         let (signature, explanation) = {
-            let canonical = plan.canonical(&query, headers, hash.as_str());
+            let canonical = plan.canonical(&query, &headers, hash.as_str());
             (moment.sign(&canonical), moment.explain(&plan, &canonical))
         };
         query.push_str("&X-Amz-Signature=");

@@ -12,6 +12,8 @@ pub(crate) struct Signature {
     pub(crate) content_sha256: Option<HeaderValue>,
     pub(crate) region_set: Option<HeaderValue>,
     pub(crate) authorization: HeaderValue,
+    /// Whether the request has headers of an earlier signature, to be replaced.
+    pub(crate) replace: bool,
     /// `path[?query]` in the form that was signed, where the request has another.
     pub(crate) rewritten: Option<String>,
     /// What it was made with.
@@ -21,8 +23,10 @@ pub(crate) struct Signature {
 impl Signature {
     /// Replaces whatever an earlier signature left in the headers by this one.
     pub(crate) fn apply(self, headers: &mut HeaderMap) -> Attempt {
-        for name in own::ALL {
-            headers.remove(name);
+        if self.replace {
+            for name in own::ALL {
+                headers.remove(name);
+            }
         }
         headers.reserve(4);
         headers.insert(own::DATE, self.date);

@@ -86,7 +86,7 @@ impl Plan<'_> {
     pub(crate) fn canonical<'a, 'h>(
         &'a self,
         query: &'a str,
-        headers: SignedHeaders<'h>,
+        headers: &'a SignedHeaders<'h>,
         payload_hash: &'a str,
     ) -> CanonicalRequest<'a, 'h> {
         CanonicalRequest {
@@ -331,15 +331,16 @@ fn sign_headers<T>(
     }
     headers.sort();
 
-    let canonical = plan.canonical(plan.target.query(), headers, hash.as_str());
+    let canonical = plan.canonical(plan.target.query(), &headers, hash.as_str());
     let signature = moment.sign(&canonical);
     let chain = payload.is_chunked().then(|| moment.chain(signature.clone()));
     let signature = Signature {
         date: moment.date.header().clone(),
         token: token.map(|(name, value)| (HeaderName::from_static(name), value.clone())),
         content_sha256: declares_payload.then(|| hash.to_header()).transpose()?,
-        authorization: authorization(&moment, &canonical.headers, &signature)?,
+        authorization: authorization(&moment, &headers, &signature)?,
         region_set: region_set.map(region_set_header).transpose()?,
+        replace: headers.replace,
         rewritten: plan.target.is_rewritten().then(|| plan.target.to_path_and_query()),
         attempt: Attempt { identity, reading, chain },
     };

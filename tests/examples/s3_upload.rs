@@ -27,7 +27,8 @@ async fn without_a_store_it_says_what_to_do() {
     let none = run(example("s3_upload").env("SIGV4_S3S_FS", "/nonexistent").arg("Cargo.toml")).await;
     assert_eq!(none.code, 1);
     assert!(none.err.contains("cargo install s3s-fs --features binary"), "{}", none.err);
-    let unset = run(example("s3_upload").args(["Cargo.toml", "https://b.s3.us-east-1.amazonaws.com/k"])).await;
+    let unset =
+        run(example("s3_upload").args(["Cargo.toml", "https://b.s3.us-east-1.amazonaws.com/k"])).await;
     assert_eq!(unset.code, 1);
     assert!(unset.err.contains("AWS_ACCESS_KEY_ID"), "{}", unset.err);
 }
