@@ -82,7 +82,7 @@ impl<'a> SignedHeaders<'a> {
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, _)| *known == name)
+        self.lines.iter().any(|(known, _)| *known == name)
     }
 
     /// Sorts by name; duplicates keep their order. To be called once, before anything is written.

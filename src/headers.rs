@@ -83,11 +83,9 @@ pub(crate) struct HeaderPolicy {
 impl HeaderPolicy {
     /// Why a header cannot be named to be signed, if it cannot.
     pub(crate) fn refusal(name: &HeaderName) -> Option<String> {
-        // A content-length given on the request is the caller's promise that it will be sent so.
-        let never = is_never_signed(name.as_str()) && name != header::CONTENT_LENGTH;
-        never.then(|| {
-            format!("the header {name} cannot be signed: it is added or changed on the way to the server")
-        })
+        let refusal =
+            || format!("the header {name} cannot be signed: it does not reach the server as it is sent");
+        is_never_signed(name.as_str()).then(refusal)
     }
 
     fn signs(&self, name: &HeaderName, for_this_request: &[HeaderName]) -> bool {
