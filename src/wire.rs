@@ -218,8 +218,18 @@ fn too_long() -> Error {
 
 /// RFC 3986's unreserved characters: never escaped in strict form.
 pub(crate) const fn is_unreserved(byte: u8) -> bool {
-    matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~')
+    UNRESERVED[byte as usize]
 }
+
+const UNRESERVED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    table
+};
 
 const HEX: [u8; 16] = *b"0123456789ABCDEF";
 
@@ -391,16 +401,20 @@ const SIGNATURE_PARAMETERS: [&str; 9] = [
 
 /// Takes the parameters of an earlier signature out of a query in strict form.
 fn without_signature(query: Cow<'_, str>) -> Cow<'_, str> {
-    if !query.split('&').any(is_signature_parameter) {
+    if !query.as_bytes().split(|byte| *byte == b'&').any(is_signature_parameter) {
         return query;
     }
-    let kept: Vec<&str> = query.split('&').filter(|pair| !is_signature_parameter(pair)).collect();
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_signature_parameter(pair.as_bytes())).collect();
     Cow::Owned(kept.join("&"))
 }
 
-fn is_signature_parameter(pair: &str) -> bool {
-    let key = pair.split_once('=').map_or(pair, |(key, _)| key);
-    SIGNATURE_PARAMETERS.iter().any(|name| key.eq_ignore_ascii_case(name))
+fn is_signature_parameter(pair: &[u8]) -> bool {
+    // All of them begin alike, which most parameters do not.
+    let begins_alike = pair.get(..6).is_some_and(|start| start.eq_ignore_ascii_case(b"X-Amz-"));
+    begins_alike && {
+        let key = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+        SIGNATURE_PARAMETERS.iter().any(|name| key.eq_ignore_ascii_case(name.as_bytes()))
+    }
 }
 
 #[cfg(test)]
