@@ -1,2 +1,271 @@
-//! Placeholder.
-fn main() {}
+//! What signing adds to a request, end to end: clients with and without it call a server on loopback.
+//!
+//! `seq` is one request after the other, `c64` 64 tasks at once; each client in turn, in one process.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::pin::Pin;
+use std::time::{Instant, SystemTime};
+
+use async_trait::async_trait;
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::identity::Identity;
+use bytes::Bytes;
+use clap::Parser;
+use http::{Extensions, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::service::service_fn;
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use reqwest_middleware::{ClientWithMiddleware, Middleware, Next};
+use serde_json::json;
+use sigv4_bench::cases::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
+use sigv4_bench::chart::{self, Group};
+use sigv4_bench::report::{self, Rounds};
+use sigv4_middleware::{SigV4, SigV4Middleware, SignedBody, Signer};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+type Sent<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
+
+const SERVICE: &str = "execute-api";
+const SUBJECTS: [&str; 5] = ["ours", "plain", "naive", "ours-hyper", "plain-hyper"];
+
+/// Measures what signing adds to a request, and writes docs/overhead.json and docs/overhead.svg.
+#[derive(Parser)]
+struct Options {
+    /// A tenth of the rounds; writes no files.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// A client of one kind.
+trait Caller: Send + Sync {
+    fn call<'a>(&'a self, url: &'a str) -> Sent<'a>;
+}
+
+impl Caller for ClientWithMiddleware {
+    fn call<'a>(&'a self, url: &'a str) -> Sent<'a> {
+        Box::pin(async move {
+            let response = self.get(url).header("x-amz-target", "Orders.List").send().await?;
+            response.error_for_status()?.bytes().await?;
+            Ok(())
+        })
+    }
+}
+
+fn request(url: &str) -> Result<Request<Full<Bytes>>, http::Error> {
+    Request::get(url).header("x-amz-target", "Orders.List").body(Full::default())
+}
+
+impl Caller for Client<HttpConnector, Full<Bytes>> {
+    fn call<'a>(&'a self, url: &'a str) -> Sent<'a> {
+        Box::pin(async move {
+            let response = self.request(request(url)?).await?;
+            response.into_body().collect().await?;
+            Ok(())
+        })
+    }
+}
+
+impl Caller for SigV4<Client<HttpConnector, SignedBody<Full<Bytes>>>> {
+    fn call<'a>(&'a self, url: &'a str) -> Sent<'a> {
+        Box::pin(async move {
+            let response = self.clone().oneshot(request(url)?).await?;
+            response.into_body().collect().await?;
+            Ok(())
+        })
+    }
+}
+
+/// A middleware as it is written by hand around aws-sigv4.
+struct Naive {
+    identity: Identity,
+}
+
+impl Naive {
+    fn sign(&self, request: &mut reqwest::Request) -> Result<(), BoxError> {
+        let params = v4::SigningParams::builder()
+            .identity(&self.identity)
+            .region(REGION)
+            .name(SERVICE)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()?
+            .into();
+        let headers =
+            request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
+        let signable = SignableRequest::new(
+            request.method().as_str(),
+            request.url().as_str(),
+            headers,
+            SignableBody::Bytes(body),
+        )?;
+        let (instructions, _signature) = sign(signable, &params)?.into_parts();
+        let mut head = Request::new(());
+        instructions.apply_to_request_http1x(&mut head);
+        request.headers_mut().extend(head.into_parts().0.headers);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Middleware for Naive {
+    async fn handle(
+        &self,
+        mut request: reqwest::Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        self.sign(&mut request)
+            .map_err(|error| reqwest_middleware::Error::middleware(std::io::Error::other(error)))?;
+        next.run(request, extensions).await
+    }
+}
+
+fn credentials() -> Credentials {
+    let token = "IQoJb3JpZ2luX2VjEXAMPLE/".chars().cycle().take(1000).collect();
+    Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, Some(token), None, "bench")
+}
+
+/// One client of each kind, in the order of [`SUBJECTS`].
+fn callers() -> Result<Vec<Box<dyn Caller>>, BoxError> {
+    let signer = Signer::builder().credentials(credentials()).service(SERVICE).region(REGION).build()?;
+    let reqwest = || {
+        Ok::<_, BoxError>(reqwest_middleware::ClientBuilder::new(sigv4_middleware::reqwest_client().build()?))
+    };
+    let hyper = Client::builder(TokioExecutor::new());
+    Ok(vec![
+        Box::new(reqwest()?.with(SigV4Middleware::new(signer.clone())).build()),
+        Box::new(reqwest()?.build()),
+        Box::new(reqwest()?.with(Naive { identity: credentials().into() }).build()),
+        Box::new(SigV4::new(hyper.build_http(), signer)),
+        Box::new(hyper.build_http::<Full<Bytes>>()),
+    ])
+}
+
+async fn serve(listener: TcpListener) {
+    let answer = |_: Request<hyper::body::Incoming>| async {
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"{}"))))
+    };
+    while let Ok((stream, _)) = listener.accept().await {
+        // Small packets that wait for company would be all that is measured.
+        if stream.set_nodelay(true).is_err() {
+            continue;
+        }
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service_fn(answer)),
+        );
+    }
+}
+
+/// Nanoseconds for one of `tasks` times `each` requests.
+async fn round(
+    caller: &'static dyn Caller,
+    url: &'static str,
+    tasks: usize,
+    each: usize,
+) -> Result<f64, BoxError> {
+    let start = Instant::now();
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..tasks {
+        running.spawn(async move {
+            for _ in 0..each {
+                caller.call(url).await?;
+            }
+            Ok::<_, BoxError>(())
+        });
+    }
+    while let Some(done) = running.join_next().await {
+        done??;
+    }
+    Ok(start.elapsed().as_nanos() as f64 / (tasks * each) as f64)
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<(), BoxError> {
+    let options = Options::parse();
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    // Kept to the end: tasks borrow them.
+    let url: &str =
+        Box::leak(format!("http://{}/prod/orders?limit=10", listener.local_addr()?).into_boxed_str());
+    tokio::spawn(serve(listener));
+    let callers: &[Box<dyn Caller>] = Box::leak(callers()?.into_boxed_slice());
+
+    let mut results = Vec::new();
+    report::print_heading("ours");
+    for (case, title, tasks, each) in
+        [("seq", "one request after the other", 1, 200), ("c64", "64 tasks at once", 64, 16)]
+    {
+        let mut rounds = Rounds::new(case, title, &SUBJECTS);
+        let count = if options.quick { 6 } else { 60 };
+        for caller in callers {
+            round(&**caller, url, tasks, each).await?;
+        }
+        for turn in 0..count {
+            for at in 0..callers.len() {
+                let at = (at + turn) % callers.len();
+                rounds.subjects[at].1.push(round(&*callers[at], url, tasks, each).await?);
+            }
+        }
+        rounds.print("ours");
+        results.push(rounds);
+    }
+    for rounds in &results {
+        for peer in ["plain", "naive"] {
+            println!("ratio {} {peer} {:.3}", rounds.case, rounds.ratio("ours", peer));
+        }
+        println!("ratio {}-hyper plain {:.3}", rounds.case, rounds.ratio("ours-hyper", "plain-hyper"));
+    }
+    if options.quick {
+        return Ok(());
+    }
+    let cases: Vec<_> = results
+        .iter()
+        .map(|rounds| {
+            let mut figures = rounds.json("ours");
+            figures["hyper_ratio"] = ((rounds.ratio("ours-hyper", "plain-hyper") * 1e3).round() / 1e3).into();
+            figures
+        })
+        .collect();
+    let figures =
+        json!({ "machine": report::machine(), "unit": "nanoseconds for one request", "cases": cases });
+    report::write("overhead", &figures, &drawn(&results)).map_err(|error| error.to_string().into())
+}
+
+fn drawn(results: &[Rounds]) -> String {
+    let display = |name: &str| match name {
+        "ours" => "reqwest, SigV4Middleware",
+        "plain" => "reqwest, unsigned",
+        "naive" => "reqwest, aws-sigv4 by hand",
+        "ours-hyper" => "hyper, SigV4Layer",
+        _ => "hyper, unsigned",
+    };
+    let groups: Vec<_> = results
+        .iter()
+        .map(|rounds| {
+            let bars = SUBJECTS.iter().map(|name| {
+                let plain = if name.ends_with("hyper") { "plain-hyper" } else { "plain" };
+                let ratio = rounds.ratio(name, plain);
+                (
+                    display(name).to_owned(),
+                    ratio,
+                    format!("{ratio:.2} ({:.1} \u{b5}s)", rounds.median(name) / 1e3),
+                )
+            });
+            Group { title: rounds.title.to_owned(), bars: bars.collect() }
+        })
+        .collect();
+    let notes = [
+        "Time for one GET, relative to the same client without signing; shorter is better. Server in the same process, \
+         session token of 1,000 characters."
+            .to_owned(),
+        format!("Medians of interleaved rounds over loopback. {}.", report::machine()),
+    ];
+    chart::draw("What signing adds to a request over loopback", &notes, &groups)
+}
