@@ -103,11 +103,14 @@ fn bind<S: Subject + 'static>(subject: S, case: &Case) -> Result<Box<dyn Bench>,
     Ok(Box::new(Bound { subject, parts: case.parts()? }))
 }
 
+/// A subject and its name.
+pub type Named = (&'static str, Box<dyn Bench>);
+
 /// All subjects for one case, by name, this crate first.
 ///
 /// # Errors
 /// Of the signers' making.
-pub fn all(case: &Case) -> Result<Vec<(&'static str, Box<dyn Bench>)>, Box<dyn Error>> {
+pub fn all(case: &Case) -> Result<Vec<Named>, Box<dyn Error>> {
     Ok(vec![
         (OURS, bind(Ours::new(case)?, case)?),
         ("aws-sigv4", bind(AwsSigV4::new(case), case)?),
