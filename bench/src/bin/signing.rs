@@ -125,8 +125,11 @@ fn check(case: &Case, subjects: &[(&str, Box<dyn Bench>)]) -> Result<(), Box<dyn
     Err(format!("the signers disagree on {}", case.name).into())
 }
 
-/// Case, subject and heap calls, counted by the binary `heap`.
-fn heap_calls() -> Result<Vec<(String, String, u64)>, Box<dyn Error>> {
+/// Case, subject and heap calls.
+type HeapCalls = (String, String, u64);
+
+/// Heap calls as the binary `heap` counts them.
+fn heap_calls() -> Result<Vec<HeapCalls>, Box<dyn Error>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
