@@ -7,7 +7,7 @@ use reqwest_middleware::{Middleware, Next};
 use crate::body::SignedBody;
 use crate::error::{Error, ErrorKind};
 use crate::overrides::Overrides;
-use crate::payload::{Payload, Sending};
+use crate::payload::Sending;
 use crate::recovery::{Answer, Attempt, assess};
 use crate::redirect::{LONGEST_CHAIN, Step};
 use crate::signer::{RequestView, Signer};
@@ -129,8 +129,6 @@ impl SigV4Middleware {
 pub(crate) struct Outgoing {
     head: Request,
     body: Sending<Body>,
-    /// Where the last attempt went.
-    sent_to: Option<Url>,
     /// The region that a redirect named.
     region: Option<String>,
 }
@@ -147,7 +145,7 @@ impl Outgoing {
         let body = Sending::new(body, &mode, signer.limits(), request.headers()).await?;
         let method = request.method().clone();
         body.declare(&method, request.headers_mut());
-        Ok(Self { head: request, body, sent_to: None, region: None })
+        Ok(Self { head: request, body, region: None })
     }
 
     /// The request, signed with the credentials and the clock of this moment.
@@ -156,13 +154,16 @@ impl Outgoing {
         signer: &Signer,
         overrides: Overrides<'_>,
     ) -> Result<(Request, Attempt), Error> {
+        let overrides = Overrides { region: self.region.as_deref().or(overrides.region), ..overrides };
+        let mut signature = signer.signature(&view(&self.head, overrides), self.body.payload()).await?;
+        if let Some(target) = signature.rewritten.take() {
+            rewrite(self.head.url_mut(), &target)?;
+        }
         let mut request = self.head.try_clone().ok_or_else(|| {
             Error::new(ErrorKind::BodyStream, "the request cannot be sent again; its body was consumed")
         })?;
-        let overrides = Overrides { region: self.region.as_deref().or(overrides.region), ..overrides };
-        let mut attempt = sign(signer, &mut request, overrides, self.body.payload()).await?;
+        let mut attempt = signature.apply(request.headers_mut());
         *request.body_mut() = self.body.take(&mut attempt).map(into_body);
-        self.sent_to = Some(request.url().clone());
         Ok((request, attempt))
     }
 
@@ -227,7 +228,7 @@ impl Outgoing {
         fn place(url: &Url) -> (&str, &str, &str, Option<&str>) {
             (url.scheme(), url.authority(), url.path(), url.query())
         }
-        if self.sent_to.as_ref().is_none_or(|sent_to| place(sent_to) == place(response.url())) {
+        if place(self.head.url()) == place(response.url()) {
             return Ok(response);
         }
         let origin = response.url().origin().ascii_serialization();
@@ -269,27 +270,19 @@ fn view<'a>(request: &'a Request, overrides: Overrides<'a>) -> RequestView<'a> {
     }
 }
 
-async fn sign(
-    signer: &Signer,
-    request: &mut Request,
-    overrides: Overrides<'_>,
-    payload: Payload<'_>,
-) -> Result<Attempt, Error> {
-    let mut signature = signer.signature(&view(request, overrides), payload).await?;
-    if let Some(target) = signature.rewritten.take() {
-        let (path, query) =
-            target.split_once('?').map_or((target.as_str(), None), |(path, query)| (path, Some(query)));
-        let mut url = request.url().clone();
-        url.set_path(path);
-        url.set_query(query);
-        // `Url` has rules of its own; a target that it changes would not be the one that is signed.
-        if (url.path(), url.query()) != (path, query) {
-            return Err(Error::new(
-                ErrorKind::Target,
-                format!("the path {path:?} cannot be sent in the form to be signed; remove its dot segments"),
-            ));
-        }
-        *request.url_mut() = url;
+/// Gives a URL the path and query that were signed.
+fn rewrite(url: &mut Url, target: &str) -> Result<(), Error> {
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let mut rewritten = url.clone();
+    rewritten.set_path(path);
+    rewritten.set_query(query);
+    // `Url` has rules of its own; a target that it changes would not be the one that is signed.
+    if (rewritten.path(), rewritten.query()) != (path, query) {
+        return Err(Error::new(
+            ErrorKind::Target,
+            format!("the path {path:?} cannot be sent in the form to be signed; remove its dot segments"),
+        ));
     }
-    Ok(signature.apply(request.headers_mut()))
+    *url = rewritten;
+    Ok(())
 }

@@ -1,5 +1,9 @@
 //! Service profiles: what a service's signing needs beyond the common rule.
 
+use http::HeaderName;
+
+use crate::headers::own;
+
 /// What one service's signatures need: how the path is encoded, and what is said of the payload.
 ///
 /// The signer picks the profile by the signing name; say another with
@@ -36,7 +40,7 @@ impl Default for ServiceProfile {
             content_sha256_header: false,
             unsigned_payload: false,
             aws_chunked: false,
-            token_header: "x-amz-security-token",
+            token_header: own::TOKEN_NAME,
             presigns_unsigned: false,
             appends_token: false,
         }
@@ -63,6 +67,15 @@ impl ServiceProfile {
             "aoss" => Self { content_sha256_header: true, ..common },
             "vpc-lattice-svcs" => Self { content_sha256_header: true, unsigned_payload: true, ..common },
             _ => common,
+        }
+    }
+
+    /// [`token_header`](Self::token_header) as a header's name.
+    pub(crate) fn token_header_name(&self) -> HeaderName {
+        if self.token_header == own::TOKEN_NAME {
+            own::TOKEN
+        } else {
+            HeaderName::from_static(self.token_header)
         }
     }
 

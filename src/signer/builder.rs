@@ -23,8 +23,8 @@ use crate::payload::{BufferLimits, PayloadMode};
 use crate::service::ServiceProfile;
 use crate::wire::PlusInQuery;
 
-/// Hosts whose endpoint is remembered.
-const ENDPOINTS: usize = 64;
+/// Hosts that are remembered with what they tell.
+const HOSTS: usize = 64;
 
 /// Builds a [`Signer`]; made by [`Signer::builder`].
 ///
@@ -299,7 +299,7 @@ impl SignerBuilder {
                 clock: Clock::new(self.time_source, correction),
                 last_date: LastDate::default(),
                 scope: self.scope,
-                endpoints: SmallCache::new(ENDPOINTS),
+                hosts: SmallCache::new(HOSTS),
                 origins,
                 headers: self.headers,
                 host_header_may_differ: self.host_header_may_differ,

@@ -64,7 +64,7 @@ struct Inner {
     clock: Clock,
     last_date: LastDate,
     scope: scope::ScopeSettings,
-    endpoints: SmallCache<scope::KnownHost>,
+    hosts: SmallCache<scope::KnownHost>,
     origins: AllowedOrigins,
     headers: HeaderPolicy,
     host_header_may_differ: bool,

@@ -21,8 +21,14 @@ pub(crate) struct ScopeSettings {
     pub(crate) overrides_host: bool,
 }
 
-/// What a host says, remembered.
-pub(super) type KnownHost = (String, Option<Endpoint>);
+/// What is known of a host, remembered.
+#[derive(Debug)]
+pub(super) struct KnownHost {
+    host: String,
+    endpoint: Option<Endpoint>,
+    /// Whether it may be signed for over https, at https's own port.
+    pub(super) allowed: bool,
+}
 
 /// The service and region of one request.
 #[derive(Clone, Debug)]
@@ -30,14 +36,14 @@ pub(crate) struct Scope<'a> {
     service: Option<&'a str>,
     reach: Option<Reach<'a>>,
     /// For what nobody said.
-    host_says: Arc<KnownHost>,
+    known: Arc<KnownHost>,
     path: &'a str,
     default_region: Option<&'a str>,
 }
 
 impl Scope<'_> {
     fn endpoint(&self) -> Option<&Endpoint> {
-        self.host_says.1.as_ref()
+        self.known.endpoint.as_ref()
     }
 
     fn service(&self) -> Option<&str> {
@@ -52,7 +58,7 @@ impl Scope<'_> {
     /// # Errors
     /// [`ErrorKind::ScopeUnknown`] where neither anybody said it nor the host tells it.
     pub(crate) fn service_and_reach(&self) -> Result<(&str, Reach<'_>), Error> {
-        let host = &self.host_says.0;
+        let host = &self.known.host;
         let Some(service) = self.service() else {
             return Err(Endpoint::infer(host).err().unwrap_or_else(|| unknown(host, "service")));
         };
@@ -91,7 +97,11 @@ fn unknown(host: &str, missing: &str) -> Error {
 impl Inner {
     /// What is said for the request wins over what is said for the signer, that over what the host says; the default
     /// region fills in where nobody says one.
-    pub(super) fn scope<'a>(&'a self, request: &RequestView<'a>, host: &str) -> Result<Scope<'a>, Error> {
+    pub(super) fn scope<'a>(
+        &'a self,
+        request: &RequestView<'a>,
+        known: Arc<KnownHost>,
+    ) -> Result<Scope<'a>, Error> {
         let (own, over) = (&self.scope, &request.overrides);
         check(over.service, over.region, over.region_set)
             .map_err(|why| Error::new(ErrorKind::ScopeInvalid, why))?;
@@ -100,12 +110,13 @@ impl Inner {
         let scope = Scope {
             service: over.service.or(own.service.as_deref()),
             reach: over_reach.or(own_reach),
-            host_says: self.endpoint(host),
+            known,
             path: request.path,
             default_region: own.default_region.as_deref(),
         };
         if let Some(endpoint) = scope.endpoint().filter(|_| !own.overrides_host) {
             let service = own.service.as_deref().filter(|_| over.service.is_none());
+            let host = &scope.known.host;
             agree("service", service, Some(service_of(endpoint, request.path)), host)?;
             let region = own_reach.filter(|_| over_reach.is_none()).and_then(Reach::region);
             let host_says = endpoint.region_set().map_or(endpoint.region(), |_| Some("a SigV4a region set"));
@@ -114,10 +125,12 @@ impl Inner {
         Ok(scope)
     }
 
-    fn endpoint(&self, host: &str) -> Arc<KnownHost> {
-        self.endpoints
-            .find(|(known, _)| known == host)
-            .unwrap_or_else(|| self.endpoints.add((host.to_owned(), Endpoint::infer(host).ok())))
+    /// Looks a host up, or makes its acquaintance.
+    pub(super) fn known_host(&self, host: &str) -> Arc<KnownHost> {
+        self.hosts.find(|known| known.host == host).unwrap_or_else(|| {
+            let allowed = self.origins.check("https", host, None).is_ok();
+            self.hosts.add(KnownHost { host: host.to_owned(), endpoint: Endpoint::infer(host).ok(), allowed })
+        })
     }
 }
 

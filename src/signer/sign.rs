@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::Method;
-use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue};
+use http::header::{CONTENT_ENCODING, HeaderValue};
 
 use super::{Inner, RequestView, Signer, scope::Scope};
 use crate::canonical::{CanonicalRequest, HashSink, SignedHeaders};
@@ -144,9 +144,12 @@ impl Signer {
     pub(crate) fn plan<'a>(&'a self, request: RequestView<'a>) -> Result<Plan<'a>, Error> {
         let inner = &*self.inner;
         let origin = Origin::new(request.scheme, request.authority)?;
-        inner.origins.check(origin.http_scheme(), origin.host, origin.port)?;
+        let known = inner.known_host(origin.host);
+        if !(known.allowed && origin.is_secure() && origin.port.is_none()) {
+            inner.origins.check(origin.http_scheme(), origin.host, origin.port)?;
+        }
         let host = wire::host(&origin, request.headers, inner.host_header_may_differ)?;
-        let scope = inner.scope(&request, origin.host)?;
+        let scope = inner.scope(&request, known)?;
         let (service, _) = scope.service_and_reach()?;
         let profile = request.overrides.profile.or(inner.profile);
         let profile = profile.unwrap_or_else(|| ServiceProfile::for_service(service));
@@ -336,7 +339,7 @@ fn sign_headers<T>(
     let chain = payload.is_chunked().then(|| moment.chain(signature.clone()));
     let signature = Signature {
         date: moment.date.header().clone(),
-        token: token.map(|(name, value)| (HeaderName::from_static(name), value.clone())),
+        token: token.map(|(_, value)| (plan.profile.token_header_name(), value.clone())),
         content_sha256: declares_payload.then(|| hash.to_header()).transpose()?,
         authorization: authorization(&moment, &headers, &signature)?,
         region_set: region_set.map(region_set_header).transpose()?,
