@@ -2,6 +2,8 @@
 
 mod builder;
 mod scope;
+#[cfg(feature = "aws-config")]
+mod sdk_config;
 mod sign;
 
 use std::fmt;
