@@ -1,7 +1,10 @@
 //! Against a server and signers nobody here wrote; README.md of this folder says which, and how they are run.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod assume_role;
 mod crosscheck;
 mod edges;
+mod recovery;
 mod server;
 mod signers;
 

@@ -35,7 +35,10 @@ pub(crate) struct Setup {
     pub(crate) user: Keys,
     /// May do nothing.
     pub(crate) stranger: Keys,
-    /// An assumed role that may do everything, with its session token.
+    /// May assume the role and do nothing else.
+    pub(crate) assumer: Keys,
+    pub(crate) role_arn: String,
+    /// The assumed role that may do everything, with its session token.
     pub(crate) session: Keys,
 }
 

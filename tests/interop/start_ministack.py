@@ -92,6 +92,12 @@ def provision(endpoint, echo):
     allow = json.dumps(
         {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     )
+    assume = json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"},
+        }
+    )
     trust = json.dumps(
         {
             "Version": "2012-10-17",
@@ -104,6 +110,9 @@ def provision(endpoint, echo):
     user = iam.create_access_key(UserName="caller")["AccessKey"]
     iam.create_user(UserName="stranger")
     stranger = iam.create_access_key(UserName="stranger")["AccessKey"]
+    iam.create_user(UserName="assumer")
+    iam.put_user_policy(UserName="assumer", PolicyName="assume", PolicyDocument=assume)
+    assumer = iam.create_access_key(UserName="assumer")["AccessKey"]
     role = iam.create_role(RoleName="function", AssumeRolePolicyDocument=trust)["Role"]
     iam.put_role_policy(RoleName="function", PolicyName="all", PolicyDocument=allow)
     session = client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="interop")["Credentials"]
@@ -141,6 +150,8 @@ def provision(endpoint, echo):
         "bucket": BUCKET,
         "user": keys(user),
         "stranger": keys(stranger),
+        "assumer": keys(assumer),
+        "role_arn": role["Arn"],
         "session": keys(session) | {"session_token": session["SessionToken"]},
     }
 
