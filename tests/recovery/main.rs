@@ -1,5 +1,6 @@
 //! What happens after a refusal, through every edge: when a request is signed and sent once more, when it is not, and
 //! that its caller gets a whole answer.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod answers;
 mod bodies;
