@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use crate::ErrorKind;
 
 mod failures;
+mod orders;
 mod sharing;
 
 /// A clock that only a test moves, either way.
