@@ -51,11 +51,13 @@ impl<B> SignedBody<B> {
         Self { repr: Repr::Chunked { body } }
     }
 
+    #[cfg(feature = "tower")]
     pub(crate) fn empty() -> Self {
         Self::buffered(Buffered::default())
     }
 
     /// The one frame of a body that lies in memory in one piece.
+    #[cfg(feature = "reqwest-middleware")]
     pub(crate) fn into_single(self) -> Result<Bytes, Self> {
         match self.repr {
             Repr::Buffered { mut body, next: 0 } if body.frames.len() <= 1 => {

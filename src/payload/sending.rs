@@ -46,6 +46,7 @@ where
 }
 
 impl<B> Sending<B> {
+    #[cfg(feature = "reqwest-middleware")]
     pub(crate) fn empty() -> Self {
         Self::Buffered(Buffered::default())
     }
