@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 pub(crate) struct AmzDate {
     epoch_seconds: u64,
     /// `20150830T123600Z`
-    text: [u8; 16],
+    text: String,
     header: HeaderValue,
 }
 
@@ -41,14 +41,14 @@ impl AmzDate {
         put(9, 2, date.hour().into());
         put(11, 2, date.minute().into());
         put(13, 2, date.second().into());
-        let bytes = Bytes::copy_from_slice(&text);
-        let header = HeaderValue::from_maybe_shared(bytes).map_err(|_| out_of_range())?;
-        Ok(Self { epoch_seconds, text, header })
+        let header =
+            HeaderValue::from_maybe_shared(Bytes::copy_from_slice(&text)).map_err(|_| out_of_range())?;
+        Ok(Self { epoch_seconds, text: text.iter().copied().map(char::from).collect(), header })
     }
 
     /// `20150830T123600Z`
     pub(crate) fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.text).unwrap_or_default()
+        &self.text
     }
 
     /// `20150830`

@@ -89,6 +89,9 @@ impl<'a> Origin<'a> {
 
 /// Splits `host[:port]`; an empty port (`host:`) counts as none.
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), Error> {
+    if !authority.contains(':') {
+        return Ok((authority, None));
+    }
     let after_host = authority.rfind(']').map_or(0, |bracket| bracket + 1);
     let Some(colon) = authority[after_host..].find(':').map(|at| after_host + at) else {
         return Ok((authority, None));
