@@ -5,6 +5,7 @@ mod assume_role;
 mod crosscheck;
 mod edges;
 mod recovery;
+mod s3s;
 mod server;
 mod signers;
 

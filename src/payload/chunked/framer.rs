@@ -106,7 +106,8 @@ impl Framer {
             checksum.update(&data);
         }
         self.chunk.frames.push(data);
-        if self.chunk.len == self.chunk_size || self.missing == 0 {
+        // The last one waits for the source's end: what has more to come shall not have reached a server whole.
+        if self.chunk.len == self.chunk_size && self.missing > 0 {
             self.close_chunk();
         }
         Ok(())
@@ -126,6 +127,9 @@ impl Framer {
                     self.decoded
                 ),
             ));
+        }
+        if self.chunk.len > 0 {
+            self.close_chunk();
         }
         let mut text = self.chunk_line();
         if let Some(checksum) = self.checksum.take() {
