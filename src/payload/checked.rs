@@ -8,8 +8,8 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
 
-use super::frames::{data, poll_frame};
-use crate::error::{BoxError, Error, ErrorKind};
+use super::frames::{data, mismatch, poll_frame};
+use crate::error::{BoxError, Error};
 
 pin_project! {
     /// Gives each frame when the next has come, and the last when the hash is right: no server gets the whole of a
@@ -32,12 +32,12 @@ struct Check {
 
 impl<B: Body> CheckedBody<B> {
     /// # Errors
-    /// [`ErrorKind::BodyMismatch`] for an empty body of another hash: no client asks those for their frames.
+    /// [`BodyMismatch`](crate::ErrorKind::BodyMismatch) for an empty body of another hash: no client asks those for their frames.
     pub(super) fn new(source: B, expected: [u8; 32]) -> Result<Self, Error> {
         let ended = source.is_end_stream() || source.size_hint().exact() == Some(0);
         let check = Check { expected, hasher: Sha256::new(), held: Bytes::new(), ended };
         if ended && !check.agrees() {
-            return Err(mismatch());
+            return Err(another_hash());
         }
         Ok(Self { source, check: Box::new(check) })
     }
@@ -49,11 +49,8 @@ impl Check {
     }
 }
 
-fn mismatch() -> Error {
-    Error::new(
-        ErrorKind::BodyMismatch,
-        "the body's SHA-256 is not the one it was said to have; it was cut off before its end",
-    )
+fn another_hash() -> Error {
+    mismatch("the body's SHA-256 is not the one it was said to have; it was cut off before its end")
 }
 
 impl<B> Body for CheckedBody<B>
@@ -77,7 +74,7 @@ where
                     check.ended = true;
                     break;
                 }
-                None => Err(mismatch().into()),
+                None => Err(another_hash().into()),
             };
             match data {
                 Ok(mut data) => {
@@ -120,6 +117,7 @@ mod tests {
     use http_body_util::{BodyExt, Empty, Full, StreamBody};
 
     use super::*;
+    use crate::error::ErrorKind;
 
     fn frames(frames: [&'static str; 3]) -> impl Body<Data = Bytes, Error = BoxError> + Unpin {
         StreamBody::new(stream::iter(frames.map(|frame| Ok(Frame::data(Bytes::from(frame))))))

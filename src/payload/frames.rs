@@ -1,5 +1,6 @@
 //! Frames of a body, kept as they came.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -74,4 +75,12 @@ pub(super) fn data<D>(frame: Frame<D>) -> Result<D, Error> {
             "the request body ends with trailers, which a signed payload does not send; send them as headers",
         )
     })
+}
+
+/// The error that cuts off a body that is not what it was said to be; logged as well, since hyper does not pass on
+/// over HTTP/2 why a body failed.
+pub(super) fn mismatch(message: impl Into<Cow<'static, str>>) -> Error {
+    let error = Error::new(ErrorKind::BodyMismatch, message);
+    tracing::warn!(%error, "a request was cut off");
+    error
 }

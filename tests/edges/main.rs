@@ -3,6 +3,7 @@
 
 mod accept;
 mod bodies;
+mod chunked;
 mod refuse;
 mod retries;
 mod secrets;

@@ -1,4 +1,5 @@
 //! s3s-fs, an S3 server that verifies every chunk: takes all that is sent, and none of it changed or cut off.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::convert::Infallible;
 use std::io::{self, Write};

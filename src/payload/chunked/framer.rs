@@ -7,10 +7,10 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::super::checksum::Checksum;
-use super::super::frames::Frames;
+use super::super::frames::{Frames, mismatch};
 use super::Framing;
 use crate::chain::Chain;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 pub(super) const CHUNK_SIGNATURE: &str = ";chunk-signature=";
 pub(super) const TRAILER_SIGNATURE: &str = "x-amz-trailer-signature:";
@@ -83,16 +83,13 @@ impl Framer {
     /// Takes bytes of the source, up to the end of a chunk.
     ///
     /// # Errors
-    /// [`ErrorKind::BodyMismatch`] where the body is longer than it was said to be.
+    /// [`BodyMismatch`](crate::ErrorKind::BodyMismatch) where the body is longer than it was said to be.
     pub(super) fn feed(&mut self, source: &mut Bytes) -> Result<(), Error> {
         if source.len() as u64 > self.missing {
-            return Err(Error::new(
-                ErrorKind::BodyMismatch,
-                format!(
-                    "the body goes on after the {} bytes it was said to have; it was cut off",
-                    self.decoded
-                ),
-            ));
+            return Err(mismatch(format!(
+                "the body goes on after the {} bytes it was said to have; it was cut off",
+                self.decoded
+            )));
         }
         let room = self.chunk_size - self.chunk.len;
         let fits = usize::try_from(room).map_or(source.len(), |room| room.min(source.len()));
@@ -116,17 +113,14 @@ impl Framer {
     /// Ends the body: the chunk of no bytes, and the trailer.
     ///
     /// # Errors
-    /// [`ErrorKind::BodyMismatch`] where the body is shorter than it was said to be.
+    /// [`BodyMismatch`](crate::ErrorKind::BodyMismatch) where the body is shorter than it was said to be.
     pub(super) fn end(&mut self) -> Result<(), Error> {
         if self.missing > 0 {
-            return Err(Error::new(
-                ErrorKind::BodyMismatch,
-                format!(
-                    "the body ended after {} of the {} bytes it was said to have; it was cut off",
-                    self.decoded - self.missing,
-                    self.decoded
-                ),
-            ));
+            return Err(mismatch(format!(
+                "the body ended after {} of the {} bytes it was said to have; it was cut off",
+                self.decoded - self.missing,
+                self.decoded
+            )));
         }
         if self.chunk.len > 0 {
             self.close_chunk();
