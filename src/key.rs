@@ -328,6 +328,19 @@ mod tests {
         assert_ne!(key("*").scope(), key_at(&identity, 1_440_938_160, "service").scope());
     }
 
+    /// The key of AWS's own suite for SigV4a: `public-key.json` there.
+    #[cfg(feature = "sigv4a")]
+    #[test]
+    fn the_sigv4a_key_is_the_published_one() {
+        let identity = identity("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None).unwrap();
+        let key = p256::ecdsa::SigningKey::from_slice(identity.v4a_key().unwrap().as_slice()).unwrap();
+        let point = key.verifying_key().to_sec1_point(false);
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let known = "b6618f6a65740a99e650b33b6b4b5bd0d43b176d721a3edfea7e7d2d56d936b1\
+                     865ed22a7eadc9c5cb9d2cbaca1b3699139fedc5043dc6661864218330c8e518";
+        assert_eq!(hex(&point.as_bytes()[1..]), known);
+    }
+
     #[test]
     fn keys_are_zeroised_on_drop() {
         fn zeroised<T: zeroize::ZeroizeOnDrop>() {}

@@ -20,10 +20,12 @@ use crate::support::{
     authorization, credentials, head, presigned_signature, same_explanation, signature_of, signer,
     signing_all,
 };
+use crate::v4a::PublicKey;
 
 /// Cases whose request no HTTP client sends, with the reason.
-const NOT_SENT: [(&str, &str); 2] = [
+const NOT_SENT: [(&str, &str); 3] = [
     ("get-header-value-multiline", "a header value over several lines: RFC 9112, 5.2, forbids to send one"),
+    ("get-space-normalized", "a raw space in the request line, in the suite for SigV4a alone"),
     ("get-space-unnormalized", "a raw space in the request line, which ends the target there"),
 ];
 
@@ -106,8 +108,24 @@ impl Request {
 }
 
 struct Case {
+    algorithm: Algorithm,
     name: String,
     folder: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Algorithm {
+    V4,
+    /// The region is a region set.
+    #[cfg(feature = "sigv4a")]
+    V4a,
+}
+
+impl Algorithm {
+    /// What of [`NOT_SENT`] is in the suite for this algorithm.
+    fn not_sent(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        NOT_SENT.into_iter().filter(move |(name, _)| self != Self::V4 || *name != "get-space-normalized")
+    }
 }
 
 impl Case {
@@ -139,6 +157,11 @@ impl Case {
         let credentials = || credentials(&keys.access_key_id, &keys.secret_access_key, token);
         let signer = |profile: ServiceProfile| -> Signer {
             let builder = signer(credentials(), time, &request.host, &context.service, &context.region);
+            let builder = match self.algorithm {
+                Algorithm::V4 => builder,
+                #[cfg(feature = "sigv4a")]
+                Algorithm::V4a => builder.region_set(context.region.clone()),
+            };
             signing_all(builder.profile(profile), &parts).build().unwrap()
         };
         let profile = ServiceProfile::default().double_encode(false).normalize_path(context.normalize);
@@ -150,7 +173,7 @@ impl Case {
         let (canonical, to_sign) =
             (self.read("header-canonical-request.txt"), self.read("header-string-to-sign.txt"));
         same_explanation(&explained, token, &canonical, &to_sign)?;
-        same("signature", signature_of(authorization(&signed)), &self.read("header-signature.txt"))?;
+        self.check_signature("header", &to_sign, signature_of(authorization(&signed)))?;
 
         let lifetime = Duration::from_secs(context.expiration_in_seconds);
         let presigning = Presigning::new(lifetime).payload(Payload::from(&request.body));
@@ -160,7 +183,22 @@ impl Case {
             (self.read("query-canonical-request.txt"), self.read("query-string-to-sign.txt"));
         same_explanation(presigned.explanation(), token, &canonical, &to_sign)
             .map_err(|difference| format!("presigned: {difference}"))?;
-        same("presigned signature", presigned_signature(&presigned), &self.read("query-signature.txt"))
+        self.check_signature("query", &to_sign, presigned_signature(&presigned))
+    }
+
+    fn check_signature(&self, place: &str, string_to_sign: &str, ours: &str) -> Outcome {
+        let published = self.read(&format!("{place}-signature.txt"));
+        match self.algorithm {
+            Algorithm::V4 => same(place, ours, &published),
+            #[cfg(feature = "sigv4a")]
+            Algorithm::V4a => {
+                // One key for every case, and its owner is whoever derives it from the credentials.
+                let key: PublicKey = serde_json::from_str(&self.read("public-key.json")).unwrap();
+                key.verify(string_to_sign, published.trim_end())
+                    .map_err(|why| format!("published: {why}"))?;
+                key.verify(string_to_sign, ours).map_err(|why| format!("{place}: {why}"))
+            }
+        }
     }
 
     async fn check_canonical_only(&self) -> Outcome {
@@ -177,28 +215,40 @@ impl Case {
     }
 }
 
-#[tokio::test]
-async fn aws_suite() {
-    let mut cases: Vec<Case> = fs::read_dir(suite().join("v4"))
+async fn check_all(algorithm: Algorithm, folder: &str, at_least: usize) {
+    let mut cases: Vec<Case> = fs::read_dir(suite().join(folder))
         .unwrap()
         .map(|entry| entry.unwrap())
-        .map(|entry| Case { name: entry.file_name().into_string().unwrap(), folder: entry.path() })
+        .map(|entry| Case { algorithm, name: entry.file_name().into_string().unwrap(), folder: entry.path() })
         .collect();
     cases.sort_by(|a, b| a.name.cmp(&b.name));
 
     let refused: Vec<&str> =
         cases.iter().filter(|case| case.request().head().is_err()).map(|case| case.name.as_str()).collect();
-    assert_eq!(refused, NOT_SENT.map(|(name, _)| name), "cases that cannot be sent");
+    let not_sent = algorithm.not_sent();
+    assert_eq!(refused, not_sent.map(|(name, _)| name).collect::<Vec<_>>(), "cases that cannot be sent");
 
     let mut report = Report::default();
     for case in cases.iter().filter(|case| !refused.contains(&case.name.as_str())) {
         report.add(&case.name, case.check().await);
     }
-    assert!(report.len() >= 38, "the suite has shrunk to {}", report.len());
+    assert!(report.len() >= at_least, "the suite has shrunk to {}", report.len());
+    let name = format!("aws-sigv4 {folder}");
     println!();
-    report.print("aws-sigv4 v4");
-    for (name, reason) in NOT_SENT {
-        println!("vectors aws-sigv4 v4: {name} cannot be sent: {reason}");
+    report.print(&name);
+    for (case, reason) in algorithm.not_sent() {
+        println!("vectors {name}: {case} cannot be sent: {reason}");
     }
-    report::assert_no_failures(&[("aws-sigv4 v4".to_owned(), report)]);
+    report::assert_no_failures(&[(name, report)]);
+}
+
+#[tokio::test]
+async fn aws_suite() {
+    check_all(Algorithm::V4, "v4", 38).await;
+}
+
+#[cfg(feature = "sigv4a")]
+#[tokio::test]
+async fn aws_suite_v4a() {
+    check_all(Algorithm::V4a, "v4a", 35).await;
 }

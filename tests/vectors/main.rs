@@ -13,6 +13,7 @@ mod report;
 mod requests;
 mod s3doc;
 mod support;
+mod v4a;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -21,7 +22,7 @@ use report::Report;
 
 /// What a file of a folder of vectors holds.
 enum Kind {
-    /// Requests signed with SigV4, header and presigned: the main and the edge cases.
+    /// Requests signed with SigV4 or SigV4a, header and presigned: the main, the edge and the SigV4a cases.
     Requests,
     /// The values that the S3 and IAM documents publish.
     Documents,
@@ -41,7 +42,7 @@ impl Kind {
         let (word, _) = file.strip_suffix(".jsonl")?.split_once('_').unwrap_or_default();
         Some(match word {
             "chunked" => Self::Chunked,
-            "v4a" => Self::NotYet("v4a"),
+            "v4a" if !cfg!(feature = "sigv4a") => Self::NotYet("v4a, in a build without the feature sigv4a"),
             "hosts" => Self::Hosts,
             _ => Self::Requests,
         })

@@ -100,6 +100,11 @@ pub(crate) fn signature_of(authorization: &str) -> &str {
     authorization.rsplit_once("Signature=").map_or("", |(_, signature)| signature)
 }
 
+/// An Authorization header up to its signature.
+pub(crate) fn without_signature(authorization: &str) -> &str {
+    authorization.rsplit_once("Signature=").map_or("", |(before, _)| before)
+}
+
 /// The signature within a presigned URL.
 pub(crate) fn presigned_signature(presigned: &Presigned) -> &str {
     let pairs = presigned.uri().query().unwrap_or_default().split('&');
