@@ -4,6 +4,7 @@
 
 mod curl;
 mod lambda;
+mod proxy;
 mod quickstart;
 mod s3_upload;
 

@@ -1,0 +1,134 @@
+//! Counters, and their page in Prometheus' text format.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::routing::get;
+use http::header::CONTENT_TYPE;
+use http_body::{Frame, SizeHint};
+
+type ByLabel = Mutex<BTreeMap<String, u64>>;
+
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    by_status: ByLabel,
+    by_reason: ByLabel,
+    upstream_errors: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+}
+
+impl Metrics {
+    pub(crate) fn answered(&self, status: http::StatusCode) {
+        add(&self.by_status, status.as_str());
+    }
+
+    pub(crate) fn refused(&self, reason: &str) {
+        add(&self.by_reason, reason);
+    }
+
+    pub(crate) fn upstream_failed(&self) {
+        self.upstream_errors.fetch_add(1, Relaxed);
+    }
+
+    fn page(&self) -> String {
+        let mut page = String::new();
+        let labelled = [
+            ("requests_total", "Requests, by the status answered.", "status", &self.by_status),
+            ("refused_total", "Requests not sent to the upstream, by reason.", "reason", &self.by_reason),
+        ];
+        for (name, help, label, counts) in labelled {
+            head(&mut page, name, help);
+            for (value, count) in counts.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                // Writing to a String does not fail.
+                let _ = writeln!(page, "signing_proxy_{name}{{{label}=\"{value}\"}} {count}");
+            }
+        }
+        let plain = [
+            ("upstream_errors_total", "Answers that did not come, or broke off.", &self.upstream_errors),
+            ("request_bytes_total", "Bytes of request bodies received.", &self.bytes_in),
+            ("response_bytes_total", "Bytes of the upstream's bodies handed on.", &self.bytes_out),
+        ];
+        for (name, help, count) in plain {
+            head(&mut page, name, help);
+            let _ = writeln!(page, "signing_proxy_{name} {}", count.load(Relaxed));
+        }
+        page
+    }
+}
+
+fn add(counts: &ByLabel, label: &str) {
+    let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+    match counts.get_mut(label) {
+        Some(count) => *count += 1,
+        None => drop(counts.insert(label.to_owned(), 1)),
+    }
+}
+
+fn head(page: &mut String, name: &str, help: &str) {
+    let _ = writeln!(page, "# HELP signing_proxy_{name} {help}\n# TYPE signing_proxy_{name} counter");
+}
+
+pub(crate) fn router(metrics: Arc<Metrics>) -> Router {
+    let page = async move || ([(CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.page());
+    Router::new().route("/metrics", get(page))
+}
+
+/// Whose body it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    Request,
+    Response,
+}
+
+/// A body whose bytes are counted as they pass.
+pub(crate) struct Counted {
+    body: Body,
+    of: Of,
+    metrics: Arc<Metrics>,
+}
+
+impl Counted {
+    pub(crate) fn wrap(body: Body, of: Of, metrics: &Arc<Metrics>) -> Body {
+        Body::new(Self { body, of, metrics: Arc::clone(metrics) })
+    }
+}
+
+impl http_body::Body for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+                let counter = match self.of {
+                    Of::Request => &self.metrics.bytes_in,
+                    Of::Response => &self.metrics.bytes_out,
+                };
+                counter.fetch_add(bytes, Relaxed);
+            }
+            Some(Err(_)) if self.of == Of::Response => self.metrics.upstream_failed(),
+            _ => {}
+        }
+        Poll::Ready(frame)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+}
