@@ -6,6 +6,7 @@ mod crosscheck;
 mod edges;
 mod recovery;
 mod s3s;
+mod proxy;
 mod server;
 mod signers;
 

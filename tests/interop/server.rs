@@ -114,7 +114,7 @@ pub(crate) fn crosscheck(lines: &[Value]) -> Option<Vec<Value>> {
 }
 
 /// The command for a script of this folder, both ends piped; `None` where there is no python for it.
-fn script(name: &str) -> Option<Command> {
+pub(crate) fn script(name: &str) -> Option<Command> {
     let mut command = Command::new(python()?);
     command
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(name))
