@@ -8,11 +8,11 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::error::BoxError;
-use crate::payload::{Buffered, CheckedBody, ChunkedBody};
+use crate::payload::{Buffered, CheckedBody, FramedBody};
 
 pin_project! {
     /// The body of a signed request: the buffered frames; or the caller's own body, as it is, checked against its hash,
-    /// or framed in chunks.
+    /// or framed in chunks or in the envelopes of an event stream.
     ///
     /// Gives an exact [`size_hint`](Body::size_hint) whenever it is buffered or in chunks, so that HTTP/1.1 sends
     /// `content-length`. `Clone` where `B` is.
@@ -30,7 +30,7 @@ pin_project! {
         Buffered { body: Buffered, next: usize },
         AsIs { #[pin] body: B },
         Checked { #[pin] body: CheckedBody<B> },
-        Chunked { #[pin] body: ChunkedBody<B> },
+        Framed { #[pin] body: FramedBody<B> },
     }
 }
 
@@ -47,8 +47,8 @@ impl<B> SignedBody<B> {
         Self { repr: Repr::Checked { body } }
     }
 
-    pub(crate) fn chunked(body: ChunkedBody<B>) -> Self {
-        Self { repr: Repr::Chunked { body } }
+    pub(crate) fn framed(body: FramedBody<B>) -> Self {
+        Self { repr: Repr::Framed { body } }
     }
 
     #[cfg(feature = "tower")]
@@ -92,7 +92,7 @@ where
                 frame.map(|frame| frame.map_data(to_bytes)).map_err(Into::into)
             })),
             ReprProjection::Checked { body } => body.poll_frame(cx),
-            ReprProjection::Chunked { body } => body.poll_frame(cx),
+            ReprProjection::Framed { body } => body.poll_frame(cx),
         }
     }
 
@@ -101,7 +101,7 @@ where
             Repr::Buffered { body, .. } => SizeHint::with_exact(body.len),
             Repr::AsIs { body } => body.size_hint(),
             Repr::Checked { body } => body.size_hint(),
-            Repr::Chunked { body } => body.size_hint(),
+            Repr::Framed { body } => body.size_hint(),
         }
     }
 
@@ -110,7 +110,7 @@ where
             Repr::Buffered { body, .. } => body.len == 0,
             Repr::AsIs { body } => body.is_end_stream(),
             Repr::Checked { body } => body.is_end_stream(),
-            Repr::Chunked { body } => body.is_end_stream(),
+            Repr::Framed { body } => body.is_end_stream(),
         }
     }
 }

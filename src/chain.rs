@@ -1,7 +1,13 @@
 //! Signatures that go on from a request's own: each covers the one before it.
 
+#[cfg(feature = "event-stream")]
+mod events;
+
 use std::fmt;
 use std::sync::Arc;
+
+#[cfg(feature = "event-stream")]
+pub(crate) use events::EventChain;
 
 use crate::date::AmzDate;
 use crate::key::{SignatureHex, SigningKey, hex};

@@ -46,6 +46,9 @@ pub(crate) struct Attempt {
     pub(crate) reading: Reading,
     /// What the signatures within its body go on from, where it is sent in chunks.
     pub(crate) chain: Option<Chain>,
+    /// The same of an event stream.
+    #[cfg(feature = "event-stream")]
+    pub(crate) events: Option<crate::chain::EventChain>,
 }
 
 /// What an answer's status and headers tell.

@@ -4,6 +4,9 @@ mod buffer;
 mod checked;
 mod checksum;
 mod chunked;
+#[cfg(feature = "event-stream")]
+mod event_stream;
+mod framed;
 mod frames;
 mod sending;
 
@@ -21,7 +24,9 @@ pub(crate) use buffer::{BufferLimits, Buffered, buffer};
 pub(crate) use checked::CheckedBody;
 pub use checksum::ChecksumAlgorithm;
 pub use chunked::AwsChunked;
-pub(crate) use chunked::ChunkedBody;
+#[cfg(feature = "event-stream")]
+pub(crate) use event_stream::is_event_stream;
+pub(crate) use framed::FramedBody;
 pub(crate) use sending::Sending;
 
 /// How a request's body enters its signature.
@@ -47,6 +52,45 @@ pub enum PayloadMode {
     ///
     /// Said for a whole signer it is for its PUT requests, which are what S3 takes in chunks; others are buffered.
     AwsChunked(AwsChunked),
+    /// The body is an event stream, `application/vnd.amazon.eventstream`, sent as it comes, each of its messages in a
+    /// signed envelope: Amazon Transcribe, Amazon Lex and Amazon Bedrock take that, over HTTP/2.
+    ///
+    /// The body is encoded messages, cut into frames in any way; each goes out as soon as it is whole, dated by the
+    /// signer's clock, and after the last an empty one that ends the stream. One of more than 24 MiB, one that is
+    /// malformed or one that is cut short ends the body with an error of kind [`ErrorKind::BodyMismatch`] on its stream.
+    /// Over HTTP/2 clients of hyper do not hand that on but a reset stream; it is logged by `tracing` at debug level.
+    ///
+    /// By [AWS's rules for Transcribe](https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.html);
+    /// SigV4 only. Such a body cannot be sent a second time by the signer's own
+    /// [recovery](crate::SignerBuilder::recovery).
+    ///
+    /// Said for a whole signer it is for requests of that content type; others are buffered.
+    ///
+    /// ```
+    /// use aws_smithy_eventstream::frame::write_message_to;
+    /// use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
+    /// use futures_util::{StreamExt, stream};
+    /// use http_body_util::StreamBody;
+    /// use sigv4_middleware::PayloadMode;
+    ///
+    /// let audio = stream::iter(["PCM", "samples"]).map(|samples| {
+    ///     let message = Message::new(samples)
+    ///         .add_header(Header::new(":message-type", HeaderValue::String("event".into())))
+    ///         .add_header(Header::new(":event-type", HeaderValue::String("AudioEvent".into())));
+    ///     let mut encoded = Vec::new();
+    ///     write_message_to(&message, &mut encoded)?;
+    ///     Ok::<_, aws_smithy_eventstream::error::Error>(http_body::Frame::data(bytes::Bytes::from(encoded)))
+    /// });
+    /// let url = "https://transcribestreaming.eu-west-1.amazonaws.com/stream-transcription";
+    /// let request = http::Request::post(url)
+    ///     .header("content-type", "application/vnd.amazon.eventstream")
+    ///     .header("x-amzn-transcribe-language-code", "en-US")
+    ///     .extension(PayloadMode::EventStream)
+    ///     .body(StreamBody::new(audio))?;
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[cfg(feature = "event-stream")]
+    EventStream,
 }
 
 /// A payload to be signed by [`Signer::sign`](crate::Signer::sign): bytes, a known hash, or nothing.
@@ -93,6 +137,16 @@ impl Payload<'_> {
     /// A body in chunks, by what `x-amz-content-sha256` says of it.
     pub(crate) fn chunked(content_sha256: &'static str) -> Self {
         Self(Repr::Chunked(content_sha256))
+    }
+
+    #[cfg(feature = "event-stream")]
+    pub(crate) fn event_stream() -> Self {
+        Self(Repr::Chunked(event_stream::CONTENT_SHA256))
+    }
+
+    #[cfg(feature = "event-stream")]
+    pub(crate) fn is_event_stream(&self) -> bool {
+        matches!(self.0, Repr::Chunked(event_stream::CONTENT_SHA256))
     }
 
     pub(crate) fn is_unsigned(&self) -> bool {

@@ -5,6 +5,8 @@ use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http_body::Body;
 
 use super::chunked::Framing;
+#[cfg(feature = "event-stream")]
+use super::event_stream;
 use super::{BufferLimits, Buffered, CheckedBody, Payload, PayloadMode, buffer};
 use crate::body::SignedBody;
 use crate::error::{BoxError, Error};
@@ -13,9 +15,22 @@ use crate::recovery::Attempt;
 /// A body that can be signed, and sent once or, where it is in memory, again.
 pub(crate) enum Sending<B> {
     Buffered(Buffered),
-    AsIs { body: Option<B>, payload: Payload<'static> },
-    Checked { body: Option<CheckedBody<B>>, sha256: [u8; 32] },
-    Chunked { body: Option<B>, framing: Framing },
+    AsIs {
+        body: Option<B>,
+        payload: Payload<'static>,
+    },
+    Checked {
+        body: Option<CheckedBody<B>>,
+        sha256: [u8; 32],
+    },
+    Chunked {
+        body: Option<B>,
+        framing: Framing,
+    },
+    #[cfg(feature = "event-stream")]
+    EventStream {
+        body: Option<B>,
+    },
 }
 
 impl<B> Sending<B>
@@ -41,6 +56,8 @@ where
                 let framing = Framing::new(*options, &body.size_hint(), headers)?;
                 Self::Chunked { body: Some(body), framing }
             }
+            #[cfg(feature = "event-stream")]
+            PayloadMode::EventStream => Self::EventStream { body: Some(body) },
         })
     }
 }
@@ -57,6 +74,8 @@ impl<B> Sending<B> {
             Self::AsIs { payload, .. } => *payload,
             Self::Checked { sha256, .. } => Payload::sha256(*sha256),
             Self::Chunked { framing, .. } => Payload::chunked(framing.content_sha256()),
+            #[cfg(feature = "event-stream")]
+            Self::EventStream { .. } => Payload::event_stream(),
         }
     }
 
@@ -74,12 +93,17 @@ impl<B> Sending<B> {
             Self::Checked { body, .. } => body.take().map(SignedBody::checked),
             Self::Chunked { body, framing } => {
                 let chain = attempt.chain.take()?;
-                body.take().map(|body| SignedBody::chunked(framing.frame(body, chain)))
+                body.take().map(|body| SignedBody::framed(framing.frame(body, chain)))
+            }
+            #[cfg(feature = "event-stream")]
+            Self::EventStream { body } => {
+                let chain = attempt.events.take()?;
+                body.take().map(|body| SignedBody::framed(event_stream::frame(body, chain)))
             }
         }
     }
 
-    /// Makes the headers tell the length of a body in memory, and how one in chunks is framed.
+    /// Makes the headers tell the length of a body in memory, and how any other is framed.
     ///
     /// An empty POST, PUT or PATCH says `content-length: 0`, which clients leave out and S3 insists on (411).
     pub(crate) fn declare(&self, method: &Method, headers: &mut HeaderMap) {
@@ -93,6 +117,8 @@ impl<B> Sending<B> {
             }
             Self::AsIs { .. } | Self::Checked { .. } => {}
             Self::Chunked { framing, .. } => framing.declare(headers),
+            #[cfg(feature = "event-stream")]
+            Self::EventStream { .. } => event_stream::declare(headers),
         }
     }
 }

@@ -296,7 +296,7 @@ impl SignerBuilder {
             inner: Arc::new(Inner {
                 credentials,
                 identity: ArcSwapOption::empty(),
-                clock: Clock::new(self.time_source, correction),
+                clock: Arc::new(Clock::new(self.time_source, correction)),
                 last_date: LastDate::default(),
                 scope: self.scope,
                 hosts: SmallCache::new(HOSTS),

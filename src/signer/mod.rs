@@ -63,7 +63,8 @@ pub struct Signer {
 struct Inner {
     credentials: CredentialsSource,
     identity: ArcSwapOption<Identity>,
-    clock: Clock,
+    /// Shared with the bodies of event streams, each of whose messages has a date of its own.
+    clock: Arc<Clock>,
     last_date: LastDate,
     scope: scope::ScopeSettings,
     hosts: SmallCache<scope::KnownHost>,

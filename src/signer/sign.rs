@@ -11,10 +11,14 @@ use http::header::{CONTENT_ENCODING, HeaderValue};
 use super::{Inner, RequestView, Signer, scope::Scope};
 use crate::canonical::{CanonicalRequest, HashSink, SignedHeaders};
 use crate::chain::Chain;
+#[cfg(feature = "event-stream")]
+use crate::chain::EventChain;
 use crate::date::AmzDate;
 use crate::error::{Error, ErrorKind};
 use crate::headers::own;
 use crate::key::{Identity, Reach, SignatureHex, SigningKey, hex};
+#[cfg(feature = "event-stream")]
+use crate::payload::is_event_stream;
 use crate::payload::{Payload, PayloadMode};
 use crate::recovery::Attempt;
 use crate::service::ServiceProfile;
@@ -40,6 +44,13 @@ impl Plan<'_> {
     /// # Errors
     /// [`ErrorKind::Payload`] where the service does not take it so.
     fn payload_mode(&self) -> Result<PayloadMode, Error> {
+        #[cfg(feature = "event-stream")]
+        if self.payload == PayloadMode::EventStream && self.region_set()?.is_some() {
+            return Err(Error::new(
+                ErrorKind::Payload,
+                "event streams are signed with SigV4, for one region; say a region in place of the region set",
+            ));
+        }
         let PayloadMode::AwsChunked(options) = &self.payload else { return Ok(self.payload.clone()) };
         if !self.profile.aws_chunked {
             return Err(Error::new(
@@ -157,6 +168,8 @@ impl Signer {
         let target = Target::new(request.path, request.query, form, inner.plus, true)?;
         let said = request.overrides.payload.unwrap_or(match inner.payload {
             PayloadMode::AwsChunked(_) if request.method != Method::PUT => &PayloadMode::Buffered,
+            #[cfg(feature = "event-stream")]
+            PayloadMode::EventStream if !is_event_stream(request.headers) => &PayloadMode::Buffered,
             ref payload => payload,
         });
         let unsigned = profile.unsigned_payload
@@ -337,6 +350,14 @@ fn sign_headers<T>(
     let canonical = plan.canonical(plan.target.query(), &headers, hash.as_str());
     let signature = moment.sign(&canonical);
     let chain = payload.is_chunked().then(|| moment.chain(signature.clone()));
+    #[cfg(feature = "event-stream")]
+    let events = match plan.service_and_reach()? {
+        (service, Reach::Region(region)) if payload.is_event_stream() => {
+            let clock = (Arc::clone(&inner.clock), plan.origin.host);
+            Some(EventChain::new(Arc::clone(&identity), clock, (service, region), &signature))
+        }
+        _ => None,
+    };
     let signature = Signature {
         date: moment.date.header().clone(),
         token: token.map(|(_, value)| (plan.profile.token_header_name(), value.clone())),
@@ -345,7 +366,13 @@ fn sign_headers<T>(
         region_set: region_set.map(region_set_header).transpose()?,
         replace: headers.replace,
         rewritten: plan.target.is_rewritten().then(|| plan.target.to_path_and_query()),
-        attempt: Attempt { identity, reading, chain },
+        attempt: Attempt {
+            identity,
+            reading,
+            chain,
+            #[cfg(feature = "event-stream")]
+            events,
+        },
     };
     Ok((signature, look(&moment, &canonical)))
 }

@@ -4,6 +4,7 @@
 mod accept;
 mod bodies;
 mod chunked;
+mod event_stream;
 mod refuse;
 mod retries;
 mod secrets;

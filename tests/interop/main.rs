@@ -4,9 +4,9 @@
 mod assume_role;
 mod crosscheck;
 mod edges;
+mod proxy;
 mod recovery;
 mod s3s;
-mod proxy;
 mod server;
 mod signers;
 

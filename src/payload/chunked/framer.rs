@@ -20,7 +20,7 @@ const LINE_END: &[u8] = b"\r\n";
 ///
 /// A chunk is given out when it is whole, since its signature goes before it.
 #[derive(Clone)]
-pub(super) struct Framer {
+pub(in crate::payload) struct Framer {
     /// Where chunks are signed.
     chain: Option<Chain>,
     checksum: Option<Checksum>,
@@ -59,22 +59,22 @@ impl Framer {
     }
 
     /// Bytes that have yet to be given out.
-    pub(super) fn unsent(&self) -> u64 {
+    pub(in crate::payload) fn unsent(&self) -> u64 {
         self.unsent
     }
 
     /// Whether the source has given all that it should.
-    pub(super) fn is_sated(&self) -> bool {
+    pub(in crate::payload) fn is_sated(&self) -> bool {
         self.missing == 0
     }
 
     /// Whether all is given out.
-    pub(super) fn is_done(&self) -> bool {
+    pub(in crate::payload) fn is_done(&self) -> bool {
         self.ended && self.ready.is_empty()
     }
 
     /// The next bytes for the wire, if there are any before more come in.
-    pub(super) fn next(&mut self) -> Option<Bytes> {
+    pub(in crate::payload) fn next(&mut self) -> Option<Bytes> {
         let bytes = self.ready.pop_front()?;
         self.unsent = self.unsent.saturating_sub(bytes.len() as u64);
         Some(bytes)
@@ -84,7 +84,7 @@ impl Framer {
     ///
     /// # Errors
     /// [`BodyMismatch`](crate::ErrorKind::BodyMismatch) where the body is longer than it was said to be.
-    pub(super) fn feed(&mut self, source: &mut Bytes) -> Result<(), Error> {
+    pub(in crate::payload) fn feed(&mut self, source: &mut Bytes) -> Result<(), Error> {
         if source.len() as u64 > self.missing {
             return Err(mismatch(format!(
                 "the body goes on after the {} bytes it was said to have; it was cut off",
@@ -114,7 +114,7 @@ impl Framer {
     ///
     /// # Errors
     /// [`BodyMismatch`](crate::ErrorKind::BodyMismatch) where the body is shorter than it was said to be.
-    pub(super) fn end(&mut self) -> Result<(), Error> {
+    pub(in crate::payload) fn end(&mut self) -> Result<(), Error> {
         if self.missing > 0 {
             return Err(mismatch(format!(
                 "the body ended after {} of the {} bytes it was said to have; it was cut off",

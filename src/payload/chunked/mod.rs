@@ -1,6 +1,5 @@
 //! aws-chunked: a body sent as it comes, in chunks that are signed one after the other.
 
-mod body;
 mod framer;
 #[cfg(test)]
 mod tests;
@@ -8,10 +7,10 @@ mod tests;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http_body::SizeHint;
 
-pub(crate) use body::ChunkedBody;
-use framer::Framer;
+pub(super) use framer::Framer;
 
 use super::checksum::ChecksumAlgorithm;
+use super::framed::{self, FramedBody};
 use crate::chain::{Chain, signature_len};
 use crate::error::{Error, ErrorKind};
 
@@ -168,8 +167,8 @@ impl Framing {
     }
 
     /// The body as it is sent, its signatures going on from the request's.
-    pub(crate) fn frame<B>(&self, source: B, chain: Chain) -> ChunkedBody<B> {
-        ChunkedBody::new(source, Framer::new(self, chain))
+    pub(crate) fn frame<B>(&self, source: B, chain: Chain) -> FramedBody<B> {
+        FramedBody::new(source, framed::Framer::Chunks(Framer::new(self, chain)))
     }
 }
 

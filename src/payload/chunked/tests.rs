@@ -29,7 +29,7 @@ fn chain(reach: Reach<'_>) -> Chain {
     Chain::new(key, date, reach.algorithm(), SignatureHex::from_slice(&SEED))
 }
 
-fn framed<B: Body>(options: AwsChunked, body: B) -> ChunkedBody<B> {
+fn framed<B: Body>(options: AwsChunked, body: B) -> FramedBody<B> {
     let framing = Framing::new(options, &body.size_hint(), &HeaderMap::new()).unwrap();
     framing.frame(body, chain(Reach::Region("us-east-1")))
 }

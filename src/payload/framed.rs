@@ -1,0 +1,150 @@
+//! A body that is framed on its way, as a body.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::chunked;
+#[cfg(feature = "event-stream")]
+use super::event_stream;
+use super::frames::{data, poll_frame};
+use crate::error::{BoxError, Error};
+
+pin_project! {
+    /// A body framed as it is asked for: never more than one chunk or message ahead of what was taken.
+    #[derive(Clone, Debug)]
+    pub(crate) struct FramedBody<B> {
+        #[pin]
+        source: B,
+        // What of the source's last frame belongs to later chunks.
+        rest: Bytes,
+        // Boxed: hash states are large, and most bodies have none.
+        framer: Box<Framer>,
+        failed: bool,
+    }
+}
+
+/// What makes bytes for the wire of a source's.
+#[derive(Clone, Debug)]
+pub(super) enum Framer {
+    Chunks(chunked::Framer),
+    #[cfg(feature = "event-stream")]
+    Events(event_stream::Framer),
+}
+
+impl Framer {
+    fn next(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Chunks(framer) => framer.next(),
+            #[cfg(feature = "event-stream")]
+            Self::Events(framer) => framer.next(),
+        }
+    }
+
+    /// Whether the source may end here.
+    fn is_sated(&self) -> bool {
+        match self {
+            Self::Chunks(framer) => framer.is_sated(),
+            #[cfg(feature = "event-stream")]
+            Self::Events(framer) => framer.is_sated(),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match self {
+            Self::Chunks(framer) => framer.is_done(),
+            #[cfg(feature = "event-stream")]
+            Self::Events(framer) => framer.is_done(),
+        }
+    }
+
+    fn feed(&mut self, source: &mut Bytes) -> Result<(), Error> {
+        match self {
+            Self::Chunks(framer) => framer.feed(source),
+            #[cfg(feature = "event-stream")]
+            Self::Events(framer) => framer.feed(source),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Chunks(framer) => framer.end(),
+            #[cfg(feature = "event-stream")]
+            Self::Events(framer) => framer.end(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Chunks(framer) => SizeHint::with_exact(framer.unsent()),
+            #[cfg(feature = "event-stream")]
+            Self::Events(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl<B> FramedBody<B> {
+    pub(super) fn new(source: B, framer: Framer) -> Self {
+        Self { source, rest: Bytes::new(), framer: Box::new(framer), failed: false }
+    }
+}
+
+impl<B> Body for FramedBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut this = self.project();
+        loop {
+            if *this.failed {
+                return Poll::Ready(None);
+            }
+            if let Some(bytes) = this.framer.next() {
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            if this.framer.is_done() {
+                return Poll::Ready(None);
+            }
+            let taken = if !this.rest.is_empty() {
+                this.framer.feed(this.rest).map_err(Into::into)
+            } else if this.framer.is_sated() && this.source.is_end_stream() {
+                this.framer.end().map_err(Into::into)
+            } else {
+                match ready!(poll_frame(this.source.as_mut(), cx)) {
+                    None => this.framer.end().map_err(Into::into),
+                    Some(Err(error)) => Err(error.into()),
+                    Some(Ok(frame)) => data(frame).map_err(Into::into).map(|mut data| {
+                        *this.rest = data.copy_to_bytes(data.remaining());
+                    }),
+                }
+            };
+            if let Err(error) = taken {
+                *this.failed = true;
+                // Over HTTP/2 clients of hyper lose it, and say only that the stream was reset.
+                if let Some(error) = Error::find(error.as_ref()) {
+                    tracing::debug!(%error, "the request's body was cut off");
+                }
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+    }
+
+    /// Exact where it can be, so that HTTP/1.1 sends `content-length`.
+    fn size_hint(&self) -> SizeHint {
+        self.framer.size_hint()
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.framer.is_done()
+    }
+}
