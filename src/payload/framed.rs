@@ -28,6 +28,7 @@ pin_project! {
 }
 
 /// What makes bytes for the wire of a source's.
+#[allow(clippy::large_enum_variant, reason = "boxed as a whole")]
 #[derive(Clone, Debug)]
 pub(super) enum Framer {
     Chunks(chunked::Framer),

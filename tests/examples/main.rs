@@ -1,6 +1,5 @@
 //! Runs the built examples as their users do: as programs, against servers on loopback.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
-#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod curl;
 mod lambda;
