@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, header::HOST};
 use crate::error::{Error, ErrorKind};
 
 /// Longest path plus query, in bytes, that is signed; the longest that `http::Uri` holds as well.
-const MAX_TARGET: usize = 65_534;
+pub(crate) const MAX_TARGET: usize = 65_534;
 
 /// What a raw `+` in a query means.
 ///
@@ -98,9 +98,10 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), Error> {
     };
     match &authority[colon + 1..] {
         "" => Ok((&authority[..colon], None)),
+        // Rust reads `+443` as a number, HTTP does not.
         digits => match digits.parse() {
-            Ok(port) => Ok((&authority[..colon], Some(port))),
-            Err(_) => Err(Error::new(
+            Ok(port) if !digits.starts_with('+') => Ok((&authority[..colon], Some(port))),
+            _ => Err(Error::new(
                 ErrorKind::Target,
                 format!("the port {digits:?} in the request's URI is not a number from 0 to 65535"),
             )),
@@ -172,6 +173,12 @@ impl<'a> Target<'a> {
     ) -> Result<Self, Error> {
         if path.len() + query.map_or(0, str::len) > MAX_TARGET {
             return Err(too_long());
+        }
+        if !path.is_empty() && !path.starts_with('/') {
+            return Err(Error::new(
+                ErrorKind::Target,
+                "the request's path does not begin with a slash, and no path of AWS is `*`; give it one that does",
+            ));
         }
         let path = match form {
             PathForm::AsGiven if path.is_ascii() => Cow::Borrowed(path),

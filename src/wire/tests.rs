@@ -56,6 +56,16 @@ fn another_path_goes_out_as_it_came_but_in_ascii() {
 }
 
 #[test]
+fn a_path_begins_with_a_slash() {
+    // `http::Uri` may be built with one of these behind an authority, and then is read again as another host.
+    for form in [PathForm::AsGiven, PathForm::Strict] {
+        for path in ["*", "*/a", "a/b"] {
+            refused(target(path, None, form), "begin with a slash");
+        }
+    }
+}
+
+#[test]
 fn a_query_is_sent_in_strict_form_in_its_order() {
     for (given, sent) in [
         ("", ""),
@@ -186,6 +196,7 @@ fn an_origin_that_credentials_cannot_go_to_is_refused() {
         ("https://example.com:65536", "65535"),
         ("https://example.com:a", "65535"),
         ("https://example.com:-1", "65535"),
+        ("https://example.com:+443", "65535"),
         ("ftp://example.com", "scheme"),
     ] {
         let error = origin(uri).unwrap_err();
