@@ -239,3 +239,26 @@ fn push(query: &mut String, name: &str, value: &str) {
     query.push('=');
     query.push_str(&strict_value(value));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Credentials;
+
+    #[tokio::test]
+    async fn a_url_that_its_signature_makes_too_long_is_refused() {
+        let signer = Signer::builder()
+            .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "static"))
+            .build()
+            .unwrap();
+        let presign = async |bytes: usize| {
+            let uri = format!("https://bucket.s3.eu-central-1.amazonaws.com/key?a={}", "b".repeat(bytes));
+            signer.presign(&Method::GET, &uri.parse().unwrap(), Duration::from_secs(300)).await
+        };
+        let url = presign(65_000).await.unwrap();
+        assert_eq!(url.to_string().parse::<Uri>().unwrap(), url);
+        let error = presign(65_400).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Target);
+        assert!(error.to_string().contains("65534 bytes"), "{error}");
+    }
+}

@@ -29,7 +29,7 @@ use crate::payload::{BufferLimits, Payload, PayloadMode};
 use crate::recovery::Attempt;
 use crate::service::ServiceProfile;
 use crate::signature::Signature;
-use crate::wire::PlusInQuery;
+use crate::wire::{self, PlusInQuery};
 
 /// Signs HTTP requests with AWS Signature Version 4.
 ///
@@ -183,7 +183,18 @@ pub(crate) fn with_target(uri: &Uri, target: String) -> Result<Uri, Error> {
         )
     };
     let view = uri.authority().map(http::uri::Authority::as_str);
-    let origin = crate::wire::Origin::new(uri.scheme_str(), view)?;
+    let origin = wire::Origin::new(uri.scheme_str(), view)?;
+    // `http::Uri` holds a longer one made of parts, which nobody can read again.
+    if origin.scheme.len() + "://".len() + origin.authority.len() + target.len() > wire::MAX_TARGET {
+        return Err(Error::new(
+            ErrorKind::Target,
+            format!(
+                "the request's URI is longer than {} bytes in the form to be sent; send what is long in the body \
+                 instead",
+                wire::MAX_TARGET
+            ),
+        ));
+    }
     Uri::builder()
         .scheme(origin.scheme)
         .authority(origin.authority)
