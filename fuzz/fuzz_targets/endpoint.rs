@@ -1,0 +1,122 @@
+//! Hosts: what is read off any text, and that nobody but AWS is taken for AWS.
+#![no_main]
+
+use std::cell::LazyCell;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, UNIX_EPOCH};
+
+use arbitrary::{Arbitrary, Unstructured};
+use aws_credential_types::Credentials;
+use http::Uri;
+use libfuzzer_sys::{Corpus, fuzz_target};
+use sigv4_middleware::{Endpoint, Signer, SignerBuilder};
+use sigv4_middleware_fuzz::{At, run, text};
+
+/// AWS's domains, as its documents and botocore's partitions have them.
+const DOMAINS: [&str; 26] = [
+    "amazonaws.com",
+    "api.aws",
+    "on.aws",
+    "amazonaws.com.cn",
+    "api.amazonwebservices.com.cn",
+    "on.amazonwebservices.com.cn",
+    "amazonaws.eu",
+    "api.amazonwebservices.eu",
+    "on.amazonwebservices.eu",
+    "c2s.ic.gov",
+    "api.aws.ic.gov",
+    "sc2s.sgov.gov",
+    "api.aws.scloud",
+    "cloud.adc-e.uk",
+    "api.cloud-aws.adc-e.uk",
+    "csp.hci.ic.gov",
+    "api.aws.hci.ic.gov",
+    "signin.amazonaws-eusc.eu",
+    "signin.amazonaws-us-gov.com",
+    "signin.amazonaws.cn",
+    "signin.aws.amazon.com",
+    "signin.c2shome.ic.gov",
+    "signin.csphome.adc-e.uk",
+    "signin.csphome.hci.ic.gov",
+    "signin.sc2shome.sgov.gov",
+    "r2.cloudflarestorage.com",
+];
+
+fuzz_target!(|data: &[u8]| -> Corpus {
+    let mut u = Unstructured::new(data);
+    let Ok((host, path, pattern)) = input(&mut u) else { return Corpus::Reject };
+    let inferred = Endpoint::infer(&host);
+    let _ = Endpoint::infer_with_path(&host, &path);
+    if let Ok(endpoint) = &inferred {
+        let below = below_aws(&host);
+        assert!(below, "{host:?} was taken for {endpoint:?}");
+        let plain = |text: &str| {
+            !text.is_empty()
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte))
+        };
+        assert!(plain(endpoint.service()), "{endpoint:?}");
+        assert!(endpoint.region().is_none_or(plain), "{endpoint:?}");
+        assert!(endpoint.region().is_none() || endpoint.region_set().is_none());
+        assert_eq!(Endpoint::infer(&host.to_ascii_uppercase()).as_ref().ok(), Some(endpoint));
+        if !host.ends_with('.') {
+            assert_eq!(Endpoint::infer(&format!("{host}.")).as_ref().ok(), Some(endpoint));
+        }
+    }
+    goes_nowhere_else(&host, inferred.is_ok());
+    let _ = signer().allow_host(pattern.clone()).build();
+    let _ = signer().allow_origin(pattern).build();
+    Corpus::Keep
+});
+
+fn input(u: &mut Unstructured<'_>) -> arbitrary::Result<(String, String, String)> {
+    let host = if bool::arbitrary(u)? { text::host(u)? } else { text::hosts(u)? };
+    Ok((host, text::target(u)?, text::authority(u)?))
+}
+
+fn below_aws(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let host = host.strip_suffix('.').unwrap_or(&host);
+    DOMAINS
+        .iter()
+        .any(|domain| host == *domain || host.strip_suffix(domain).is_some_and(|front| front.ends_with('.')))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let host = host.strip_suffix('.').unwrap_or(&host);
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
+        || inner.and_then(|host| host.parse().ok()).is_some_and(|address: Ipv6Addr| address.is_loopback())
+}
+
+/// A signer that was told no host signs for AWS's and loopback only, and whatever it infers a scope for.
+fn goes_nowhere_else(host: &str, is_inferred: bool) {
+    thread_local! {
+        static SIGNER: LazyCell<Signer> = LazyCell::new(|| {
+            signer().service("s3").region("us-east-1").scope_overrides_host(true).build().expect("a signer")
+        });
+    }
+    for scheme in ["https", "http"] {
+        let Ok(uri) = Uri::builder().scheme(scheme).authority(host).path_and_query("/").build() else {
+            continue;
+        };
+        let Some(named) = uri.host().map(str::to_owned) else { continue };
+        let mut parts = http::Request::get(uri).body(()).expect("a request").into_parts().0;
+        let signed = SIGNER.with(|signer| run(signer.sign(&mut parts, ""))).is_ok();
+        let (aws, loopback) = (below_aws(&named), is_loopback(&named));
+        assert!(!signed || loopback || (aws && scheme == "https"), "{scheme}://{host}");
+        let r2 = named.trim_end_matches('.').to_ascii_lowercase().ends_with("r2.cloudflarestorage.com");
+        let expected = is_inferred && named == host && scheme == "https" && !r2;
+        assert!(!expected || signed, "{host} has a scope and may not be signed for");
+    }
+}
+
+fn signer() -> SignerBuilder {
+    Signer::builder()
+        .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "fuzz"))
+        .time_source(At(UNIX_EPOCH + Duration::from_secs(1_440_938_160)))
+}

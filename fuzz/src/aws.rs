@@ -1,0 +1,124 @@
+//! aws-sigv4's opinion of a request that was signed, wherever it has one.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SessionTokenMode, SignableBody, SignableRequest,
+    SignatureLocation, SigningSettings, UriPathNormalizationMode,
+};
+use aws_sigv4::sign::v4;
+use http::{HeaderMap, Uri};
+
+use crate::case::{Body, Case};
+use crate::signed::Claim;
+
+/// How a request came by its token, as aws-sigv4 is told of it.
+pub enum Signed {
+    InHeaders {
+        token_header: &'static str,
+    },
+    InQuery {
+        expires_in: Duration,
+        token_parameter: &'static str,
+        token_appended: bool,
+        default_payload: bool,
+    },
+}
+
+/// The signature that aws-sigv4 makes for a claim's headers and a URI in the form that is sent; none where it panics,
+/// or differs on purpose.
+pub fn signature(case: &Case, claim: &Claim, uri: &Uri, headers: &HeaderMap, how: &Signed) -> Option<String> {
+    let profile = case.profile_for(&claim.service);
+    if !in_domain(case, uri, profile.normalize) {
+        return None;
+    }
+    let keys = &case.keys;
+    let identity =
+        Credentials::new(keys.id.clone(), keys.secret.clone(), keys.token.clone(), None, "fuzz").into();
+    let mut settings = SigningSettings::default();
+    settings.excluded_headers = None;
+    if !profile.double_encode {
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+    }
+    if !profile.normalize {
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    }
+    if profile.content_sha256 {
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    }
+    let mut body = match &case.body {
+        Body::Bytes(bytes) => SignableBody::Bytes(bytes),
+        Body::Sha256(hash) => {
+            SignableBody::Precomputed(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+        }
+        Body::Unsigned => SignableBody::UnsignedPayload,
+    };
+    match how {
+        Signed::InHeaders { token_header } => settings.session_token_name_override = Some(token_header),
+        Signed::InQuery { expires_in, token_parameter, token_appended, default_payload } => {
+            settings.signature_location = SignatureLocation::QueryParams;
+            settings.expires_in = Some(*expires_in);
+            settings.session_token_name_override = Some(token_parameter);
+            if *token_appended {
+                settings.session_token_mode = SessionTokenMode::Exclude;
+                settings.session_token_name_override = None;
+            }
+            if *default_payload {
+                let unsigned = profile.presigns_unsigned();
+                body = if unsigned { SignableBody::UnsignedPayload } else { SignableBody::Bytes(&[]) };
+            }
+        }
+    }
+    let own = ["x-amz-date", "x-amz-security-token", "x-amz-s3session-token", "x-amz-content-sha256"];
+    let mut given = Vec::new();
+    for name in claim.signed_headers.iter().filter(|name| !own.contains(&name.as_str())) {
+        // Presigning, it leaves these out.
+        if matches!(how, Signed::InQuery { .. })
+            && matches!(&**name, "x-amz-user-agent" | "x-amz-checksum-mode")
+        {
+            return None;
+        }
+        for value in headers.get_all(name) {
+            let value = std::str::from_utf8(value.as_bytes()).ok()?;
+            if value.contains('\t') {
+                return None;
+            }
+            given.push((name.as_str(), value));
+        }
+    }
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(&claim.region)
+        .name(&claim.service)
+        .time(case.now)
+        .settings(settings)
+        .build()
+        .expect("all parameters")
+        .into();
+    let uri = uri.to_string();
+    let request =
+        SignableRequest::new(case.parts.method.as_str(), uri, given.into_iter(), body).expect("a request");
+    let output = aws_sigv4::http_request::sign(request, &params).expect("a signature");
+    Some(output.signature().to_owned())
+}
+
+/// Whether aws-sigv4 is known to sign this as every other signer does.
+fn in_domain(case: &Case, uri: &Uri, normalizes: bool) -> bool {
+    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    let port = authority.rsplit_once(']').map_or(authority, |(_, tail)| tail).split_once(':');
+    let plain_port =
+        port.is_none_or(|(_, port)| port.parse::<u16>().is_ok_and(|number| number.to_string() == port));
+    let last_dots = uri.path().ends_with("/.") || uri.path().ends_with("/..");
+    let token = case.keys.token.as_deref().unwrap_or("-");
+    let plain_token = !token.is_empty() && !token.contains([' ', '\t']);
+    // It re-encodes the query, with a `=` for each parameter, and panics where that is too long.
+    let query = uri.query().unwrap_or_default();
+    let room =
+        authority.len() + uri.path().len() + query.len() + query.matches('&').count() + 3 * token.len();
+    matches!(uri.scheme_str(), Some("http" | "https"))
+        && plain_port
+        && !(normalizes && last_dots)
+        && plain_token
+        && room + 2_000 + 3 * case.keys.id.len() < crate::signed::MAX_URI
+}
