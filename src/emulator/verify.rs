@@ -324,8 +324,12 @@ impl Wanted<'_> {
         let presigned = self.claim.expires.is_some();
         let mut settings = SigningSettings::default();
         settings.excluded_headers = None;
-        settings.session_token_name_override =
-            Some(if presigned { self.profile.token_query } else { self.profile.token_header });
+        settings.session_token_name_override = match presigned {
+            false => Some(self.profile.token_header),
+            true if self.profile.token_signed => Some(self.profile.token_query),
+            // aws-sigv4 reads the name of a token that is left out as a header's, and panics at a capital.
+            true => None,
+        };
         if self.profile.path_once {
             settings.percent_encoding_mode = PercentEncodingMode::Single;
             settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
