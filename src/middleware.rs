@@ -55,9 +55,14 @@ impl SigV4Middleware {
 
     /// Whether redirects are followed, at most 5 of them; `false` by default: the caller sees the 3xx answer.
     ///
-    /// Each request of the chain is signed afresh, for the scope of its host, and goes only to origins that the
-    /// signer may sign for: a redirect to any other is an error, and nothing is sent there. Methods and bodies change
-    /// as the Fetch standard has it. S3's answer that a bucket is in another region is followed too.
+    /// Each request of the chain is signed afresh and goes only to origins that the signer may sign for: a redirect to
+    /// any other is an error, and nothing is sent there. Methods and bodies change as the Fetch standard has it; a body
+    /// that is not held in memory cannot be sent again, and the caller sees the 3xx answer.
+    ///
+    /// A region, however it was said, is for the first host: a redirect to a host that tells its own is signed for
+    /// that, and one with S3's `x-amz-bucket-region`, which needs no Location, for the bucket's. Only
+    /// [`scope_overrides_host`](crate::SignerBuilder::scope_overrides_host) keeps what was said. A service that was
+    /// said is kept, and is an error where the signer's builder said it and the host belongs to another.
     #[must_use]
     pub fn follow_redirects(self, follow: bool) -> Self {
         Self { follows_redirects: follow, ..self }
@@ -93,7 +98,9 @@ impl Middleware for SigV4Middleware {
         let mut outgoing = outgoing.map_err(Error::into_middleware)?;
         for _ in 0..=LONGEST_CHAIN {
             let response = self.exchange(&mut outgoing, extensions, next.clone()).await?;
-            if !self.follows_redirects || !outgoing.follow(&response).map_err(Error::into_middleware)? {
+            if !self.follows_redirects
+                || !outgoing.follow(&self.signer, &response).map_err(Error::into_middleware)?
+            {
                 return Ok(response);
             }
         }
@@ -129,7 +136,7 @@ impl SigV4Middleware {
 pub(crate) struct Outgoing {
     head: Request,
     body: Sending<Body>,
-    /// The region that a redirect named.
+    /// The region that a redirect named, or led to.
     region: Option<String>,
 }
 
@@ -185,7 +192,7 @@ impl Outgoing {
     }
 
     /// Turns into the request that a redirect asks for; `false` where the answer is none that can be followed.
-    fn follow(&mut self, response: &Response) -> Result<bool, Error> {
+    fn follow(&mut self, signer: &Signer, response: &Response) -> Result<bool, Error> {
         let (method, url) = (self.head.method(), self.head.url());
         let Some(step) = Step::of(method, url, response.status(), response.headers())? else {
             return Ok(false);
@@ -195,12 +202,18 @@ impl Outgoing {
         }
         let from = url.clone();
         step.prune(&from, self.head.headers_mut());
+        // What was said of a region was said of the first host.
+        let same_host = from.host_str() == step.url.host_str();
+        self.region = match step.region {
+            None if same_host => self.region.take(),
+            None => step.url.host_str().and_then(|host| signer.region_of_host(host)),
+            named => named,
+        };
         if !step.keeps_body {
             self.body = Sending::empty();
         }
         *self.head.method_mut() = step.method;
         *self.head.url_mut() = step.url;
-        self.region = step.region;
         Ok(true)
     }
 

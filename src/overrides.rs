@@ -1,7 +1,8 @@
 //! Settings for one request, one newtype each, read from its [`http::Extensions`].
 //!
 //! On the tower side they are put into the request's extensions, on the reqwest-middleware side given by
-//! `.with_extension(…)`. An override tunes how a request is signed; none widens where credentials may go.
+//! `.with_extension(…)`. An override tunes how a request is signed and contradicts nothing; none widens where
+//! credentials may go.
 //!
 //! ```
 //! use sigv4_middleware::overrides::{Region, SignHeaders};
@@ -15,7 +16,17 @@
 //!
 //! A [`PayloadMode`] and a [`ServiceProfile`] are overrides of their own.
 //!
-//! A `reqwest::Request` has no extensions that others can read: what is set on one is seen by no layer.
+//! # Where they are lost
+//! - In reqwest-middleware, where a request is taken from its builder by `.build()` or `.build_split()` and sent by the
+//!   client's `execute()`, or through the client's tower `Service`: send it by `.send()`, or by
+//!   `execute_with_extensions()`.
+//! - In a `reqwest::Request`, which has no extensions that others can read, not even those of the `http::Request` that
+//!   it was made of: a layer around a `reqwest::Client` sees none.
+//! - At a redirect that a follower above the layer follows: each hop is a new request. The redirects that
+//!   [`SigV4Middleware`](crate::SigV4Middleware) follows by itself keep all but the region, see
+//!   [`follow_redirects`](crate::SigV4Middleware::follow_redirects).
+//!
+//! Nothing is reported then: a request that has lost [`SkipSigning`] is signed, or refused, like any other.
 
 use std::borrow::Cow;
 

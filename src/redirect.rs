@@ -19,7 +19,7 @@ pub(crate) struct Step {
     pub(crate) method: Method,
     /// Whether the body goes along.
     pub(crate) keeps_body: bool,
-    /// The region that S3 says the bucket is in.
+    /// The region that S3 says the bucket is in, with or without a Location.
     pub(crate) region: Option<String>,
 }
 
@@ -40,6 +40,7 @@ impl Step {
             StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => false,
             _ => return Ok(None),
         };
+        let region = headers.get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
         if let Some(location) = headers.get(LOCATION) {
             let mut next = std::str::from_utf8(location.as_bytes())
                 .ok()
@@ -51,10 +52,10 @@ impl Step {
                 next.set_fragment(url.fragment());
             }
             let method = if rewrites { Method::GET } else { method.clone() };
-            return Ok(Some(Self { url: next, method, keeps_body: !rewrites, region: None }));
+            let region = region.map(str::to_owned);
+            return Ok(Some(Self { url: next, method, keeps_body: !rewrites, region }));
         }
         // S3 answers 301 without a Location to a request for a bucket of another region.
-        let region = headers.get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
         Ok(region.and_then(|region| {
             let url = in_region(url, region)?;
             Some(Self { url, method: method.clone(), keeps_body: true, region: Some(region.to_owned()) })
@@ -80,12 +81,12 @@ impl Step {
 fn in_region(url: &Url, region: &str) -> Option<Url> {
     let host = url.host_str()?;
     let mut labels: Vec<&str> = host.split('.').collect();
-    let Some(domain) = labels.iter().position(|label| *label == "amazonaws") else {
+    let Some(domain) = labels.iter().rposition(|label| *label == "amazonaws") else {
         return Some(url.clone());
     };
     match labels.get(..domain)? {
         [.., "s3"] => labels.insert(domain, region),
-        [.., "s3", _] => *labels.get_mut(domain - 1)? = region,
+        [.., "s3", _] | [.., "s3", "dualstack", _] => *labels.get_mut(domain - 1)? = region,
         _ => return None,
     }
     let mut url = url.clone();
@@ -130,12 +131,26 @@ mod tests {
         for (from, to) in [
             ("https://b.s3.amazonaws.com/k", "https://b.s3.eu-west-1.amazonaws.com/k"),
             ("https://s3.us-east-1.amazonaws.com/b/k", "https://s3.eu-west-1.amazonaws.com/b/k"),
+            (
+                "https://b.s3.dualstack.us-east-1.amazonaws.com/k",
+                "https://b.s3.dualstack.eu-west-1.amazonaws.com/k",
+            ),
+            ("https://amazonaws.s3.amazonaws.com/k", "https://amazonaws.s3.eu-west-1.amazonaws.com/k"),
             ("https://b.s3.cn-north-1.amazonaws.com.cn/k", "https://b.s3.eu-west-1.amazonaws.com.cn/k"),
             ("http://127.0.0.1:9000/b/k", "http://127.0.0.1:9000/b/k"),
         ] {
             let found = step(Method::PUT, 301, from, ("x-amz-bucket-region", "eu-west-1")).unwrap();
             assert_eq!((found.url.as_str(), found.region.as_deref()), (to, Some("eu-west-1")));
         }
+        let both: HeaderMap = [
+            (HeaderName::from_static("x-amz-bucket-region"), "eu-west-1".parse().unwrap()),
+            (LOCATION, "https://other/".parse().unwrap()),
+        ]
+        .into_iter()
+        .collect();
+        let from = "https://b.s3.amazonaws.com/k".parse().unwrap();
+        let found = Step::of(&Method::PUT, &from, StatusCode::TEMPORARY_REDIRECT, &both).unwrap().unwrap();
+        assert_eq!((found.url.as_str(), found.region.as_deref()), ("https://other/", Some("eu-west-1")));
         let other = "https://abc.execute-api.us-east-1.amazonaws.com/";
         assert_eq!(step(Method::GET, 301, other, ("x-amz-bucket-region", "eu-west-1")), None);
     }

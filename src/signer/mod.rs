@@ -153,6 +153,11 @@ impl Signer {
         self.inner.recovery
     }
 
+    #[cfg(feature = "reqwest-middleware")]
+    pub(crate) fn region_of_host(&self, host: &str) -> Option<String> {
+        self.inner.region_of_host(host)
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         &self.inner.clock
     }

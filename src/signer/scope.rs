@@ -132,6 +132,14 @@ impl Inner {
             self.hosts.add(KnownHost { host: host.to_owned(), endpoint: Endpoint::infer(host).ok(), allowed })
         })
     }
+
+    /// The region that a host tells, unless the user's own wins over it.
+    #[cfg(feature = "reqwest-middleware")]
+    pub(super) fn region_of_host(&self, host: &str) -> Option<String> {
+        let known = self.known_host(host);
+        let endpoint = known.endpoint.as_ref().filter(|_| !self.scope.overrides_host)?;
+        endpoint.region().map(str::to_owned)
+    }
 }
 
 fn reach<'a>(region_set: Option<&'a str>, region: Option<&'a str>) -> Option<Reach<'a>> {

@@ -92,8 +92,18 @@ pub(crate) fn ways() -> impl Iterator<Item = (Edge, Http)> {
 pub(crate) type HyperClient = Client<HttpConnector<ToOne>, SignedBody<TestBody>>;
 
 pub(crate) fn hyper(to: SocketAddr, http: Http) -> HyperClient {
-    let connector = HttpConnector::new_with_resolver(ToOne::new(to));
+    let connector = HttpConnector::new_with_resolver(ToOne(to));
     Client::builder(TokioExecutor::new()).http2_only(http == Http::Two).build(connector)
+}
+
+/// A hyper client over HTTP/1.1 for bodies of any kind.
+#[allow(dead_code, reason = "tests/places uses it")]
+pub(crate) fn hyper_of<B>(to: SocketAddr) -> Client<HttpConnector<ToOne>, B>
+where
+    B: http_body::Body + Send,
+    B::Data: Send,
+{
+    Client::builder(TokioExecutor::new()).build(HttpConnector::new_with_resolver(ToOne(to)))
 }
 
 /// A reqwest client for which every host that the tests name is at one address.
@@ -184,12 +194,6 @@ pub(crate) fn found(error: &BoxError) -> &Error {
 /// Resolves every name to one address.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ToOne(SocketAddr);
-
-impl ToOne {
-    pub(crate) fn new(to: SocketAddr) -> Self {
-        Self(to)
-    }
-}
 
 impl Service<Name> for ToOne {
     type Response = std::iter::Once<SocketAddr>;

@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod followers;
+mod overrides;
+mod profiles;
 mod recorder;
 mod redirects;
+mod regions;
+mod scopes;
 #[path = "../edges/support.rs"]
 #[allow(dead_code, reason = "the edges' tests use more of it")]
 mod support;

@@ -6,8 +6,6 @@
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::TokioExecutor;
 use sigv4_middleware::{Error, ErrorKind, IamGateway, SigV4Layer, SigV4Middleware, SignedBody, Signer};
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
@@ -15,7 +13,7 @@ use tower_http::follow_redirect::policy::{PolicyExt, SameOrigin, Standard, clone
 
 use crate::recorder::Recorder;
 use crate::support::{
-    EDGES, Http, REGION, ToOne, body, found, gateway, in_time, layered, middleware, role, signer,
+    EDGES, Http, REGION, body, found, gateway, hyper_of, in_time, layered, middleware, role, signer,
 };
 
 const BODY: &str = "the-body-that-is-not-for-everyone";
@@ -110,16 +108,6 @@ impl Scene {
         builder.resolve("evil.example", to).resolve(AWS, to).build().unwrap()
     }
 
-    /// A hyper client of the same kind.
-    fn hyper<B>(&self) -> Client<HttpConnector<ToOne>, B>
-    where
-        B: http_body::Body + Send,
-        B::Data: Send,
-    {
-        Client::builder(TokioExecutor::new())
-            .build(HttpConnector::new_with_resolver(ToOne::new(self.elsewhere.addr())))
-    }
-
     /// What a client that follows by itself has to do: nothing elsewhere; else one more request, signed afresh.
     fn assert_followed(&self, outcome: Result<StatusCode, sigv4_middleware::BoxError>) {
         let name = self.name();
@@ -198,7 +186,7 @@ async fn followed_above_the_layer() {
         let client = ServiceBuilder::new()
             .layer(FollowRedirectLayer::with_policy(policy))
             .layer(SigV4Layer::new(signer("s3")))
-            .service(scene.hyper::<SignedBody<Full<Bytes>>>());
+            .service(hyper_of::<SignedBody<Full<Bytes>>>(scene.elsewhere.addr()));
         let outcome = client.oneshot(scene.http_request(|text| Full::from(Bytes::from(text)))).await;
         scene.assert_followed(outcome.map(|response| response.status()));
     })
@@ -215,7 +203,7 @@ async fn followed_above_the_layer_on_the_same_origin_only() {
         let client = ServiceBuilder::new()
             .layer(FollowRedirectLayer::with_policy(policy))
             .layer(SigV4Layer::new(signer("s3")))
-            .service(scene.hyper::<SignedBody<Full<Bytes>>>());
+            .service(hyper_of::<SignedBody<Full<Bytes>>>(scene.elsewhere.addr()));
         let outcome = client.oneshot(scene.http_request(|text| Full::from(Bytes::from(text)))).await;
         let status = outcome.unwrap().status();
         let expected = if scene.place == Place::SameOrigin { StatusCode::OK } else { scene.status };
@@ -293,7 +281,7 @@ async fn followed_beneath_the_layer() {
             .layer(SigV4Layer::new(signer("s3")))
             .map_request(|request: Request<SignedBody<_>>| request.map(reqwest::Body::wrap))
             .layer(FollowRedirectLayer::new())
-            .service(scene.hyper::<reqwest::Body>());
+            .service(hyper_of::<reqwest::Body>(scene.elsewhere.addr()));
         let answer = client.oneshot(scene.http_request(body)).await.unwrap();
         assert_eq!(answer.status(), 200, "the answer of a stranger, to a caller who trusts it");
         assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "loot!");

@@ -1,0 +1,218 @@
+//! Every override on both edges, where they are lost, and what they cannot do.
+
+use http::{Request, header};
+use reqwest_middleware::ClientWithMiddleware;
+use sha2::{Digest, Sha256};
+use sigv4_middleware::overrides::{Region, RegionSet, Service, SignHeaders, SkipSigning};
+use sigv4_middleware::{Error, ErrorKind, IamGateway, PayloadMode, ReceivedRequest, ServiceProfile, Signer};
+use tower::ServiceExt;
+
+use crate::recorder::Recorder;
+use crate::support::{
+    Edge, Http, REGION, TestBody, body, found, gateway, layered, middleware, reqwest, role, signer,
+};
+
+/// The edges that have extensions to read.
+const EDGES: [Edge; 2] = [Edge::Middleware, Edge::LayerOnHyper];
+
+fn put(gateway: &IamGateway) -> http::request::Builder {
+    Request::put(format!("{}/a%20b//c", gateway.url())).header("range", "bytes=0-1")
+}
+
+/// Sends to a gateway of another service and region than the signer was told.
+async fn sent(
+    edge: Edge,
+    gateway: &IamGateway,
+    with: impl FnOnce(http::request::Builder) -> http::request::Builder,
+) -> ReceivedRequest {
+    let signer = Signer::builder().credentials(role()).service("sqs").region("us-east-1").build().unwrap();
+    let request = with(put(gateway)).body(body("hello")).unwrap();
+    edge.send(Http::One, gateway.addr(), &signer, request).await.unwrap();
+    gateway.requests().pop().unwrap()
+}
+
+#[tokio::test]
+async fn service_and_region() {
+    let gateway = gateway("s3").await;
+    for edge in EDGES {
+        let received = sent(edge, &gateway, |request| request).await;
+        assert_eq!(received.status, 403, "{edge:?}: the signer was told another scope");
+        let received = sent(edge, &gateway, |request| request.extension(Service::from("s3"))).await;
+        assert_eq!(received.status, 403, "{edge:?}: the region is another");
+        let received = sent(edge, &gateway, |request| {
+            request.extension(Service::from("s3")).extension(Region::from(REGION.to_owned()))
+        })
+        .await;
+        assert_eq!(received.status, 200, "{edge:?}");
+        assert!(received.header("authorization").unwrap().contains(&format!("/{REGION}/s3/aws4_request")));
+    }
+}
+
+/// The gateway knows no SigV4a: what reaches it is looked at. A real check of the signature is in tests/interop.
+#[cfg(feature = "sigv4a")]
+#[tokio::test]
+async fn region_set() {
+    let gateway = gateway("s3").await;
+    for edge in EDGES {
+        let received = sent(edge, &gateway, |request| {
+            // A region set wins over a region.
+            request.extension(RegionSet::from("eu-*,us-east-1")).extension(Region::from(REGION))
+        })
+        .await;
+        let authorization = received.header("authorization").unwrap();
+        assert!(authorization.starts_with("AWS4-ECDSA-P256-SHA256 Credential="), "{edge:?}");
+        assert!(authorization.contains("/sqs/aws4_request") && !authorization.contains(REGION), "{edge:?}");
+        assert!(authorization.contains(";x-amz-region-set"), "{edge:?}");
+        assert_eq!(received.header("x-amz-region-set"), Some("eu-*,us-east-1"), "{edge:?}");
+    }
+}
+
+fn right(request: http::request::Builder) -> http::request::Builder {
+    request.extension(Service::from("s3")).extension(Region::from(REGION))
+}
+
+#[tokio::test]
+async fn headers_to_sign() {
+    let gateway = gateway("s3").await;
+    for edge in EDGES {
+        let names = |received: &ReceivedRequest| received.header("authorization").unwrap().to_owned();
+        let received = sent(edge, &gateway, right).await;
+        assert!(received.status == 200 && !names(&received).contains(";range;"), "{edge:?}");
+        let received =
+            sent(edge, &gateway, |request| right(request).extension(SignHeaders::from([header::RANGE])))
+                .await;
+        assert!(received.status == 200 && names(&received).contains(";range;"), "{edge:?}");
+    }
+}
+
+#[tokio::test]
+async fn payload_mode() {
+    let gateway = gateway("s3").await;
+    for edge in EDGES {
+        let hash: [u8; 32] = Sha256::digest("hello").into();
+        let known = PayloadMode::Sha256(hash);
+        assert_eq!(sent(edge, &gateway, |request| right(request).extension(known)).await.status, 200);
+        let wrong = PayloadMode::Sha256([0; 32]);
+        let received = sent(edge, &gateway, |request| right(request).extension(wrong)).await;
+        assert_eq!(received.header("x-amz-content-sha256"), Some("0".repeat(64).as_str()), "{edge:?}");
+        assert_eq!(received.status, 403, "{edge:?}");
+
+        let before = gateway.requests().len();
+        let unsigned = put(&gateway).extension(PayloadMode::Unsigned).body(body("hello")).unwrap();
+        let error = edge.send(Http::One, gateway.addr(), &signer("s3"), unsigned).await.err().unwrap();
+        assert_eq!(found(&error).kind(), ErrorKind::Payload, "{edge:?}: over plain http");
+        assert_eq!(gateway.requests().len(), before);
+    }
+}
+
+#[tokio::test]
+async fn service_profile() {
+    let gateway = gateway("s3").await;
+    for edge in EDGES {
+        let received =
+            sent(edge, &gateway, |request| right(request).extension(ServiceProfile::default())).await;
+        assert_eq!(
+            (received.status.as_u16(), received.header("x-amz-content-sha256")),
+            (403, None),
+            "{edge:?}"
+        );
+        let received =
+            sent(edge, &gateway, |request| right(request).extension(ServiceProfile::for_service("s3"))).await;
+        assert_eq!(received.status, 200, "{edge:?}");
+    }
+}
+
+#[tokio::test]
+async fn skip_signing() {
+    let gateway = gateway("s3").await;
+    for edge in EDGES {
+        let received = sent(edge, &gateway, |request| {
+            request.header("authorization", "Bearer of the caller").extension(SkipSigning)
+        })
+        .await;
+        assert_eq!(received.header("authorization"), Some("Bearer of the caller"), "{edge:?}");
+        assert!(!received.headers.keys().any(|name| name.as_str().starts_with("x-amz-")), "{edge:?}");
+        assert_eq!((&received.body[..], received.target.as_str()), (&b"hello"[..], "/a%20b//c"), "{edge:?}");
+    }
+}
+
+/// reqwest-middleware keeps extensions with its own request builder, and nowhere else.
+#[tokio::test]
+async fn what_is_lost_in_reqwest_middleware() {
+    let gateway = gateway("s3").await;
+    let client: ClientWithMiddleware = middleware(reqwest(gateway.addr(), Http::One), &signer("s3"));
+    let request = || client.get(gateway.url()).with_extension(SkipSigning);
+    let was_signed = || gateway.requests().pop().unwrap().header("authorization").is_some();
+
+    request().send().await.unwrap();
+    assert!(!was_signed(), "send() keeps them");
+    client.execute(request().build().unwrap()).await.unwrap();
+    assert!(was_signed(), "build() and execute() lose them");
+    let (_, built) = request().build_split();
+    client.execute(built.unwrap()).await.unwrap();
+    assert!(was_signed(), "so does build_split()");
+    let mut extensions = http::Extensions::new();
+    extensions.insert(SkipSigning);
+    client.execute_with_extensions(request().build().unwrap(), &mut extensions).await.unwrap();
+    assert!(!was_signed(), "execute_with_extensions() is the way");
+    client.clone().oneshot(request().build().unwrap()).await.unwrap();
+    assert!(was_signed(), "its tower Service has no place for them");
+
+    // reqwest's own request keeps what an `http::Request` had, for nobody to read.
+    let http = Request::get(gateway.url()).extension(SkipSigning).body("").unwrap();
+    client.execute(http.clone().try_into().unwrap()).await.unwrap();
+    assert!(was_signed());
+    let layered = layered(reqwest(gateway.addr(), Http::One), &signer("s3"));
+    layered.oneshot(reqwest::Request::try_from(http).unwrap()).await.unwrap();
+    assert!(was_signed(), "nor can the layer read them");
+}
+
+/// Whatever is said for a request, it goes to no other place; and is checked before anything is sent.
+#[tokio::test]
+async fn no_override_widens_the_allowed_origins() {
+    let evil = Recorder::start().await;
+    let scoped = |uri: &str| -> Request<TestBody> {
+        Request::put(uri)
+            .extension(Service::from("execute-api"))
+            .extension(Region::from("us-east-1"))
+            .extension(RegionSet::from("*"))
+            .extension(SignHeaders::from([header::RANGE]))
+            .extension(PayloadMode::Unsigned)
+            .extension(ServiceProfile::for_service("s3"))
+            .body(body("hello"))
+            .unwrap()
+    };
+    let url = format!("http://api.example.com:{}/", evil.addr().port());
+    let aws = format!("http://example.amazonaws.com:{}/", evil.addr().port());
+    let signer = Signer::builder().credentials(role()).scope_overrides_host(true).build().unwrap();
+    for edge in EDGES {
+        for (url, kind) in [(&url, ErrorKind::OriginNotAllowed), (&aws, ErrorKind::InsecureOrigin)] {
+            let error = edge.send(Http::One, evil.addr(), &signer, scoped(url)).await.err().unwrap();
+            assert_eq!(found(&error).kind(), kind, "{edge:?} {url}");
+        }
+    }
+    evil.assert_untouched("overrides");
+    // Nor do they tell a host what a scope cannot carry.
+    let gateway = gateway("s3").await;
+    for edge in EDGES {
+        let request = put(&gateway).extension(Region::from("us\neast")).body(body("")).unwrap();
+        let error = edge.send(Http::One, gateway.addr(), &signer, request).await.err().unwrap();
+        assert_eq!(found(&error).kind(), ErrorKind::ScopeInvalid, "{edge:?}");
+    }
+}
+
+/// `Signer::sign`, for other clients, reads them too.
+#[tokio::test]
+async fn the_signer_by_itself() {
+    let (mut parts, ()) = Request::get("https://bucket.s3.amazonaws.com/key")
+        .extension(Region::from("eu-central-1"))
+        .body(())
+        .unwrap()
+        .into_parts();
+    let signer = Signer::builder().credentials(role()).build().unwrap();
+    signer.sign(&mut parts, "").await.unwrap();
+    assert!(parts.headers["authorization"].to_str().unwrap().contains("/eu-central-1/s3/"));
+    parts.extensions.clear();
+    let error: Error = signer.sign(&mut parts, "").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ScopeUnknown);
+}
