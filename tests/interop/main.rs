@@ -9,6 +9,8 @@ mod recovery;
 mod s3s;
 mod server;
 mod signers;
+#[cfg(feature = "sigv4a")]
+mod sigv4a;
 
 use std::time::SystemTime;
 
