@@ -36,7 +36,7 @@ pub(super) fn declare(headers: &mut HeaderMap) {
 
 /// The body as it is sent, its signatures going on from the request's.
 pub(super) fn frame<B>(source: B, chain: EventChain) -> FramedBody<B> {
-    FramedBody::new(source, framed::Framer::Events(Framer::new(chain)))
+    FramedBody::new(source, framed::Framer::Events(Box::new(Framer::new(chain))))
 }
 
 /// Finds the messages in a body, however its frames cut them, and puts each into a signed envelope.

@@ -21,19 +21,17 @@ pin_project! {
         source: B,
         // What of the source's last frame belongs to later chunks.
         rest: Bytes,
-        // Boxed: hash states are large, and most bodies have none.
-        framer: Box<Framer>,
+        framer: Framer,
         failed: bool,
     }
 }
 
-/// What makes bytes for the wire of a source's.
-#[allow(clippy::large_enum_variant, reason = "boxed as a whole")]
+/// What makes bytes for the wire of a source's. Boxed: hash states are large, and most bodies have none.
 #[derive(Clone, Debug)]
 pub(super) enum Framer {
-    Chunks(chunked::Framer),
+    Chunks(Box<chunked::Framer>),
     #[cfg(feature = "event-stream")]
-    Events(event_stream::Framer),
+    Events(Box<event_stream::Framer>),
 }
 
 impl Framer {
@@ -89,7 +87,7 @@ impl Framer {
 
 impl<B> FramedBody<B> {
     pub(super) fn new(source: B, framer: Framer) -> Self {
-        Self { source, rest: Bytes::new(), framer: Box::new(framer), failed: false }
+        Self { source, rest: Bytes::new(), framer, failed: false }
     }
 }
 

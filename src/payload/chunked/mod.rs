@@ -168,7 +168,7 @@ impl Framing {
 
     /// The body as it is sent, its signatures going on from the request's.
     pub(crate) fn frame<B>(&self, source: B, chain: Chain) -> FramedBody<B> {
-        FramedBody::new(source, framed::Framer::Chunks(Framer::new(self, chain)))
+        FramedBody::new(source, framed::Framer::Chunks(Box::new(Framer::new(self, chain))))
     }
 }
 
