@@ -34,6 +34,8 @@
     allow(dead_code, unused_imports, reason = "without an edge, what only edges use is left over")
 )]
 
+#[cfg(feature = "blocking")]
+mod blocking;
 mod body;
 mod cache;
 mod canonical;
@@ -64,6 +66,8 @@ mod signer;
 mod wire;
 
 pub use aws_credential_types::Credentials;
+#[cfg(feature = "blocking")]
+pub use blocking::{SendError, SendSigned, reqwest_blocking_client};
 pub use body::SignedBody;
 pub use credentials::{CachedCredentials, CachedCredentialsBuilder, EnvironmentCredentials};
 #[cfg(feature = "emulator")]

@@ -164,7 +164,7 @@ impl Outgoing {
         let overrides = Overrides { region: self.region.as_deref().or(overrides.region), ..overrides };
         let mut signature = signer.signature(&view(&self.head, overrides), self.body.payload()).await?;
         if let Some(target) = signature.rewritten.take() {
-            rewrite(self.head.url_mut(), &target)?;
+            *self.head.url_mut() = rewritten(self.head.url(), &target)?;
         }
         let mut request = self.head.try_clone().ok_or_else(|| {
             Error::new(ErrorKind::BodyStream, "the request cannot be sent again; its body was consumed")
@@ -181,7 +181,7 @@ impl Outgoing {
         attempt: &Attempt,
         response: Response,
     ) -> Result<(Response, bool), Error> {
-        let response = self.refuse_redirected(response)?;
+        self.refuse_redirected(&response)?;
         let answer = self.read(signer, attempt, &response);
         if answer == Answer::Final {
             return Ok((response, false));
@@ -224,7 +224,7 @@ impl Outgoing {
         attempt: &Attempt,
         response: Response,
     ) -> Result<Response, Error> {
-        let response = self.refuse_redirected(response)?;
+        self.refuse_redirected(&response)?;
         self.read(signer, attempt, &response);
         Ok(response)
     }
@@ -236,23 +236,27 @@ impl Outgoing {
         if self.body.is_replayable() { answer } else { Answer::Final }
     }
 
-    /// Refuses an answer that came from elsewhere than the request was sent to, before its body is handed on.
-    fn refuse_redirected(&self, response: Response) -> Result<Response, Error> {
-        fn place(url: &Url) -> (&str, &str, &str, Option<&str>) {
-            (url.scheme(), url.authority(), url.path(), url.query())
-        }
-        if place(self.head.url()) == place(response.url()) {
-            return Ok(response);
-        }
-        let origin = response.url().origin().ascii_serialization();
-        Err(Error::new(
-            ErrorKind::Redirected,
-            format!(
-                "the client followed a redirect to {origin} by itself, and may have carried the session token there; \
-                 build it from sigv4_middleware::reqwest_client(), which follows none"
-            ),
-        ))
+    fn refuse_redirected(&self, response: &Response) -> Result<(), Error> {
+        refuse_redirected(self.head.url(), response.url())
     }
+}
+
+/// Refuses an answer that came from elsewhere than the request was sent to, before its body is handed on.
+pub(crate) fn refuse_redirected(sent_to: &Url, answered_by: &Url) -> Result<(), Error> {
+    fn place(url: &Url) -> (&str, &str, &str, Option<&str>) {
+        (url.scheme(), url.authority(), url.path(), url.query())
+    }
+    if place(sent_to) == place(answered_by) {
+        return Ok(());
+    }
+    let origin = answered_by.origin().ascii_serialization();
+    Err(Error::new(
+        ErrorKind::Redirected,
+        format!(
+            "the client followed a redirect to {origin} by itself, and may have carried the session token there; \
+             build it from sigv4_middleware::reqwest_client(), which follows none"
+        ),
+    ))
 }
 
 /// A reqwest answer of this URL; a plain conversion would forget it.
@@ -271,31 +275,39 @@ fn into_body(body: SignedBody<Body>) -> Body {
 }
 
 fn view<'a>(request: &'a Request, overrides: Overrides<'a>) -> RequestView<'a> {
-    let url = request.url();
+    view_of(request.method(), request.url(), request.headers(), overrides)
+}
+
+/// A request of reqwest's, async or blocking.
+pub(crate) fn view_of<'a>(
+    method: &'a http::Method,
+    url: &'a Url,
+    headers: &'a http::HeaderMap,
+    overrides: Overrides<'a>,
+) -> RequestView<'a> {
     RequestView {
-        method: request.method(),
+        method,
         scheme: Some(url.scheme()),
         authority: Some(url.authority()),
         path: url.path(),
         query: url.query(),
-        headers: request.headers(),
+        headers,
         overrides,
     }
 }
 
-/// Gives a URL the path and query that were signed.
-fn rewrite(url: &mut Url, target: &str) -> Result<(), Error> {
+/// The URL with the path and the query that are signed.
+pub(crate) fn rewritten(url: &Url, target: &str) -> Result<Url, Error> {
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-    let mut rewritten = url.clone();
-    rewritten.set_path(path);
-    rewritten.set_query(query);
+    let mut url = url.clone();
+    url.set_path(path);
+    url.set_query(query);
     // `Url` has rules of its own; a target that it changes would not be the one that is signed.
-    if (rewritten.path(), rewritten.query()) != (path, query) {
+    if (url.path(), url.query()) != (path, query) {
         return Err(Error::new(
             ErrorKind::Target,
             format!("the path {path:?} cannot be sent in the form to be signed; remove its dot segments"),
         ));
     }
-    *url = rewritten;
-    Ok(())
+    Ok(url)
 }

@@ -76,13 +76,7 @@ where
     let mut out = Buffered::default();
     let mut frames = Frames::default();
     while let Some(frame) = poll_fn(|cx| poll_frame(body.as_mut(), cx)).await {
-        let frame = frame.map_err(|error| {
-            Error::with_source(
-                ErrorKind::BodyStream,
-                format!("the request body failed after {} bytes; nothing was sent", out.len),
-                error,
-            )
-        })?;
+        let frame = frame.map_err(|error| stream_failed(out.len, error))?;
         let mut data = data(frame)?;
         out.len += data.remaining() as u64;
         if out.len > limit {
@@ -99,7 +93,15 @@ where
     Ok(out)
 }
 
-fn too_large(limit: u64) -> Error {
+pub(crate) fn stream_failed(after: u64, error: impl Into<BoxError>) -> Error {
+    Error::with_source(
+        ErrorKind::BodyStream,
+        format!("the request body failed after {after} bytes; nothing was sent"),
+        error,
+    )
+}
+
+pub(crate) fn too_large(limit: u64) -> Error {
     Error::new(
         ErrorKind::BodyTooLarge,
         format!(

@@ -21,6 +21,8 @@ use crate::error::{Error, ErrorKind};
 use crate::key::hex;
 
 pub(crate) use buffer::{BufferLimits, Buffered, buffer};
+#[cfg(feature = "blocking")]
+pub(crate) use buffer::{stream_failed, too_large};
 pub(crate) use checked::CheckedBody;
 pub use checksum::ChecksumAlgorithm;
 pub use chunked::AwsChunked;
@@ -28,6 +30,8 @@ pub use chunked::AwsChunked;
 pub(crate) use event_stream::is_event_stream;
 pub(crate) use framed::FramedBody;
 pub(crate) use sending::Sending;
+#[cfg(feature = "blocking")]
+pub(crate) use sending::set_length;
 
 /// How a request's body enters its signature.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -104,21 +104,24 @@ impl<B> Sending<B> {
     }
 
     /// Makes the headers tell the length of a body in memory, and how any other is framed.
-    ///
-    /// An empty POST, PUT or PATCH says `content-length: 0`, which clients leave out and S3 insists on (411).
     pub(crate) fn declare(&self, method: &Method, headers: &mut HeaderMap) {
         match self {
-            Self::Buffered(buffered) => {
-                headers.remove(TRANSFER_ENCODING);
-                let upload = [Method::POST, Method::PUT, Method::PATCH].contains(method);
-                if (upload && buffered.len == 0) || headers.contains_key(CONTENT_LENGTH) {
-                    headers.insert(CONTENT_LENGTH, HeaderValue::from(buffered.len));
-                }
-            }
+            Self::Buffered(buffered) => set_length(buffered.len, method, headers),
             Self::AsIs { .. } | Self::Checked { .. } => {}
             Self::Chunked { framing, .. } => framing.declare(headers),
             #[cfg(feature = "event-stream")]
             Self::EventStream { .. } => event_stream::declare(headers),
         }
+    }
+}
+
+/// Makes the headers tell the length of a body.
+///
+/// An empty POST, PUT or PATCH says `content-length: 0`, which clients leave out and S3 insists on (411).
+pub(crate) fn set_length(len: u64, method: &Method, headers: &mut HeaderMap) {
+    headers.remove(TRANSFER_ENCODING);
+    let empty_upload = len == 0 && [Method::POST, Method::PUT, Method::PATCH].contains(method);
+    if empty_upload || headers.contains_key(CONTENT_LENGTH) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(len));
     }
 }

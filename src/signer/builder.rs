@@ -309,6 +309,8 @@ impl SignerBuilder {
                 limits: self.limits,
                 unsigned_over_http: self.unsigned_over_http,
                 recovery: self.recovery,
+                #[cfg(feature = "blocking")]
+                blocking: crate::blocking::Blocking::default(),
             }),
         })
     }

@@ -77,6 +77,8 @@ struct Inner {
     limits: BufferLimits,
     unsigned_over_http: bool,
     recovery: bool,
+    #[cfg(feature = "blocking")]
+    blocking: crate::blocking::Blocking,
 }
 
 impl Signer {
@@ -156,6 +158,11 @@ impl Signer {
     #[cfg(feature = "reqwest-middleware")]
     pub(crate) fn region_of_host(&self, host: &str) -> Option<String> {
         self.inner.region_of_host(host)
+    }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) fn blocking(&self) -> &crate::blocking::Blocking {
+        &self.inner.blocking
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod accept;
+#[cfg(feature = "blocking")]
+mod blocking;
 mod bodies;
 mod chunked;
 mod event_stream;

@@ -228,7 +228,7 @@ impl Case {
     }
 
     #[track_caller]
-    fn check(&self, error: &Error) {
+    pub(crate) fn check(&self, error: &Error) {
         assert_eq!(error.kind(), self.kind, "{}: {error}", self.name);
         let mut said = error.to_string();
         if let Some(source) = std::error::Error::source(error) {
