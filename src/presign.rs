@@ -242,8 +242,90 @@ fn push(query: &mut String, name: &str, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use aws_credential_types::Credentials;
+    use aws_sigv4::http_request::{
+        SessionTokenMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
+    };
+    use aws_sigv4::sign::v4;
+    use aws_smithy_async::time::StaticTimeSource;
+
     use super::*;
-    use crate::Credentials;
+
+    const TOKEN: &str = "IQoJb3JpZ2luX2VjE+Token/Example==";
+    const LIFETIME: Duration = Duration::from_secs(300);
+
+    fn credentials() -> Credentials {
+        Credentials::new("ASIAEXAMPLE", "secret", Some(TOKEN.to_owned()), None, "test")
+    }
+
+    fn noon() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_790_000_000)
+    }
+
+    /// What aws-sigv4 signs the same handshake with; it knows no `wss`.
+    fn second_opinion(url: &str, service: &str, region: &str, token: SessionTokenMode) -> String {
+        let mut settings = SigningSettings::default();
+        settings.signature_location = SignatureLocation::QueryParams;
+        settings.expires_in = Some(LIFETIME);
+        settings.session_token_mode = token;
+        let identity = credentials().into();
+        let params = v4::SigningParams::builder().identity(&identity).region(region).name(service);
+        let params = params.time(noon()).settings(settings).build().unwrap().into();
+        let url = url.replacen("ws", "http", 1);
+        let request =
+            SignableRequest::new("GET", &url, std::iter::empty(), SignableBody::Bytes(b"")).unwrap();
+        sign(request, &params).unwrap().into_parts().1
+    }
+
+    #[tokio::test]
+    async fn web_sockets_are_signed_for_what_their_host_tells() {
+        let signer =
+            Signer::builder().credentials(credentials()).time_source(StaticTimeSource::new(noon())).build();
+        let signer = signer.unwrap();
+        let token = format!("X-Amz-Security-Token={}", strict_value(TOKEN));
+        use SessionTokenMode::{Exclude, Include};
+        for (url, service, region, mode) in [
+            ("wss://abc.execute-api.eu-west-1.amazonaws.com/prod", "execute-api", "eu-west-1", Include),
+            ("wss://abc.execute-api.eu-west-1.amazonaws.com/p?a=b", "execute-api", "eu-west-1", Include),
+            (
+                "wss://abc.appsync-realtime-api.us-west-2.amazonaws.com/graphql",
+                "appsync",
+                "us-west-2",
+                Include,
+            ),
+            ("wss://abc-ats.iot.us-east-2.amazonaws.com/mqtt", "iotdevicegateway", "us-east-2", Exclude),
+        ] {
+            let given = Uri::from_static(url);
+            let presigned = signer.presign(&Method::GET, &given, LIFETIME).await.unwrap();
+            assert_eq!(presigned.scheme(), given.scheme());
+            assert_eq!(presigned.authority(), given.authority());
+            assert_eq!(presigned.path(), given.path());
+            let query = presigned.query().unwrap();
+            assert!(query.contains(&format!("%2F{region}%2F{service}%2Faws4_request&")), "{query}");
+            // AWS IoT wants the token behind the signature, and not in it.
+            let signature = format!("X-Amz-Signature={}", second_opinion(url, service, region, mode));
+            let end = match mode {
+                Exclude => format!("&{signature}&{token}"),
+                _ => format!("&{token}&{signature}"),
+            };
+            assert!(query.ends_with(&end), "{query} does not end with {end}");
+        }
+    }
+
+    /// `ws://` is plain http: the signature would be anyone's on the way.
+    #[tokio::test]
+    async fn a_socket_in_the_clear_is_refused_but_on_loopback() {
+        let signer = Signer::builder().credentials(credentials()).service("execute-api").region("r").build();
+        let signer = signer.unwrap();
+        let presign = async |url| signer.presign(&Method::GET, &Uri::from_static(url), LIFETIME).await;
+        let clear = presign("ws://abc.execute-api.r.amazonaws.com/prod").await;
+        assert_eq!(clear.unwrap_err().kind(), ErrorKind::InsecureOrigin);
+        let foreign = presign("wss://chat.example.com/").await;
+        assert_eq!(foreign.unwrap_err().kind(), ErrorKind::OriginNotAllowed);
+        assert_eq!(presign("ws://127.0.0.1:9/").await.unwrap().scheme_str(), Some("ws"));
+    }
 
     #[tokio::test]
     async fn a_url_that_its_signature_makes_too_long_is_refused() {

@@ -6,13 +6,15 @@ mod lambda;
 mod proxy;
 mod quickstart;
 mod s3_upload;
+mod websocket;
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use sigv4_middleware::{Credentials, IamGateway};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
 const KEY_ID: &str = "ASIAIOSFODNN7EXAMPLE";
@@ -88,4 +90,13 @@ fn file(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));
     let _ = std::fs::remove_file(&path);
     path
+}
+
+/// What a connection by TLS begins with: a record of type handshake.
+const HANDSHAKE: u8 = 22;
+
+/// The first byte of the first connection to a port, which is then closed.
+async fn first_byte(listener: TcpListener) -> u8 {
+    let (mut stream, _) = in_time(listener.accept()).await.unwrap();
+    in_time(stream.read_u8()).await.unwrap()
 }

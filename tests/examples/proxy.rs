@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdout};
 use tokio::sync::mpsc;
 
-use crate::{REGION, SECRET, TOKEN, example, gateway, in_time, run, with_role};
+use crate::{HANDSHAKE, REGION, SECRET, TOKEN, example, first_byte, gateway, in_time, run, with_role};
 
 struct Proxy {
     child: Child,
@@ -271,7 +271,12 @@ async fn an_upstream_that_does_not_answer() {
     assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
     assert_eq!(reason(&answer.text().await.unwrap()), "timeout");
 
-    drop(listener);
+    let secure = Proxy::start(&silent.replace("http:", "https:"), &[]).await;
+    // Not the connection that waits there already.
+    drop(listener.accept().await.unwrap());
+    let (first_byte, answer) = tokio::join!(first_byte(listener), reqwest::get(secure.url("/")));
+    assert_eq!((first_byte, answer.unwrap().status()), (HANDSHAKE, StatusCode::BAD_GATEWAY));
+
     let proxy = Proxy::start(&silent, &[]).await;
     let answer = reqwest::get(proxy.url("/")).await.unwrap();
     assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);

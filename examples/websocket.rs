@@ -1,0 +1,158 @@
+//! Opens a web socket by a presigned URL: a handshake that carries its signature needs no header of its own, so any
+//! client can make it.
+//!
+//! `cargo run --example websocket` starts a server on loopback that lets in only signed handshakes, and opens a socket
+//! there without and with a signature.
+//!
+//! `cargo run --example websocket -- wss://….execute-api.….amazonaws.com/stage [MESSAGE]` opens one at a real API,
+//! with the credentials and the region of the environment, and prints what comes until it is closed.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use http::header::{CONTENT_TYPE, HOST};
+use http::{Method, Request, Response, Uri};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use sigv4_middleware::{BoxError, Credentials, IamGateway, Signer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::handshake::server::create_response;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// Long enough to open the socket; it lives on when the URL has expired.
+const EXPIRES_IN: Duration = Duration::from_secs(60);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let outcome = match arguments.next() {
+        None => on_loopback().await,
+        Some(url) => at_real_endpoint(&url, arguments.next()).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let chain = std::iter::successors(error.source(), |&error| error.source());
+            let causes: String = chain.map(|cause| format!("\n  because: {cause}")).collect();
+            eprintln!("error: {error}{causes}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn at_real_endpoint(url: &str, message: Option<String>) -> Result<(), BoxError> {
+    // AWS's hosts tell service and region: API Gateway's web sockets, and AWS IoT's MQTT at `/mqtt`.
+    let signer = Signer::from_env()?;
+    let url: Uri = url.parse().map_err(|error| format!("{url} is not a URL: {error}"))?;
+    let mut socket = open(signer.presign(&Method::GET, &url, EXPIRES_IN).await?).await?;
+    if let Some(message) = message {
+        socket.send(Message::text(message)).await?;
+    }
+    while let Some(message) = socket.next().await {
+        println!("< {}", message?);
+    }
+    Ok(())
+}
+
+/// Fails unless the server refuses the unsigned handshake and answers on the signed one.
+async fn on_loopback() -> Result<(), BoxError> {
+    let role =
+        Credentials::new("ASIAIOSFODNN7EXAMPLE", "secret", Some("EXAMPLETOKEN".to_owned()), None, "role");
+    let region = "ap-northeast-1";
+    let gateway = IamGateway::builder().credentials(role.clone()).region(region).start().await?;
+    let url = serve(gateway).await?;
+    // The service is said because 127.0.0.1 does not tell it.
+    let signer = Signer::builder().credentials(role).service("execute-api").region(region).build()?;
+
+    println!("unsigned");
+    if open(url.clone()).await.is_ok() {
+        return Err("the server let an unsigned handshake in".into());
+    }
+
+    println!("presigned");
+    let mut socket = open(signer.presign(&Method::GET, &url, EXPIRES_IN).await?).await?;
+    for said in ["hello", "and again"] {
+        socket.send(Message::text(said)).await?;
+        let heard = socket.next().await.ok_or("the server closed the socket")??;
+        println!("  > {said}\n  < {heard}");
+    }
+    socket.close(None).await?;
+    Ok(())
+}
+
+/// Opens a socket. What is printed leaves out the query, which is a bearer of power.
+async fn open(url: Uri) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, BoxError> {
+    println!("  > GET {}", url.path());
+    match connect_async(url).await {
+        Ok((socket, answer)) => {
+            println!("  < {}", answer.status());
+            Ok(socket)
+        }
+        Err(Error::Http(refusal)) => {
+            println!("  < {}", refusal.status());
+            let said = refusal.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+            println!("  < {said}");
+            Err(format!("the server refused the handshake: {} {said}", refusal.status()).into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A server whose sockets give back what they are sent, to whoever the gateway lets in; where it is.
+async fn serve(gateway: IamGateway) -> Result<Uri, BoxError> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("ws://{}/chat?room=1", listener.local_addr()?).parse()?;
+    let gateway = Arc::new(gateway);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let gateway = Arc::clone(&gateway);
+            let service = service_fn(move |request| handshake(Arc::clone(&gateway), request));
+            let http = hyper::server::conn::http1::Builder::new();
+            tokio::spawn(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+        }
+    });
+    Ok(url)
+}
+
+/// Answers a handshake: as the gateway would where it does not let the request in, else with the upgrade.
+async fn handshake(
+    gateway: Arc<IamGateway>,
+    mut request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, BoxError> {
+    // The gateway knows no web sockets. It is shown the target and the Host that came over the wire, which is all
+    // that a presigned handshake signs.
+    let target = request.uri().path_and_query().ok_or("the request has no path")?;
+    let shown = Request::get(format!("{}{target}", gateway.url()));
+    let host = request.headers().get(HOST).ok_or("the request has no Host")?;
+    let shown = shown.header(HOST, host).body(Empty::<Bytes>::new())?;
+    let verdict = Client::builder(TokioExecutor::new()).build_http().request(shown).await?;
+    if !verdict.status().is_success() {
+        let (mut head, body) = verdict.into_parts();
+        let kept = head.headers.remove(CONTENT_TYPE);
+        head.headers = kept.map(|kept| (CONTENT_TYPE, kept)).into_iter().collect();
+        return Ok(Response::from_parts(head, Full::new(body.collect().await?.to_bytes())));
+    }
+    tokio::spawn(echo(hyper::upgrade::on(&mut request)));
+    let accepted = create_response(&request.map(drop))?;
+    Ok(accepted.map(|()| Full::default()))
+}
+
+async fn echo(upgrade: hyper::upgrade::OnUpgrade) -> Result<(), BoxError> {
+    let stream = TokioIo::new(upgrade.await?);
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+    while let Some(message) = socket.next().await {
+        let message = message?;
+        if message.is_text() || message.is_binary() {
+            socket.send(message).await?;
+        }
+    }
+    Ok(())
+}
