@@ -254,7 +254,7 @@ pub(crate) fn refuse_redirected(sent_to: &Url, answered_by: &Url) -> Result<(), 
         ErrorKind::Redirected,
         format!(
             "the client followed a redirect to {origin} by itself, and may have carried the session token there; \
-             build it from sigv4_middleware::reqwest_client(), which follows none"
+             build it from sigv4_middleware::reqwest_client(), or reqwest_blocking_client(), which follow none"
         ),
     ))
 }
