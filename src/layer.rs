@@ -179,7 +179,7 @@ where
         let signer = self.signer.clone();
         ResponseFuture::new(async move {
             let (parts, body) = request.into_parts();
-            if Overrides::of(&parts.extensions).skip {
+            if signer.passes_through(&RequestView::of(&parts)) {
                 let request = Request::from_parts(parts, SignedBody::as_is(body));
                 let response = service.call(request).await.map_err(Into::into)?;
                 return Ok(response.map(ResponseBody::untouched));
@@ -253,11 +253,14 @@ where
     }
 
     fn call(&mut self, request: reqwest::Request) -> Self::Future {
-        use crate::middleware::Outgoing;
+        use crate::middleware::{Outgoing, view};
 
         let mut service = self.take_ready();
         let signer = self.signer.clone();
         ResponseFuture::new(async move {
+            if signer.passes_through(&view(&request, Overrides::default())) {
+                return service.call(request).await.map_err(Into::into);
+            }
             let mut outgoing = Outgoing::new(&signer, request, Overrides::default()).await?;
             let (request, attempt) = outgoing.attempt(&signer, Overrides::default()).await?;
             let response = service.call(request).await.map_err(Into::into)?;

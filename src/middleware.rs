@@ -91,7 +91,7 @@ impl Middleware for SigV4Middleware {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
-        if Overrides::of(extensions).skip {
+        if self.signer.passes_through(&view(&request, Overrides::of(extensions))) {
             return next.run(request, extensions).await;
         }
         let outgoing = Outgoing::new(&self.signer, request, Overrides::of(extensions)).await;
@@ -274,7 +274,7 @@ fn into_body(body: SignedBody<Body>) -> Body {
     }
 }
 
-fn view<'a>(request: &'a Request, overrides: Overrides<'a>) -> RequestView<'a> {
+pub(crate) fn view<'a>(request: &'a Request, overrides: Overrides<'a>) -> RequestView<'a> {
     view_of(request.method(), request.url(), request.headers(), overrides)
 }
 

@@ -58,6 +58,7 @@ pub struct SignerBuilder {
     limits: BufferLimits,
     unsigned_over_http: bool,
     recovery: bool,
+    unsigned_elsewhere: bool,
 }
 
 impl Default for SignerBuilder {
@@ -78,6 +79,7 @@ impl Default for SignerBuilder {
             limits: BufferLimits { size: 10 * 1024 * 1024, timeout: Duration::from_secs(60) },
             unsigned_over_http: false,
             recovery: true,
+            unsigned_elsewhere: false,
         }
     }
 }
@@ -173,6 +175,12 @@ impl SignerBuilder {
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.push(origin.into());
         self
+    }
+
+    /// Whether requests to origins that may not be signed for are sent as they came, unsigned, where by default they
+    /// are errors. For a client that calls other hosts too.
+    pub fn unsigned_elsewhere(self, unsigned: bool) -> Self {
+        Self { unsigned_elsewhere: unsigned, ..self }
     }
 
     /// A header to be signed where a request has it, besides `host`, `content-type`, `content-md5` and `x-amz-*`,
@@ -309,6 +317,7 @@ impl SignerBuilder {
                 limits: self.limits,
                 unsigned_over_http: self.unsigned_over_http,
                 recovery: self.recovery,
+                unsigned_elsewhere: self.unsigned_elsewhere,
                 #[cfg(feature = "blocking")]
                 blocking: crate::blocking::Blocking::default(),
             }),

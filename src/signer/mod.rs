@@ -77,6 +77,7 @@ struct Inner {
     limits: BufferLimits,
     unsigned_over_http: bool,
     recovery: bool,
+    unsigned_elsewhere: bool,
     #[cfg(feature = "blocking")]
     blocking: crate::blocking::Blocking,
 }
@@ -110,7 +111,7 @@ impl Signer {
     /// # Errors
     /// Any [`ErrorKind`] that does not concern a body's stream. The request is then unchanged.
     pub async fn sign<'p>(&self, parts: &mut Parts, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-        if !Overrides::of(&parts.extensions).skip {
+        if !self.passes_through(&RequestView::of(parts)) {
             self.sign_attempt(parts, payload.into()).await?;
         }
         Ok(())
@@ -128,8 +129,8 @@ impl Signer {
     /// Signs a request as [`sign`](Self::sign) does, and gives what was signed, to be looked at.
     ///
     /// # Errors
-    /// As [`sign`](Self::sign), and for a request that says
-    /// [`SkipSigning`](crate::overrides::SkipSigning) an error of kind [`ErrorKind::Payload`].
+    /// As [`sign`](Self::sign), and for a request that is to go out unsigned an error of kind
+    /// [`ErrorKind::Payload`].
     pub async fn explain<'p>(
         &self,
         parts: &mut Parts,

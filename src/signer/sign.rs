@@ -179,6 +179,18 @@ impl Signer {
         Ok(Plan { request, origin, host, scope, profile, target, payload })
     }
 
+    /// Whether a request is to be sent as it came: it says so, or goes to an origin that may not be signed for and the
+    /// signer was told to let such requests through.
+    pub(crate) fn passes_through(&self, request: &RequestView<'_>) -> bool {
+        let not_allowed = || {
+            let origin = Origin::new(request.scheme, request.authority);
+            origin.is_ok_and(|origin| {
+                self.inner.origins.check(origin.http_scheme(), origin.host, origin.port).is_err()
+            })
+        };
+        request.overrides.skip || (self.inner.unsigned_elsewhere && not_allowed())
+    }
+
     /// Refuses what can be refused before the body is read, and says how to read it.
     pub(crate) fn preview(&self, request: RequestView<'_>) -> Result<PayloadMode, Error> {
         let plan = self.plan(request)?;

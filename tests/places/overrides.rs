@@ -216,3 +216,27 @@ async fn the_signer_by_itself() {
     let error: Error = signer.sign(&mut parts, "").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ScopeUnknown);
 }
+
+/// By choice, what goes elsewhere goes unsigned; what goes to an allowed origin is signed all the same.
+#[tokio::test]
+async fn requests_to_other_origins_pass_through_unsigned_where_that_is_said() {
+    let gateway = gateway("execute-api").await;
+    let builder = || Signer::builder().credentials(role()).service("execute-api").region(REGION);
+    for edge in EDGES {
+        gateway.clear();
+        let get = |host: &str| Request::get(format!("http://{host}:{}/", gateway.addr().port()));
+        let signer = builder().unsigned_elsewhere(true).build().unwrap();
+        for (host, signed) in [("api.example.com", false), ("localhost", true)] {
+            let request = get(host).header("cookie", "mine").body(body("")).unwrap();
+            edge.send(Http::One, gateway.addr(), &signer, request).await.unwrap();
+            let received = gateway.requests().pop().unwrap();
+            let names = ["authorization", "x-amz-date", "x-amz-security-token"];
+            assert!(names.iter().all(|name| received.header(name).is_some() == signed), "{edge:?} {host}");
+            assert_eq!(received.header("cookie"), Some("mine"));
+        }
+        let strict = builder().build().unwrap();
+        let request = get("api.example.com").body(body("")).unwrap();
+        let error = edge.send(Http::One, gateway.addr(), &strict, request).await.err().unwrap();
+        assert_eq!(found(&error).kind(), ErrorKind::OriginNotAllowed);
+    }
+}

@@ -4,7 +4,6 @@
 //! `SIGV4_VECTORS=DIR cargo test --all-features --test vectors -- --nocapture` runs another folder in place of this
 //! one. What a file holds is told by the first word of its name; see VECTORS.md for the format.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
-#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod aws_suite;
 mod chunked;
