@@ -13,7 +13,6 @@ use tower_service::Service;
 
 use crate::body::SignedBody;
 use crate::error::{BoxError, Error};
-use crate::overrides::Overrides;
 use crate::payload::Sending;
 use crate::recovery::{Answer, Attempt, assess};
 use crate::response::ResponseBody;
@@ -254,6 +253,7 @@ where
 
     fn call(&mut self, request: reqwest::Request) -> Self::Future {
         use crate::middleware::{Outgoing, view};
+        use crate::overrides::Overrides;
 
         let mut service = self.take_ready();
         let signer = self.signer.clone();
