@@ -10,6 +10,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource, TimeSource};
 use http::HeaderName;
 
+use super::settings::Settings;
 use super::{Inner, Signer, scope};
 use crate::cache::SmallCache;
 use crate::clock;
@@ -19,7 +20,7 @@ use crate::date::LastDate;
 use crate::endpoint::AllowedOrigins;
 use crate::error::{BuildError, BuildErrorKind};
 use crate::headers::HeaderPolicy;
-use crate::payload::{BufferLimits, PayloadMode};
+use crate::payload::PayloadMode;
 use crate::service::ServiceProfile;
 use crate::wire::PlusInQuery;
 
@@ -47,18 +48,9 @@ pub struct SignerBuilder {
     cache_credentials: bool,
     time_source: SharedTimeSource,
     clock_skew_correction: Option<bool>,
-    scope: scope::ScopeSettings,
     hosts: Vec<String>,
     origins: Vec<String>,
-    headers: HeaderPolicy,
-    host_header_may_differ: bool,
-    plus: PlusInQuery,
-    payload: PayloadMode,
-    profile: Option<ServiceProfile>,
-    limits: BufferLimits,
-    unsigned_over_http: bool,
-    recovery: bool,
-    unsigned_elsewhere: bool,
+    settings: Settings,
 }
 
 impl Default for SignerBuilder {
@@ -68,18 +60,9 @@ impl Default for SignerBuilder {
             cache_credentials: true,
             time_source: SharedTimeSource::new(SystemTimeSource::new()),
             clock_skew_correction: None,
-            scope: scope::ScopeSettings::default(),
             hosts: Vec::new(),
             origins: Vec::new(),
-            headers: HeaderPolicy::default(),
-            host_header_may_differ: false,
-            plus: PlusInQuery::default(),
-            payload: PayloadMode::default(),
-            profile: None,
-            limits: BufferLimits { size: 10 * 1024 * 1024, timeout: Duration::from_secs(60) },
-            unsigned_over_http: false,
-            recovery: true,
-            unsigned_elsewhere: false,
+            settings: Settings::default(),
         }
     }
 }
@@ -128,7 +111,7 @@ impl SignerBuilder {
     ///
     /// Needed for hosts that do not tell it, such as custom domains. A host that tells another is an error.
     pub fn service(mut self, service: impl Into<Cow<'static, str>>) -> Self {
-        self.scope.service = Some(service.into());
+        self.settings.scope.service = Some(service.into());
         self
     }
 
@@ -136,7 +119,7 @@ impl SignerBuilder {
     ///
     /// Needed for hosts that do not tell it. A host that tells another is an error.
     pub fn region(mut self, region: impl Into<Cow<'static, str>>) -> Self {
-        self.scope.region = Some(region.into());
+        self.settings.scope.region = Some(region.into());
         self
     }
 
@@ -145,20 +128,20 @@ impl SignerBuilder {
     /// Needs feature `sigv4a`; without it every request is refused. Hosts that take SigV4a only, such as S3's
     /// multi-region access points, need no line.
     pub fn region_set(mut self, region_set: impl Into<Cow<'static, str>>) -> Self {
-        self.scope.region_set = Some(region_set.into());
+        self.settings.scope.region_set = Some(region_set.into());
         self
     }
 
     /// The region for requests to hosts that do not tell one; a host that does is signed for its own.
     pub fn default_region(mut self, region: impl Into<Cow<'static, str>>) -> Self {
-        self.scope.default_region = Some(region.into());
+        self.settings.scope.default_region = Some(region.into());
         self
     }
 
     /// Whether service and region said here win over what a host says, where by default the contradiction is an
     /// error.
     pub fn scope_overrides_host(mut self, overrides_host: bool) -> Self {
-        self.scope.overrides_host = overrides_host;
+        self.settings.scope.overrides_host = overrides_host;
         self
     }
 
@@ -179,8 +162,9 @@ impl SignerBuilder {
 
     /// Whether requests to origins that may not be signed for are sent as they came, unsigned, where by default they
     /// are errors. For a client that calls other hosts too.
-    pub fn unsigned_elsewhere(self, unsigned: bool) -> Self {
-        Self { unsigned_elsewhere: unsigned, ..self }
+    pub fn unsigned_elsewhere(mut self, unsigned: bool) -> Self {
+        self.settings.unsigned_elsewhere = unsigned;
+        self
     }
 
     /// A header to be signed where a request has it, besides `host`, `content-type`, `content-md5` and `x-amz-*`,
@@ -189,52 +173,57 @@ impl SignerBuilder {
     /// `content-length`, `cookie`, `user-agent` and others that clients and proxies like to change may be named
     /// where they are known to arrive as the request carries them; headers of the connection may not.
     pub fn sign_header(mut self, name: HeaderName) -> Self {
-        self.headers.named.push(name);
+        self.settings.headers.named.push(name);
         self
     }
 
     /// Whether every header is signed that is not known to be changed on the way (`user-agent`, `connection`,
     /// `x-forwarded-*`, …); `false` by default.
     pub fn sign_all_headers(mut self, all: bool) -> Self {
-        self.headers.all = all;
+        self.settings.headers.all = all;
         self
     }
 
     /// Whether an Authorization header that is not a SigV4 one is replaced, where by default it is an error.
     pub fn replace_authorization(mut self, replace: bool) -> Self {
-        self.headers.replace_authorization = replace;
+        self.settings.headers.replace_authorization = replace;
         self
     }
 
     /// Whether a Host header may name another host than the URI, and is signed as it is; by default an error.
-    pub fn allow_host_header(self, may_differ: bool) -> Self {
-        Self { host_header_may_differ: may_differ, ..self }
+    pub fn allow_host_header(mut self, may_differ: bool) -> Self {
+        self.settings.host_header_may_differ = may_differ;
+        self
     }
 
     /// What a raw `+` in a query means.
-    pub fn plus_in_query(self, plus: PlusInQuery) -> Self {
-        Self { plus, ..self }
+    pub fn plus_in_query(mut self, plus: PlusInQuery) -> Self {
+        self.settings.plus = plus;
+        self
     }
 
     /// How bodies enter the signature, where a request does not say.
-    pub fn payload_mode(self, payload: PayloadMode) -> Self {
-        Self { payload, ..self }
+    pub fn payload_mode(mut self, payload: PayloadMode) -> Self {
+        self.settings.payload = payload;
+        self
     }
 
     /// Whether payloads that are not signed may go over plain http too, where anyone on the way can change them;
     /// `false` by default. For tests against a store on loopback.
-    pub fn allow_unsigned_over_http(self, allow: bool) -> Self {
-        Self { unsigned_over_http: allow, ..self }
+    pub fn allow_unsigned_over_http(mut self, allow: bool) -> Self {
+        self.settings.unsigned_over_http = allow;
+        self
     }
 
     /// The service profile for every request, in place of the one that goes with the service's signing name.
-    pub fn profile(self, profile: ServiceProfile) -> Self {
-        Self { profile: Some(profile), ..self }
+    pub fn profile(mut self, profile: ServiceProfile) -> Self {
+        self.settings.profile = Some(profile);
+        self
     }
 
     /// Largest body, in bytes, that is held in memory to be hashed; 10 MiB by default.
     pub fn body_limit(mut self, bytes: u64) -> Self {
-        self.limits.size = bytes;
+        self.settings.limits.size = bytes;
         self
     }
 
@@ -242,7 +231,7 @@ impl SignerBuilder {
     ///
     /// The client's own timeouts begin when the request is sent, which is after that.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.timeout = timeout;
+        self.settings.limits.timeout = timeout;
         self
     }
 
@@ -261,8 +250,9 @@ impl SignerBuilder {
     /// date or for expired credentials; `true` by default.
     ///
     /// Only a body held in memory can be sent again.
-    pub fn recovery(self, recovery: bool) -> Self {
-        Self { recovery, ..self }
+    pub fn recovery(mut self, recovery: bool) -> Self {
+        self.settings.recovery = recovery;
+        self
     }
 
     /// The signer.
@@ -277,15 +267,15 @@ impl SignerBuilder {
                 "no credentials: call .credentials(provider) or .environment() on the signer's builder",
             )
         })?;
-        let scope = &self.scope;
+        let scope = &self.settings.scope;
         for region in [&scope.region, &scope.default_region] {
             scope::check(scope.service.as_deref(), region.as_deref(), scope.region_set.as_deref())
                 .map_err(|why| BuildError::new(BuildErrorKind::InvalidValue, why))?;
         }
-        if let Some(refusal) = self.headers.named.iter().find_map(HeaderPolicy::refusal) {
+        if let Some(refusal) = self.settings.headers.named.iter().find_map(HeaderPolicy::refusal) {
             return Err(BuildError::new(BuildErrorKind::InvalidValue, refusal));
         }
-        if let PayloadMode::AwsChunked(options) = self.payload
+        if let PayloadMode::AwsChunked(options) = self.settings.payload
             && let Some(refusal) = options.refusal()
         {
             return Err(BuildError::new(BuildErrorKind::InvalidValue, refusal));
@@ -306,18 +296,9 @@ impl SignerBuilder {
                 identity: ArcSwapOption::empty(),
                 clock: Arc::new(Clock::new(self.time_source, correction)),
                 last_date: LastDate::default(),
-                scope: self.scope,
                 hosts: SmallCache::new(HOSTS),
                 origins,
-                headers: self.headers,
-                host_header_may_differ: self.host_header_may_differ,
-                plus: self.plus,
-                payload: self.payload,
-                profile: self.profile,
-                limits: self.limits,
-                unsigned_over_http: self.unsigned_over_http,
-                recovery: self.recovery,
-                unsigned_elsewhere: self.unsigned_elsewhere,
+                settings: self.settings,
                 #[cfg(feature = "blocking")]
                 blocking: crate::blocking::Blocking::default(),
             }),
@@ -328,11 +309,11 @@ impl SignerBuilder {
 impl fmt::Debug for SignerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignerBuilder")
-            .field("scope", &self.scope)
+            .field("scope", &self.settings.scope)
             .field("hosts", &self.hosts)
             .field("origins", &self.origins)
-            .field("headers", &self.headers)
-            .field("limits", &self.limits)
+            .field("headers", &self.settings.headers)
+            .field("limits", &self.settings.limits)
             .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@ mod builder;
 mod scope;
 #[cfg(feature = "aws-config")]
 mod sdk_config;
+mod settings;
 mod sign;
 
 use std::fmt;
@@ -16,20 +17,19 @@ pub use builder::SignerBuilder;
 pub use sign::Explanation;
 pub(crate) use sign::{Moment, Plan};
 
+use self::settings::Settings;
 use crate::cache::SmallCache;
 use crate::clock::Clock;
 use crate::credentials::CredentialsSource;
 use crate::date::LastDate;
 use crate::endpoint::AllowedOrigins;
 use crate::error::{BuildError, Error, ErrorKind};
-use crate::headers::HeaderPolicy;
 use crate::key::Identity;
 use crate::overrides::Overrides;
-use crate::payload::{BufferLimits, Payload, PayloadMode};
+use crate::payload::{BufferLimits, Payload};
 use crate::recovery::Attempt;
-use crate::service::ServiceProfile;
 use crate::signature::Signature;
-use crate::wire::{self, PlusInQuery};
+use crate::wire;
 
 /// Signs HTTP requests with AWS Signature Version 4.
 ///
@@ -66,18 +66,9 @@ struct Inner {
     /// Shared with the bodies of event streams, each of whose messages has a date of its own.
     clock: Arc<Clock>,
     last_date: LastDate,
-    scope: scope::ScopeSettings,
     hosts: SmallCache<scope::KnownHost>,
     origins: AllowedOrigins,
-    headers: HeaderPolicy,
-    host_header_may_differ: bool,
-    plus: PlusInQuery,
-    payload: PayloadMode,
-    profile: Option<ServiceProfile>,
-    limits: BufferLimits,
-    unsigned_over_http: bool,
-    recovery: bool,
-    unsigned_elsewhere: bool,
+    settings: Settings,
     #[cfg(feature = "blocking")]
     blocking: crate::blocking::Blocking,
 }
@@ -149,11 +140,11 @@ impl Signer {
     }
 
     pub(crate) fn limits(&self) -> BufferLimits {
-        self.inner.limits
+        self.inner.settings.limits
     }
 
     pub(crate) fn recovers(&self) -> bool {
-        self.inner.recovery
+        self.inner.settings.recovery
     }
 
     #[cfg(feature = "reqwest-middleware")]
@@ -219,11 +210,8 @@ pub(crate) fn with_target(uri: &Uri, target: String) -> Result<Uri, Error> {
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signer")
-            .field("scope", &self.inner.scope)
             .field("origins", &self.inner.origins)
-            .field("headers", &self.inner.headers)
-            .field("payload", &self.inner.payload)
-            .field("limits", &self.inner.limits)
+            .field("settings", &self.inner.settings)
             .finish_non_exhaustive()
     }
 }

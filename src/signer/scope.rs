@@ -102,7 +102,7 @@ impl Inner {
         request: &RequestView<'a>,
         known: Arc<KnownHost>,
     ) -> Result<Scope<'a>, Error> {
-        let (own, over) = (&self.scope, &request.overrides);
+        let (own, over) = (&self.settings.scope, &request.overrides);
         check(over.service, over.region, over.region_set)
             .map_err(|why| Error::new(ErrorKind::ScopeInvalid, why))?;
         let own_reach = reach(own.region_set.as_deref(), own.region.as_deref());
@@ -137,7 +137,7 @@ impl Inner {
     #[cfg(feature = "reqwest-middleware")]
     pub(super) fn region_of_host(&self, host: &str) -> Option<String> {
         let known = self.known_host(host);
-        let endpoint = known.endpoint.as_ref().filter(|_| !self.scope.overrides_host)?;
+        let endpoint = known.endpoint.as_ref().filter(|_| !self.settings.scope.overrides_host)?;
         endpoint.region().map(str::to_owned)
     }
 }

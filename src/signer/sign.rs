@@ -89,7 +89,8 @@ impl Plan<'_> {
     }
 
     fn headers(&self, inner: &Inner) -> Result<SignedHeaders<'_>, Error> {
-        let mut headers = inner.headers.select(self.request.headers, self.request.overrides.sign_headers)?;
+        let mut headers =
+            inner.settings.headers.select(self.request.headers, self.request.overrides.sign_headers)?;
         headers.push("host", self.host);
         Ok(headers)
     }
@@ -159,14 +160,14 @@ impl Signer {
         if !(known.allowed && origin.is_secure() && origin.port.is_none()) {
             inner.origins.check(origin.http_scheme(), origin.host, origin.port)?;
         }
-        let host = wire::host(&origin, request.headers, inner.host_header_may_differ)?;
+        let host = wire::host(&origin, request.headers, inner.settings.host_header_may_differ)?;
         let scope = inner.scope(&request, known)?;
         let (service, _) = scope.service_and_reach()?;
-        let profile = request.overrides.profile.or(inner.profile);
+        let profile = request.overrides.profile.or(inner.settings.profile);
         let profile = profile.unwrap_or_else(|| ServiceProfile::for_service(service));
         let form = if profile.double_encode { PathForm::AsGiven } else { PathForm::Strict };
-        let target = Target::new(request.path, request.query, form, inner.plus, true)?;
-        let said = request.overrides.payload.unwrap_or(match inner.payload {
+        let target = Target::new(request.path, request.query, form, inner.settings.plus, true)?;
+        let said = request.overrides.payload.unwrap_or(match inner.settings.payload {
             PayloadMode::AwsChunked(_) if request.method != Method::PUT => &PayloadMode::Buffered,
             #[cfg(feature = "event-stream")]
             PayloadMode::EventStream if !is_event_stream(request.headers) => &PayloadMode::Buffered,
@@ -174,7 +175,7 @@ impl Signer {
         });
         let unsigned = profile.unsigned_payload
             && *said == PayloadMode::Buffered
-            && (origin.is_secure() || inner.unsigned_over_http);
+            && (origin.is_secure() || inner.settings.unsigned_over_http);
         let payload = if unsigned { PayloadMode::Unsigned } else { said.clone() };
         Ok(Plan { request, origin, host, scope, profile, target, payload })
     }
@@ -188,7 +189,7 @@ impl Signer {
                 self.inner.origins.check(origin.http_scheme(), origin.host, origin.port).is_err()
             })
         };
-        request.overrides.skip || (self.inner.unsigned_elsewhere && not_allowed())
+        request.overrides.skip || (self.inner.settings.unsigned_elsewhere && not_allowed())
     }
 
     /// Refuses what can be refused before the body is read, and says how to read it.
@@ -325,7 +326,7 @@ fn sign_headers<T>(
     payload: Payload<'_>,
     look: impl FnOnce(&Moment, &CanonicalRequest<'_, '_>) -> T,
 ) -> Result<(Signature, T), Error> {
-    if payload.is_unsigned() && !plan.origin.is_secure() && !inner.unsigned_over_http {
+    if payload.is_unsigned() && !plan.origin.is_secure() && !inner.settings.unsigned_over_http {
         return Err(Error::new(
             ErrorKind::Payload,
             "an unsigned payload over plain http could be changed by anyone on the way; use https, or a payload \
