@@ -95,7 +95,7 @@ impl Signer {
     ///
     /// `payload` is the body as it will be sent: anything that holds bytes, [`Payload::empty`], a hash or unsigned.
     /// Headers of an earlier signature are replaced, and the URI is rewritten to the strict form that is signed
-    /// (see [`PlusInQuery`]). The client must send URI and signed headers as they are then, and the Host that the
+    /// (see [`PlusInQuery`](crate::PlusInQuery)). The client must send URI and signed headers as they are then, and the Host that the
     /// URI names. [Overrides](crate::overrides) are read from the request's extensions;
     /// [`SkipSigning`](crate::overrides::SkipSigning) leaves the request as it is.
     ///
