@@ -7,6 +7,7 @@ mod blocking;
 mod bodies;
 mod chunked;
 mod event_stream;
+mod presigned;
 mod refuse;
 mod retries;
 mod secrets;
