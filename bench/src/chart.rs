@@ -40,7 +40,7 @@ pub fn draw(title: &str, notes: &[String], groups: &[Group]) -> String {
     for (at, name) in names.iter().enumerate() {
         rect(&mut body, x, y - 10.0, 12.0, 12.0, colour(at));
         text(&mut body, x + 17.0, y, "label", name);
-        x += 34.0 + 7.2 * name.len() as f64;
+        x += 30.0 + 6.3 * name.len() as f64;
     }
     y += 16.0;
     for group in groups {
