@@ -17,7 +17,7 @@ use crate::credentials::Env;
 const DISABLE: &str = "AWS_DISABLE_CLOCK_SKEW_CORRECTION";
 
 /// An offset this far from the one that was signed with explains a refusal. AWS allows a signature 5 minutes.
-const RETRY_BEYOND: Duration = Duration::from_secs(4 * 60);
+pub(crate) const RETRY_BEYOND: Duration = Duration::from_secs(4 * 60);
 /// A round trip that took longer does not say when the server wrote its `Date`.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(15 * 60);
 /// `Date` counts whole seconds, so that a smaller change is no news.
@@ -125,10 +125,10 @@ impl Clock {
         sent_at: SystemTime,
         received_at: SystemTime,
     ) -> Option<Offset> {
-        if !self.correction || response.contains_key(AGE) {
+        if !self.correction {
             return None;
         }
-        let server = server_time(response.get(DATE)?)?;
+        let server = server_date(response)?;
         let round_trip = received_at.duration_since(sent_at).ok()?;
         if round_trip > LONGEST_ROUND_TRIP {
             return None;
@@ -193,8 +193,13 @@ pub(crate) fn should_retry(used: Offset, candidate: Offset) -> bool {
     used.distance(candidate) > RETRY_BEYOND
 }
 
+/// The server's time in the headers of an answer that no cache has kept (`Age`).
+pub(crate) fn server_date(response: &HeaderMap) -> Option<SystemTime> {
+    if response.contains_key(AGE) { None } else { server_time(response.get(DATE)?) }
+}
+
 /// The time in a `Date` header (RFC 9110, section 5.6.7), in any of its three forms.
-pub(crate) fn server_time(date: &HeaderValue) -> Option<SystemTime> {
+fn server_time(date: &HeaderValue) -> Option<SystemTime> {
     let time = httpdate::parse_http_date(date.to_str().ok()?.trim()).ok()?;
     (time.duration_since(SystemTime::UNIX_EPOCH).ok()? < LATEST).then_some(time)
 }

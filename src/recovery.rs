@@ -5,23 +5,19 @@
 //! else is the caller's to see.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use http::header::{AGE, DATE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Body;
 
 use crate::chain::Chain;
-use crate::clock::{Reading, server_time, should_retry};
+use crate::clock::{RETRY_BEYOND, Reading, server_date, should_retry};
 use crate::key::Identity;
 use crate::response::ResponseBody;
 use crate::signer::Signer;
 
 /// The longest body that is read for an error code.
 const LONGEST_REFUSAL: usize = 64 * 1024;
-
-/// A date this far from the server's explains a refusal; AWS allows 5 minutes.
-const TOLERANCE: Duration = Duration::from_secs(4 * 60);
 
 /// Codes that may mean that the date was wrong.
 const MAY_BE_SKEW: [&str; 9] = [
@@ -148,20 +144,12 @@ pub(crate) async fn assess<R: Body>(
     }
 }
 
-/// The server's time in an answer that no cache has kept.
-fn server_date(headers: &HeaderMap) -> Option<SystemTime> {
-    if headers.contains_key(AGE) {
-        return None;
-    }
-    server_time(headers.get(DATE)?)
-}
-
 /// Whether a request was signed so long before the server saw it that it was refused for it, and a signature made now
 /// would not be. Also true of a round trip too long to learn from.
 fn is_stale(server: Option<SystemTime>, signed: SystemTime, again: SystemTime) -> bool {
     let Some(server) = server else { return false };
     let distance = |time: SystemTime| server.duration_since(time).unwrap_or_else(|error| error.duration());
-    distance(signed) > TOLERANCE && distance(again) <= TOLERANCE
+    distance(signed) > RETRY_BEYOND && distance(again) <= RETRY_BEYOND
 }
 
 /// `InvalidSignatureException` of `com.amazon.coral#InvalidSignatureException:http://internal.amazon.com/…`.
@@ -186,7 +174,7 @@ fn code_in_body(body: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
 

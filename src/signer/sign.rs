@@ -199,22 +199,15 @@ impl Signer {
         plan.payload_mode()
     }
 
+    /// The signature of a request, with the credentials and the time of this moment.
     pub(crate) async fn signature(
         &self,
         request: &RequestView<'_>,
         payload: Payload<'_>,
     ) -> Result<Signature, Error> {
-        self.planned_signature(&self.plan(*request)?, payload).await
-    }
-
-    /// The signature of a planned request, with the credentials and the time of this moment.
-    pub(crate) async fn planned_signature(
-        &self,
-        plan: &Plan<'_>,
-        payload: Payload<'_>,
-    ) -> Result<Signature, Error> {
+        let plan = self.plan(*request)?;
         let identity = self.inner.identity().await?;
-        Ok(sign_headers(&self.inner, plan, identity, payload, |_, _| ())?.0)
+        Ok(sign_headers(&self.inner, &plan, identity, payload, |_, _| ())?.0)
     }
 
     pub(super) async fn explained_signature(
