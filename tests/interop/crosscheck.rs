@@ -1,6 +1,8 @@
-//! Random requests, taken off the wire as the edges sent them, signed once more by botocore and awscrt.
+//! Random requests, taken off the wire as the edges sent them, and random presigned URLs, signed once more by botocore
+//! and awscrt.
 
 use std::io;
+use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use http::{HeaderValue, Method, Request};
 use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::{Value, json};
-use sigv4_middleware::{Credentials, SigV4Layer, SigV4Middleware, Signer};
+use sigv4_middleware::{Credentials, Presigning, SigV4Layer, SigV4Middleware, Signer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -230,7 +232,71 @@ async fn random_requests_are_signed_as_others_sign_them() {
     }
     assert!(refused < REQUESTS / 20, "{refused}");
 
-    let Some(answers) = crosscheck(&lines) else { return };
+    agree(&lines);
+}
+
+#[tokio::test]
+async fn random_urls_are_presigned_as_others_presign_them() {
+    let mut random = Rng::with_seed(20_261_123);
+    let mut lines = Vec::new();
+    for n in 0..REQUESTS {
+        let (service, single) = SERVICES[n % SERVICES.len()];
+        let region = ["eu-central-1", "ap-northeast-1", "us-gov-west-1"][n % 3];
+        let token = random.bool().then_some(TOKEN);
+        let signer = Signer::builder()
+            .credentials(Credentials::new("AKIDEXAMPLE", "secret", token.map(Into::into), None, "test"))
+            .service(service)
+            .region(region)
+            .sign_all_headers(random.bool())
+            .build()
+            .expect("a good signer");
+        let origin = ["http://127.0.0.1:8080", "https://localhost"][n % 2];
+        let (parts, body) = request(&mut random, origin).into_parts();
+        let expires = [1, 60, 3600, 604_800][random.usize(..4)];
+        let presigning = Presigning::new(Duration::from_secs(expires));
+        let said = random.bool();
+        let presigning = if said { presigning.payload(&body[..]) } else { presigning };
+        let presigned = signer.presign_request(&parts, presigning).await;
+        let presigned = presigned.unwrap_or_else(|error| panic!("{}: {error}", parts.uri));
+
+        let query = presigned.uri().query().expect("a query");
+        let parameter = |name: &str| {
+            let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            value.unwrap_or_else(|| panic!("no {name} in {query}"))
+        };
+        let headers = parts.headers.iter().map(|(name, value)| {
+            (name.as_str(), std::str::from_utf8(value.as_bytes()).expect("it was given as a text"))
+        });
+        let host = ("host", parts.uri.authority().expect("an absolute URI").as_str());
+        let payload = match (said, single) {
+            (false, true) => "UNSIGNED-PAYLOAD",
+            _ => "sha256",
+        };
+        lines.push(json!({
+            "service": service,
+            "region": region,
+            "date": parameter("X-Amz-Date"),
+            "credentials": {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "secret", "session_token": token},
+            "method": parts.method.as_str(),
+            "target": presigned.uri().path_and_query().expect("a target").as_str(),
+            "headers": headers.chain([host]).collect::<Vec<_>>(),
+            "body_b64": BASE64_STANDARD.encode(if said { &body[..] } else { b"" }),
+            "signed_headers": parameter("X-Amz-SignedHeaders").split("%3B").collect::<Vec<_>>(),
+            "signature": parameter("X-Amz-Signature"),
+            "config": {
+                "double_uri_encode": !single,
+                "normalize_path": !single,
+                "payload": payload,
+                "expires": expires,
+            },
+        }));
+    }
+    agree(&lines);
+}
+
+/// That both others give the signatures that the lines have.
+fn agree(lines: &[Value]) {
+    let Some(answers) = crosscheck(lines) else { return };
     let differ: Vec<_> = lines
         .iter()
         .zip(&answers)
