@@ -177,6 +177,7 @@ impl Store {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| {
+                std::fs::remove_dir_all(&root).ok();
                 format!(
                     "s3s-fs: {error}; `cargo install s3s-fs --features binary`, or name a URL to upload to"
                 )

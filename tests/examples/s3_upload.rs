@@ -24,7 +24,15 @@ async fn a_file_comes_back_as_it_was_sent() {
 
 #[tokio::test]
 async fn without_a_store_it_says_what_to_do() {
-    let none = run(example("s3_upload").env("SIGV4_S3S_FS", "/nonexistent").arg("Cargo.toml")).await;
+    let folder = std::env::temp_dir().join(format!("s3_upload-test-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut without = example("s3_upload");
+    let none = run(without
+        .envs([("SIGV4_S3S_FS", "/nonexistent".as_ref()), ("TMPDIR", folder.as_os_str())])
+        .arg("Cargo.toml"))
+    .await;
+    // Fails if anything was left in it.
+    std::fs::remove_dir(&folder).unwrap();
     assert_eq!(none.code, 1);
     assert!(none.err.contains("cargo install s3s-fs --features binary"), "{}", none.err);
     let unset =
