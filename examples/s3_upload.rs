@@ -42,7 +42,13 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+    let arguments = Arguments::parse();
+    let done = tokio::select! {
+        done = run(arguments) => done,
+        // Dropped, and the store with it.
+        _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
