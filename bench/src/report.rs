@@ -114,8 +114,17 @@ pub fn docs() -> PathBuf {
 /// # Errors
 /// Where they cannot be written.
 pub fn write(name: &str, figures: &Value, chart: &str) -> Result<(), Box<dyn Error>> {
+    write_figures(name, figures)?;
+    std::fs::write(docs().join(format!("{name}.svg")), chart)?;
+    Ok(())
+}
+
+/// Writes figures alone, to `docs/NAME.json`.
+///
+/// # Errors
+/// Where they cannot be written.
+pub fn write_figures(name: &str, figures: &Value) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(docs())?;
     std::fs::write(docs().join(format!("{name}.json")), format!("{figures:#}\n"))?;
-    std::fs::write(docs().join(format!("{name}.svg")), chart)?;
     Ok(())
 }
