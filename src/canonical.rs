@@ -67,14 +67,27 @@ impl Sink for HashSink {
 /// The headers to be signed: lower-case names, values as they are sent, duplicates in their order.
 #[derive(Debug, Default)]
 pub(crate) struct SignedHeaders<'a> {
-    lines: SmallVec<[(&'a str, &'a [u8]); 24]>,
+    lines: SmallVec<[Line<'a>; 24]>,
     /// Whether the request has headers of an earlier signature, to be replaced by this one's.
     pub(crate) replace: bool,
 }
 
+#[derive(Debug)]
+struct Line<'a> {
+    name: &'a str,
+    value: &'a [u8],
+    /// Whether the value is known to have no white space to collapse.
+    collapsed: bool,
+}
+
 impl<'a> SignedHeaders<'a> {
     pub(crate) fn push(&mut self, name: &'a str, value: &'a [u8]) {
-        self.lines.push((name, value));
+        self.lines.push(Line { name, value, collapsed: false });
+    }
+
+    /// Adds a header of the signer's own, whose value has no white space to collapse.
+    pub(crate) fn push_own(&mut self, name: &'a str, value: &'a [u8]) {
+        self.lines.push(Line { name, value, collapsed: true });
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -82,18 +95,18 @@ impl<'a> SignedHeaders<'a> {
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.lines.iter().any(|(known, _)| *known == name)
+        self.lines.iter().any(|line| line.name == name)
     }
 
     /// Sorts by name; duplicates keep their order. To be called once, before anything is written.
     pub(crate) fn sort(&mut self) {
-        self.lines.sort_by_key(|(name, _)| *name);
+        self.lines.sort_by_key(|line| line.name);
     }
 
     /// `name;name;…`, each name once.
     pub(crate) fn write_names(&self, out: &mut impl Sink) {
         let mut last = None;
-        for (name, _) in &self.lines {
+        for Line { name, .. } in &self.lines {
             if last == Some(name) {
                 continue;
             }
@@ -108,7 +121,7 @@ impl<'a> SignedHeaders<'a> {
     /// Bytes that [`write_names`](Self::write_names) writes.
     pub(crate) fn names_len(&self) -> usize {
         let (mut last, mut len) = (None, 0_usize);
-        for (name, _) in &self.lines {
+        for Line { name, .. } in &self.lines {
             if last != Some(name) {
                 len += name.len() + 1;
             }
@@ -119,7 +132,7 @@ impl<'a> SignedHeaders<'a> {
 
     fn write(&self, out: &mut impl Sink) {
         let mut last = None;
-        for (name, value) in &self.lines {
+        for Line { name, value, collapsed } in &self.lines {
             if last == Some(name) {
                 out.put(b",");
             } else {
@@ -130,7 +143,7 @@ impl<'a> SignedHeaders<'a> {
                 out.put(b":");
                 last = Some(name);
             }
-            write_collapsed(out, value);
+            if *collapsed { out.put(value) } else { write_collapsed(out, value) }
         }
         out.put(b"\n");
     }
@@ -139,7 +152,7 @@ impl<'a> SignedHeaders<'a> {
 /// A header value without white space at its ends, each run of it within made one space.
 fn write_collapsed(out: &mut impl Sink, value: &[u8]) {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    // Without a way out of the loop, the compiler looks at many bytes at a time; a session token is long.
+    // Without a way out of the loop, the compiler looks at many bytes at a time.
     let spaces = value.iter().fold(0, |any, byte| any | u8::from(*byte == b' ') | u8::from(*byte == b'\t'));
     if spaces == 0 {
         return out.put(value);
@@ -172,7 +185,7 @@ pub(crate) struct CanonicalRequest<'a, 'h> {
     pub(crate) normalize_path: bool,
     /// Sorted.
     pub(crate) headers: &'a SignedHeaders<'h>,
-    pub(crate) payload_hash: &'a str,
+    pub(crate) payload_hash: &'a [u8],
 }
 
 impl CanonicalRequest<'_, '_> {
@@ -187,7 +200,7 @@ impl CanonicalRequest<'_, '_> {
         out.put(b"\n");
         self.headers.write_names(out);
         out.put(b"\n");
-        out.put(self.payload_hash.as_bytes());
+        out.put(self.payload_hash);
     }
 
     fn write_path(&self, out: &mut impl Sink) {
@@ -220,7 +233,7 @@ impl CanonicalRequest<'_, '_> {
 /// Whether no segment is empty, `.` or `..`.
 fn is_normalized(path: &str) -> bool {
     let bytes = path.as_bytes();
-    bytes.first() == Some(&b'/') && !path.contains("/.") && !path.contains("//")
+    bytes.first() == Some(&b'/') && !bytes.windows(2).any(|two| matches!(two, b"/." | b"//"))
 }
 
 /// The path encoded once more: every byte but unreserved ones and slashes.
@@ -267,7 +280,7 @@ mod tests {
             double_encode,
             normalize_path,
             headers: &SignedHeaders::default(),
-            payload_hash: "",
+            payload_hash: b"",
         };
         let mut out = Vec::new();
         request.write_path(&mut out);

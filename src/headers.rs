@@ -98,7 +98,7 @@ impl HeaderPolicy {
             || (self.all && !is_never_signed(text) && !is_fragile(text))
     }
 
-    /// Picks the headers to be signed, all but host and the signer's own.
+    /// Adds the headers to be signed, all but host and the signer's own.
     ///
     /// # Errors
     /// [`ErrorKind::ForeignAuthorization`], and [`ErrorKind::Header`] for a value that is not text.
@@ -106,11 +106,11 @@ impl HeaderPolicy {
         &self,
         headers: &'a HeaderMap,
         for_this_request: &[HeaderName],
-    ) -> Result<SignedHeaders<'a>, Error> {
+        signed: &mut SignedHeaders<'a>,
+    ) -> Result<(), Error> {
         if let Some(refusal) = for_this_request.iter().find_map(Self::refusal) {
             return Err(Error::new(ErrorKind::Header, refusal));
         }
-        let mut signed = SignedHeaders::default();
         for (name, value) in headers {
             if name == header::AUTHORIZATION {
                 if !self.replace_authorization && !value.as_bytes().starts_with(b"AWS4-") {
@@ -120,7 +120,8 @@ impl HeaderPolicy {
                 signed.replace = true;
             } else if name != header::HOST && self.signs(name, for_this_request) {
                 // AWS compares text; bytes that are none would be read as other characters there.
-                if std::str::from_utf8(value.as_bytes()).is_err() {
+                let bytes = value.as_bytes();
+                if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
                     return Err(Error::new(
                         ErrorKind::Header,
                         format!(
@@ -134,10 +135,10 @@ impl HeaderPolicy {
                         format!("the request has more than {MAX_SIGNED} header lines to be signed"),
                     ));
                 }
-                signed.push(name.as_str(), value.as_bytes());
+                signed.push(name.as_str(), bytes);
             }
         }
-        Ok(signed)
+        Ok(())
     }
 }
 
@@ -159,8 +160,13 @@ mod tests {
 
     use super::*;
 
+    fn select(policy: &HeaderPolicy, headers: &HeaderMap, named: &[HeaderName]) -> Result<(), Error> {
+        policy.select(headers, named, &mut SignedHeaders::default())
+    }
+
     fn names(policy: &HeaderPolicy, headers: &HeaderMap) -> String {
-        let mut signed = policy.select(headers, &[]).unwrap();
+        let mut signed = SignedHeaders::default();
+        policy.select(headers, &[], &mut signed).unwrap();
         signed.sort();
         let mut out = Vec::new();
         signed.write_names(&mut out);
@@ -206,7 +212,7 @@ mod tests {
     fn hop_by_hop_headers_cannot_be_named() {
         assert!(HeaderPolicy::refusal(&header::CONNECTION).is_some());
         assert!(HeaderPolicy::refusal(&header::COOKIE).is_none(), "the caller may know that it survives");
-        let error = HeaderPolicy::default().select(&HeaderMap::new(), &[header::TE]).unwrap_err();
+        let error = select(&HeaderPolicy::default(), &HeaderMap::new(), &[header::TE]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Header);
     }
 
@@ -217,8 +223,8 @@ mod tests {
             headers.insert("x-amz-meta-a", HeaderValue::from_bytes(value).unwrap());
             headers
         };
-        assert!(HeaderPolicy::default().select(&with("gr\u{fc}n".as_bytes()), &[]).is_ok());
-        let error = HeaderPolicy::default().select(&with(b"gr\xfcn"), &[]).unwrap_err();
+        assert!(select(&HeaderPolicy::default(), &with("gr\u{fc}n".as_bytes()), &[]).is_ok());
+        let error = select(&HeaderPolicy::default(), &with(b"gr\xfcn"), &[]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Header);
         assert!(error.to_string().contains("x-amz-meta-a"));
     }
@@ -227,12 +233,12 @@ mod tests {
     fn a_bearer_token_is_not_replaced_unasked() {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer abc"));
-        let error = HeaderPolicy::default().select(&headers, &[]).unwrap_err();
+        let error = select(&HeaderPolicy::default(), &headers, &[]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ForeignAuthorization);
         assert!(!format!("{error:?}").contains("abc"));
         let replacing = HeaderPolicy { replace_authorization: true, ..HeaderPolicy::default() };
-        assert!(replacing.select(&headers, &[]).is_ok());
+        assert!(select(&replacing, &headers, &[]).is_ok());
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static("AWS4-HMAC-SHA256 old"));
-        assert!(HeaderPolicy::default().select(&headers, &[]).is_ok());
+        assert!(select(&HeaderPolicy::default(), &headers, &[]).is_ok());
     }
 }

@@ -250,7 +250,7 @@ impl SigningKey {
 }
 
 /// A signature in hex: 64 digits of a MAC, or up to 144 of SigV4a's DER.
-pub(crate) type SignatureHex = SmallVec<[u8; 144]>;
+pub(crate) type SignatureHex = SmallVec<[u8; 64]>;
 
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8; 32]) -> [u8; 64] {

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{Method, Request, Uri, request::Parts};
 
+use crate::canonical::SignedHeaders;
 use crate::error::{Error, ErrorKind};
 use crate::payload::Payload;
 use crate::signer::{Explanation, Moment, Plan, RequestView, Signer, with_target};
@@ -137,11 +138,14 @@ impl Signer {
         parts: &Parts,
         presigning: Presigning<'_>,
     ) -> Result<Presigned, Error> {
-        let plan = self.plan(RequestView::of(parts))?;
-        let (moment, now) = self.presigning_moment(&plan).await?;
+        let request = RequestView::of(parts);
+        let credentials = self.credentials_for(&request).await?;
+        let plan = self.plan(request)?;
+        let (moment, now) = self.presigning_moment(&plan, credentials)?;
         let expires_in = lifetime(&presigning, &moment, now)?;
 
-        let mut headers = self.signed_headers(&plan)?;
+        let mut headers = SignedHeaders::default();
+        plan.headers(self, &mut headers)?;
         headers.sort();
         let mut names = Vec::new();
         headers.write_names(&mut names);
@@ -152,7 +156,7 @@ impl Signer {
         });
         let hash = payload.hash();
         let (signature, explanation) = {
-            let canonical = plan.canonical(&query, &headers, hash.as_str());
+            let canonical = plan.canonical(&query, &headers, hash.as_bytes());
             (moment.sign(&canonical), moment.explain(&plan, &canonical))
         };
         query.push_str("&X-Amz-Signature=");

@@ -341,7 +341,8 @@ fn strict_query(query: &str, plus: PlusInQuery) -> Result<Cow<'_, str>, Error> {
 }
 
 fn has_escape_above_ascii(query: &str) -> bool {
-    query.as_bytes().windows(2).any(|pair| matches!(pair, [b'%', b'8'..=b'9' | b'A'..=b'F' | b'a'..=b'f']))
+    let above = |pair: &[u8]| matches!(pair, [b'%', b'8'..=b'9' | b'A'..=b'F' | b'a'..=b'f']);
+    query.contains('%') && query.as_bytes().windows(2).any(above)
 }
 
 fn push_strict_pair(out: &mut String, pair: &str, query: &str, plus: PlusInQuery) -> Result<(), Error> {

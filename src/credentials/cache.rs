@@ -103,6 +103,10 @@ impl CachedCredentials {
         self.store.invalidate(refused);
     }
 
+    pub(super) fn at_hand(&self) -> Option<Arc<Credentials>> {
+        self.store.at_hand()
+    }
+
     /// Credentials that are good now. The pointer stays the same for as long as the credentials do.
     ///
     /// # Errors
@@ -111,7 +115,7 @@ impl CachedCredentials {
     /// [`ErrorKind::CredentialsExpired`] when it failed and what was cached has expired, or when it answered with
     /// credentials that had.
     pub(crate) async fn snapshot(&self) -> Result<Arc<Credentials>, Error> {
-        match self.store.at_hand() {
+        match self.at_hand() {
             Some(credentials) => Ok(credentials),
             // Boxed to keep the future of the usual case small.
             None => Box::pin(self.take_turns()).await,

@@ -44,6 +44,14 @@ impl CredentialsSource {
         Self::Uncached(Arc::new(Uncached { provider, time_source, last: ArcSwapOption::empty() }))
     }
 
+    /// Credentials that nothing has to be waited for: no lock, no allocation.
+    pub(crate) fn at_hand(&self) -> Option<Arc<Credentials>> {
+        match self {
+            Self::Cached(cache) => cache.at_hand(),
+            Self::Uncached(_) => None,
+        }
+    }
+
     /// Credentials to sign with now.
     ///
     /// The pointer stays the same for as long as the credentials do, so what is derived from them can be kept by it.

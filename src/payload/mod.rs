@@ -240,10 +240,10 @@ pub(crate) enum PayloadHash {
 }
 
 impl PayloadHash {
-    pub(crate) fn as_str(&self) -> &str {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
-            Self::Text(text) => text,
-            Self::Hex(hex) => std::str::from_utf8(hex).unwrap_or_default(),
+            Self::Text(text) => text.as_bytes(),
+            Self::Hex(hex) => hex,
         }
     }
 

@@ -166,7 +166,7 @@ impl Signer {
     }
 
     pub(crate) async fn identity(&self) -> Result<Arc<Identity>, Error> {
-        self.inner.identity().await
+        self.inner.identity_of(self.inner.credentials.snapshot().await?)
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use aws_credential_types::Credentials;
 use bytes::Bytes;
 use http::Method;
 use http::header::{CONTENT_ENCODING, HeaderValue};
@@ -88,18 +89,23 @@ impl Plan<'_> {
         &self.target
     }
 
-    fn headers(&self, inner: &Inner) -> Result<SignedHeaders<'_>, Error> {
-        let mut headers =
-            inner.settings.headers.select(self.request.headers, self.request.overrides.sign_headers)?;
+    /// Adds the headers that are signed, before the signer's own.
+    pub(crate) fn headers<'a>(
+        &'a self,
+        signer: &Signer,
+        headers: &mut SignedHeaders<'a>,
+    ) -> Result<(), Error> {
+        let policy = &signer.inner.settings.headers;
+        policy.select(self.request.headers, self.request.overrides.sign_headers, headers)?;
         headers.push("host", self.host);
-        Ok(headers)
+        Ok(())
     }
 
     pub(crate) fn canonical<'a, 'h>(
         &'a self,
         query: &'a str,
         headers: &'a SignedHeaders<'h>,
-        payload_hash: &'a str,
+        payload_hash: &'a [u8],
     ) -> CanonicalRequest<'a, 'h> {
         CanonicalRequest {
             method: self.request.method.as_str(),
@@ -195,7 +201,7 @@ impl Signer {
     /// Refuses what can be refused before the body is read, and says how to read it.
     pub(crate) fn preview(&self, request: RequestView<'_>) -> Result<PayloadMode, Error> {
         let plan = self.plan(request)?;
-        plan.headers(&self.inner)?;
+        plan.headers(self, &mut SignedHeaders::default())?;
         plan.payload_mode()
     }
 
@@ -205,9 +211,9 @@ impl Signer {
         request: &RequestView<'_>,
         payload: Payload<'_>,
     ) -> Result<Signature, Error> {
+        let credentials = self.credentials_for(request).await?;
         let plan = self.plan(*request)?;
-        let identity = self.inner.identity().await?;
-        Ok(sign_headers(&self.inner, &plan, identity, payload, |_, _| ())?.0)
+        Ok(self.sign_headers(&plan, credentials, payload, |_, _| ())?.0)
     }
 
     pub(super) async fn explained_signature(
@@ -215,30 +221,114 @@ impl Signer {
         request: &RequestView<'_>,
         payload: Payload<'_>,
     ) -> Result<(Signature, Explanation), Error> {
+        let credentials = self.credentials_for(request).await?;
         let plan = self.plan(*request)?;
-        let identity = self.inner.identity().await?;
         let explain =
             |moment: &Moment, canonical: &CanonicalRequest<'_, '_>| moment.explain(&plan, canonical);
-        sign_headers(&self.inner, &plan, identity, payload, explain)
+        self.sign_headers(&plan, credentials, payload, explain)
+    }
+
+    /// Credentials for a request. One that cannot be signed does not wait for them, but is refused.
+    pub(crate) async fn credentials_for(&self, request: &RequestView<'_>) -> Result<Arc<Credentials>, Error> {
+        if let Some(credentials) = self.inner.credentials.at_hand() {
+            return Ok(credentials);
+        }
+        self.plan(*request)?;
+        self.inner.credentials.snapshot().await
     }
 
     /// Identity, date and key for a presigned URL, whose date is never shifted by what was learned of a clock.
-    pub(crate) async fn presigning_moment(&self, plan: &Plan<'_>) -> Result<(Moment, SystemTime), Error> {
-        let identity = self.inner.identity().await?;
+    pub(crate) fn presigning_moment(
+        &self,
+        plan: &Plan<'_>,
+        credentials: Arc<Credentials>,
+    ) -> Result<(Moment, SystemTime), Error> {
+        let identity = self.inner.identity_of(credentials)?;
         let now = self.inner.clock.now();
         Ok((Moment::new(&self.inner, plan, identity, now)?, now))
     }
 
-    /// The headers of a planned request that are signed, before the signer's own.
-    pub(crate) fn signed_headers<'a>(&self, plan: &'a Plan<'_>) -> Result<SignedHeaders<'a>, Error> {
-        plan.headers(&self.inner)
+    /// Signs a planned request. Pure but for the clock and the caches of the signer.
+    ///
+    /// `look` is shown what was signed, after the fact.
+    fn sign_headers<T>(
+        &self,
+        plan: &Plan<'_>,
+        credentials: Arc<Credentials>,
+        payload: Payload<'_>,
+        look: impl FnOnce(&Moment, &CanonicalRequest<'_, '_>) -> T,
+    ) -> Result<(Signature, T), Error> {
+        let inner = &*self.inner;
+        if payload.is_unsigned() && !plan.origin.is_secure() && !inner.settings.unsigned_over_http {
+            return Err(Error::new(
+                ErrorKind::Payload,
+                "an unsigned payload over plain http could be changed by anyone on the way; use https, or a payload \
+                 that is hashed or signed, or call .allow_unsigned_over_http(true) on the signer's builder",
+            ));
+        }
+        let identity = inner.identity_of(credentials)?;
+        let reading = inner.clock.read(plan.origin.host);
+        let moment = Moment::new(inner, plan, Arc::clone(&identity), reading.corrected())?;
+        let hash = payload.hash();
+        let token = moment.identity.token().map(|token| (plan.profile.token_header, token));
+
+        let mut headers = SignedHeaders::default();
+        plan.headers(self, &mut headers)?;
+        // The signer's own in part, and signed by all who send chunks.
+        if payload.is_chunked()
+            && let Some(encoding) = plan.request.headers.get(CONTENT_ENCODING)
+            && !headers.contains(CONTENT_ENCODING.as_str())
+        {
+            headers.push("content-encoding", encoding.as_bytes());
+        }
+        headers.push_own(own::DATE_NAME, moment.date.as_str().as_bytes());
+        if let Some((name, token)) = token {
+            headers.push_own(name, token.as_bytes());
+        }
+        let region_set = plan.region_set()?;
+        if let Some(set) = region_set {
+            headers.push(own::REGION_SET_NAME, set.as_bytes());
+        }
+        let declares_payload = plan.profile.content_sha256_header || payload.is_chunked();
+        if declares_payload {
+            headers.push_own(own::CONTENT_SHA256_NAME, hash.as_bytes());
+        }
+        headers.sort();
+
+        let canonical = plan.canonical(plan.target.query(), &headers, hash.as_bytes());
+        let signature = moment.sign(&canonical);
+        let chain = payload.is_chunked().then(|| moment.chain(signature.clone()));
+        #[cfg(feature = "event-stream")]
+        let events = match plan.service_and_reach()? {
+            (service, Reach::Region(region)) if payload.is_event_stream() => {
+                let clock = (Arc::clone(&inner.clock), plan.origin.host);
+                Some(EventChain::new(Arc::clone(&identity), clock, (service, region), &signature))
+            }
+            _ => None,
+        };
+        let signature = Signature {
+            date: moment.date.header().clone(),
+            token: token.map(|(_, value)| (plan.profile.token_header_name(), value.clone())),
+            content_sha256: declares_payload.then(|| hash.to_header()).transpose()?,
+            authorization: authorization(&moment, &headers, &signature)?,
+            region_set: region_set.map(region_set_header).transpose()?,
+            replace: headers.replace,
+            rewritten: plan.target.is_rewritten().then(|| plan.target.to_path_and_query()),
+            attempt: Attempt {
+                identity,
+                reading,
+                chain,
+                #[cfg(feature = "event-stream")]
+                events,
+            },
+        };
+        Ok((signature, look(&moment, &canonical)))
     }
 }
 
 impl Inner {
-    /// The credentials of this moment, with their keys.
-    pub(super) async fn identity(&self) -> Result<Arc<Identity>, Error> {
-        let credentials = self.credentials.snapshot().await?;
+    /// Credentials with their keys.
+    pub(super) fn identity_of(&self, credentials: Arc<Credentials>) -> Result<Arc<Identity>, Error> {
         let known = self.identity.load();
         if let Some(identity) = known.as_ref() {
             let same = Arc::ptr_eq(identity.credentials(), &credentials) || identity.is_of(&credentials);
@@ -307,80 +397,6 @@ fn canonical_hash(canonical: &CanonicalRequest<'_, '_>) -> [u8; 64] {
     let mut sink = HashSink::new();
     canonical.write(&mut sink);
     hex(&sink.finish())
-}
-
-/// Signs a planned request. Pure but for the clock and the caches of the signer.
-///
-/// `look` is shown what was signed, after the fact.
-fn sign_headers<T>(
-    inner: &Inner,
-    plan: &Plan<'_>,
-    identity: Arc<Identity>,
-    payload: Payload<'_>,
-    look: impl FnOnce(&Moment, &CanonicalRequest<'_, '_>) -> T,
-) -> Result<(Signature, T), Error> {
-    if payload.is_unsigned() && !plan.origin.is_secure() && !inner.settings.unsigned_over_http {
-        return Err(Error::new(
-            ErrorKind::Payload,
-            "an unsigned payload over plain http could be changed by anyone on the way; use https, or a payload \
-             that is hashed or signed, or call .allow_unsigned_over_http(true) on the signer's builder",
-        ));
-    }
-    let reading = inner.clock.read(plan.origin.host);
-    let moment = Moment::new(inner, plan, Arc::clone(&identity), reading.corrected())?;
-    let hash = payload.hash();
-    let token = moment.identity.token().map(|token| (plan.profile.token_header, token));
-
-    let mut headers = plan.headers(inner)?;
-    // The signer's own in part, and signed by all who send chunks.
-    if let Some(encoding) = plan.request.headers.get(CONTENT_ENCODING)
-        && payload.is_chunked()
-        && !headers.contains(CONTENT_ENCODING.as_str())
-    {
-        headers.push("content-encoding", encoding.as_bytes());
-    }
-    headers.push(own::DATE_NAME, moment.date.as_str().as_bytes());
-    if let Some((name, token)) = token {
-        headers.push(name, token.as_bytes());
-    }
-    let region_set = plan.region_set()?;
-    if let Some(set) = region_set {
-        headers.push(own::REGION_SET_NAME, set.as_bytes());
-    }
-    let declares_payload = plan.profile.content_sha256_header || payload.is_chunked();
-    if declares_payload {
-        headers.push(own::CONTENT_SHA256_NAME, hash.as_str().as_bytes());
-    }
-    headers.sort();
-
-    let canonical = plan.canonical(plan.target.query(), &headers, hash.as_str());
-    let signature = moment.sign(&canonical);
-    let chain = payload.is_chunked().then(|| moment.chain(signature.clone()));
-    #[cfg(feature = "event-stream")]
-    let events = match plan.service_and_reach()? {
-        (service, Reach::Region(region)) if payload.is_event_stream() => {
-            let clock = (Arc::clone(&inner.clock), plan.origin.host);
-            Some(EventChain::new(Arc::clone(&identity), clock, (service, region), &signature))
-        }
-        _ => None,
-    };
-    let signature = Signature {
-        date: moment.date.header().clone(),
-        token: token.map(|(_, value)| (plan.profile.token_header_name(), value.clone())),
-        content_sha256: declares_payload.then(|| hash.to_header()).transpose()?,
-        authorization: authorization(&moment, &headers, &signature)?,
-        region_set: region_set.map(region_set_header).transpose()?,
-        replace: headers.replace,
-        rewritten: plan.target.is_rewritten().then(|| plan.target.to_path_and_query()),
-        attempt: Attempt {
-            identity,
-            reading,
-            chain,
-            #[cfg(feature = "event-stream")]
-            events,
-        },
-    };
-    Ok((signature, look(&moment, &canonical)))
 }
 
 fn region_set_header(set: &str) -> Result<HeaderValue, Error> {
