@@ -200,10 +200,10 @@ fn payload(
     mode: &PayloadMode,
     limits: BufferLimits,
 ) -> Result<Payload<'static>, Error> {
-    match mode {
-        PayloadMode::Buffered => {}
-        PayloadMode::Sha256(sha256) => return Ok(Payload::sha256(*sha256)),
-        PayloadMode::Unsigned => return Ok(Payload::unsigned()),
+    let as_it_comes = match mode {
+        PayloadMode::Buffered => None,
+        PayloadMode::Sha256(sha256) => Some(Payload::sha256(*sha256)),
+        PayloadMode::Unsigned => Some(Payload::unsigned()),
         _ => {
             return Err(Error::new(
                 ErrorKind::Payload,
@@ -211,6 +211,13 @@ fn payload(
                  the middleware or the layer",
             ));
         }
+    };
+    let method = request.method().clone();
+    if let Some(payload) = as_it_comes {
+        if request.body().is_none_or(|body| body.as_bytes().is_some_and(<[u8]>::is_empty)) {
+            set_length(0, &method, request.headers_mut());
+        }
+        return Ok(payload);
     }
     let body = request.body_mut();
     let bytes = match body {
@@ -232,7 +239,6 @@ fn payload(
     if len == 0 {
         *body = None;
     }
-    let method = request.method().clone();
     set_length(len, &method, request.headers_mut());
     Ok(payload)
 }

@@ -15,6 +15,8 @@ use crate::recovery::Attempt;
 /// A body that can be signed, and sent once or, where it is in memory, again.
 pub(crate) enum Sending<B> {
     Buffered(Buffered),
+    /// No body, in a mode that would send one as it comes.
+    Empty(Payload<'static>),
     AsIs {
         body: Option<B>,
         payload: Payload<'static>,
@@ -47,11 +49,17 @@ where
     ) -> Result<Self, Error> {
         Ok(match mode {
             PayloadMode::Buffered => Self::Buffered(buffer(body, limits).await?),
-            PayloadMode::Sha256(sha256) => Self::AsIs { body: Some(body), payload: Payload::sha256(*sha256) },
+            PayloadMode::Sha256(sha256) => Self::as_is(body, Payload::sha256(*sha256)),
             PayloadMode::Sha256Checked(sha256) => {
-                Self::Checked { body: Some(CheckedBody::new(body, *sha256)?), sha256: *sha256 }
+                let empty = body.is_end_stream();
+                let body = CheckedBody::new(body, *sha256)?;
+                if empty {
+                    Self::Empty(Payload::sha256(*sha256))
+                } else {
+                    Self::Checked { body: Some(body), sha256: *sha256 }
+                }
             }
-            PayloadMode::Unsigned => Self::AsIs { body: Some(body), payload: Payload::unsigned() },
+            PayloadMode::Unsigned => Self::as_is(body, Payload::unsigned()),
             PayloadMode::AwsChunked(options) => {
                 let framing = Framing::new(*options, &body.size_hint(), headers)?;
                 Self::Chunked { body: Some(body), framing }
@@ -59,6 +67,10 @@ where
             #[cfg(feature = "event-stream")]
             PayloadMode::EventStream => Self::EventStream { body: Some(body) },
         })
+    }
+
+    fn as_is(body: B, payload: Payload<'static>) -> Self {
+        if body.is_end_stream() { Self::Empty(payload) } else { Self::AsIs { body: Some(body), payload } }
     }
 }
 
@@ -71,7 +83,7 @@ impl<B> Sending<B> {
     pub(crate) fn payload(&self) -> Payload<'static> {
         match self {
             Self::Buffered(buffered) => buffered.payload(),
-            Self::AsIs { payload, .. } => *payload,
+            Self::Empty(payload) | Self::AsIs { payload, .. } => *payload,
             Self::Checked { sha256, .. } => Payload::sha256(*sha256),
             Self::Chunked { framing, .. } => Payload::chunked(framing.content_sha256()),
             #[cfg(feature = "event-stream")]
@@ -81,12 +93,13 @@ impl<B> Sending<B> {
 
     /// Whether the body can be sent again.
     pub(crate) fn is_replayable(&self) -> bool {
-        matches!(self, Self::Buffered(_))
+        matches!(self, Self::Buffered(_) | Self::Empty(_))
     }
 
     /// The body for one attempt, which its signatures go on from; `None` where there is none to send.
     pub(crate) fn take(&mut self, attempt: &mut Attempt) -> Option<SignedBody<B>> {
         match self {
+            Self::Empty(_) => None,
             Self::Buffered(buffered) if buffered.len == 0 => None,
             Self::Buffered(buffered) => Some(SignedBody::buffered(buffered.clone())),
             Self::AsIs { body, .. } => body.take().map(SignedBody::as_is),
@@ -107,6 +120,7 @@ impl<B> Sending<B> {
     pub(crate) fn declare(&self, method: &Method, headers: &mut HeaderMap) {
         match self {
             Self::Buffered(buffered) => set_length(buffered.len, method, headers),
+            Self::Empty(_) => set_length(0, method, headers),
             Self::AsIs { .. } | Self::Checked { .. } => {}
             Self::Chunked { framing, .. } => framing.declare(headers),
             #[cfg(feature = "event-stream")]

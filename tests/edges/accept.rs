@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::{HeaderMap, Method, Request, Version};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
-use sigv4_middleware::{IamGateway, SigV4Layer, overrides::SkipSigning};
+use sha2::Digest;
+use sigv4_middleware::{IamGateway, PayloadMode, SigV4Layer, overrides::SkipSigning};
 use tower::{Service, ServiceBuilder, ServiceExt};
 
 use crate::support::*;
@@ -95,6 +96,25 @@ async fn an_empty_upload_says_that_it_is_empty() {
                 let request = request(&gateway, method.clone(), "/a").body(body("")).unwrap();
                 let received = edge.accepted(http, &gateway, &signer, request).await;
                 assert_eq!((received.header("content-length"), &received.method), (None, &method));
+            }
+        }
+    }
+}
+
+/// A body that is not held in memory is none where it is empty.
+#[tokio::test]
+async fn an_empty_upload_says_so_in_every_payload_mode() {
+    let nothing = sha2::Sha256::digest("").into();
+    let gateway = gateway("s3").await;
+    for mode in [PayloadMode::Unsigned, PayloadMode::Sha256(nothing), PayloadMode::Sha256Checked(nothing)] {
+        let signer = signing("s3").allow_unsigned_over_http(true).payload_mode(mode.clone()).build().unwrap();
+        for (edge, http) in ways() {
+            for (method, length) in [(Method::POST, &["0"][..]), (Method::PUT, &["0"]), (Method::GET, &[])] {
+                let request = request(&gateway, method.clone(), "/a").body(body("")).unwrap();
+                let received = edge.accepted(http, &gateway, &signer, request).await;
+                let lengths = lines(&received.headers, "content-length");
+                assert_eq!(lengths, length, "{edge:?} {http:?} {method} {mode:?}");
+                assert!(!received.headers.contains_key("transfer-encoding"));
             }
         }
     }

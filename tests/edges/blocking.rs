@@ -100,6 +100,20 @@ fn a_body_in_memory_arrives_whole() {
 }
 
 #[test]
+fn an_empty_upload_says_so_in_every_payload_mode() {
+    let served = served("s3");
+    for mode in [PayloadMode::Unsigned, PayloadMode::Sha256(Sha256::digest("").into())] {
+        let signer = signing("s3").allow_unsigned_over_http(true).payload_mode(mode).build().unwrap();
+        let put = || served.request(Method::PUT, "/key");
+        for put in [put(), put().body("")] {
+            assert_eq!(put.send_signed(&signer).unwrap().status(), 200);
+            let received = served.gateway.requests().pop().unwrap();
+            assert_eq!(received.header("content-length"), Some("0"));
+        }
+    }
+}
+
+#[test]
 fn readers_and_forms_are_read_up_to_the_limit() {
     let served = served("execute-api");
     let signer = signing("execute-api").body_limit(1000).build().unwrap();

@@ -215,3 +215,24 @@ async fn a_body_that_cannot_be_replayed_is_sent_once_and_the_refusal_is_whole() 
         );
     }
 }
+
+/// What has no body can be sent again in every payload mode.
+#[tokio::test]
+async fn a_request_without_a_body_is_tried_again_in_every_payload_mode() {
+    let nothing = Sha256::digest("").into();
+    for mode in [PayloadMode::Unsigned, PayloadMode::Sha256(nothing), PayloadMode::Sha256Checked(nothing)] {
+        for edge in EDGES {
+            let clock = ManualTimeSource::new(noon());
+            let server = Server::start(|before| match before {
+                0 => s3(403, in_memory(xml("RequestTimeTooSkewed", 100))),
+                _ => ok(),
+            });
+            let server = server.await;
+            let signer = signer(role("AKID"), &clock).service("s3").allow_unsigned_over_http(true);
+            let signer = signer.payload_mode(mode.clone()).build().unwrap();
+            let get = Request::get(format!("{}/key", server.url)).body("").unwrap();
+            let answer = edge.send(&signer, get).await;
+            assert_eq!((answer.status.as_u16(), server.tries()), (200, 2), "{edge:?} {mode:?}");
+        }
+    }
+}
