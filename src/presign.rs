@@ -38,7 +38,8 @@ impl<'a> Presigning<'a> {
 
     /// Signs a body, which the request must then be made with.
     ///
-    /// Without it the payload is left unsigned for S3, and signed as empty for every other service.
+    /// Without it the payload is left unsigned for S3, and signed as empty for every other service. S3 is told of a
+    /// signed one by the parameter `X-Amz-Content-Sha256`, as AWS's presigners for JavaScript and Go do.
     pub fn payload(self, payload: impl Into<Payload<'a>>) -> Self {
         Self { payload: Some(payload.into()), ..self }
     }
@@ -151,10 +152,14 @@ impl Signer {
         headers.write_names(&mut names);
         let (mut query, appended) = query(&plan, &moment, &String::from_utf8_lossy(&names), expires_in)?;
 
-        let payload = presigning.payload.unwrap_or_else(|| {
-            if plan.profile().presigns_unsigned { Payload::unsigned() } else { Payload::empty() }
-        });
+        let presigns_unsigned = plan.profile().presigns_unsigned;
+        let payload = presigning
+            .payload
+            .unwrap_or_else(|| if presigns_unsigned { Payload::unsigned() } else { Payload::empty() });
         let hash = payload.hash();
+        if presigns_unsigned && !payload.is_unsigned() {
+            push(&mut query, "X-Amz-Content-Sha256", hash.as_str());
+        }
         let (signature, explanation) = {
             let canonical = plan.canonical(&query, &headers, hash.as_bytes());
             (moment.sign(&canonical), moment.explain(&plan, &canonical))

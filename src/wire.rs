@@ -398,8 +398,9 @@ fn is_strict_query(bytes: &[u8]) -> bool {
 }
 
 /// The parameters that make a URL a presigned one.
-const SIGNATURE_PARAMETERS: [&str; 9] = [
+const SIGNATURE_PARAMETERS: [&str; 10] = [
     "X-Amz-Algorithm",
+    "X-Amz-Content-Sha256",
     "X-Amz-Credential",
     "X-Amz-Date",
     "X-Amz-Expires",

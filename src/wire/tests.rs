@@ -136,9 +136,9 @@ fn query_escapes_have_to_be_utf8() {
 #[test]
 fn the_parameters_of_an_earlier_signature_go() {
     let old = "X-Amz-Algorithm=A&a=1&X-Amz-Credential=c&X-Amz-Date=d&X-Amz-Expires=1&x-amz-signedheaders=h&\
-               X-Amz-Security-Token=t&X-Amz-Signature=s&X-Amz-Content-Sha256=kept&b";
+               X-Amz-Security-Token=t&X-Amz-Signature=s&X-Amz-Content-Sha256=UNSIGNED-PAYLOAD&X-Amz-Kept=k&b";
     let stripped = target("/p", Some(old), PathForm::AsGiven).unwrap();
-    assert_eq!(stripped.to_path_and_query(), "/p?a=1&X-Amz-Content-Sha256=kept&b");
+    assert_eq!(stripped.to_path_and_query(), "/p?a=1&X-Amz-Kept=k&b");
     let emptied = target("/p", Some("X-Amz-Date=d"), PathForm::AsGiven).unwrap();
     assert_eq!(emptied.to_path_and_query(), "/p", "the ? goes with its last parameter");
     // Escaped names are read as servers read them.
