@@ -38,8 +38,8 @@ impl<'a> Presigning<'a> {
 
     /// Signs a body, which the request must then be made with.
     ///
-    /// Without it the payload is left unsigned for S3, and signed as empty for every other service. S3 is told of a
-    /// signed one by the parameter `X-Amz-Content-Sha256`, as AWS's presigners for JavaScript and Go do.
+    /// Without it the payload is left unsigned for S3 and VPC Lattice, and signed as empty for every other service. S3
+    /// is told of a signed one by the parameter `X-Amz-Content-Sha256`, as AWS's presigners for JavaScript and Go do.
     pub fn payload(self, payload: impl Into<Payload<'a>>) -> Self {
         Self { payload: Some(payload.into()), ..self }
     }

@@ -65,7 +65,12 @@ impl ServiceProfile {
             "s3express" => Self { token_header: "x-amz-s3session-token", ..s3 },
             "iotdevicegateway" => Self { appends_token: true, ..common },
             "aoss" => Self { content_sha256_header: true, ..common },
-            "vpc-lattice-svcs" => Self { content_sha256_header: true, unsigned_payload: true, ..common },
+            "vpc-lattice-svcs" => Self {
+                content_sha256_header: true,
+                unsigned_payload: true,
+                presigns_unsigned: true,
+                ..common
+            },
             _ => common,
         }
     }

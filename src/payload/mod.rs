@@ -161,6 +161,11 @@ impl Payload<'_> {
         }
     }
 
+    /// Whether it is bytes, of which nobody has said how they enter the signature.
+    pub(crate) fn is_bytes(&self) -> bool {
+        matches!(self.0, Repr::Bytes(_))
+    }
+
     pub(crate) fn is_chunked(&self) -> bool {
         matches!(self.0, Repr::Chunked(_))
     }

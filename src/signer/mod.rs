@@ -94,6 +94,8 @@ impl Signer {
     /// Signs a request that any HTTP client will send.
     ///
     /// `payload` is the body as it will be sent: anything that holds bytes, [`Payload::empty`], a hash or unsigned.
+    /// Bytes are left unsigned where the service's profile says so, see
+    /// [`unsigned_payload`](crate::ServiceProfile::unsigned_payload).
     /// Headers of an earlier signature are replaced, and the URI is rewritten to the strict form that is signed
     /// (see [`PlusInQuery`](crate::PlusInQuery)). The client must send URI and signed headers as they are then, and the Host that the
     /// URI names. [Overrides](crate::overrides) are read from the request's extensions;

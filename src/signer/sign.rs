@@ -179,9 +179,7 @@ impl Signer {
             PayloadMode::EventStream if !is_event_stream(request.headers) => &PayloadMode::Buffered,
             ref payload => payload,
         });
-        let unsigned = profile.unsigned_payload
-            && *said == PayloadMode::Buffered
-            && (origin.is_secure() || inner.settings.unsigned_over_http);
+        let unsigned = *said == PayloadMode::Buffered && inner.leaves_unsigned(&profile, &origin);
         let payload = if unsigned { PayloadMode::Unsigned } else { said.clone() };
         Ok(Plan { request, origin, host, scope, profile, target, payload })
     }
@@ -266,6 +264,8 @@ impl Signer {
                  that is hashed or signed, or call .allow_unsigned_over_http(true) on the signer's builder",
             ));
         }
+        let unsigned = payload.is_bytes() && inner.leaves_unsigned(&plan.profile, &plan.origin);
+        let payload = if unsigned { Payload::unsigned() } else { payload };
         let identity = inner.identity_of(credentials)?;
         let reading = inner.clock.read(plan.origin.host);
         let moment = Moment::new(inner, plan, Arc::clone(&identity), reading.corrected())?;
@@ -327,6 +327,11 @@ impl Signer {
 }
 
 impl Inner {
+    /// Whether a payload of which nothing is said goes unsigned.
+    fn leaves_unsigned(&self, profile: &ServiceProfile, origin: &Origin<'_>) -> bool {
+        profile.unsigned_payload && (origin.is_secure() || self.settings.unsigned_over_http)
+    }
+
     /// Credentials with their keys.
     pub(super) fn identity_of(&self, credentials: Arc<Credentials>) -> Result<Arc<Identity>, Error> {
         let known = self.identity.load();

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Uri};
 use http_body_util::Full;
-use sigv4_middleware::{BoxError, IamGateway, ReceivedRequest, SigV4Layer, SignedBody, Signer};
+use sha2::Digest;
+use sigv4_middleware::{BoxError, IamGateway, Payload, ReceivedRequest, SigV4Layer, SignedBody, Signer};
 use tower::{ServiceBuilder, ServiceExt};
 
 use crate::support::{EDGES, Http, REGION, TOKEN, body, gateway, role, signer};
@@ -102,14 +103,31 @@ async fn a_payload_is_always_hashed_over_plain_http() {
     }
 }
 
+/// Another client's request follows the profile as the edges' do, unless it says how its payload is signed.
+#[tokio::test]
+async fn signed_by_hand() {
+    let signer = signer("vpc-lattice-svcs");
+    for (scheme, payload, declared) in [
+        ("https", Payload::from("hello"), "UNSIGNED-PAYLOAD"),
+        ("https", Payload::empty(), "UNSIGNED-PAYLOAD"),
+        ("https", Payload::sha256(sha2::Sha256::digest("hello").into()), OF_HELLO),
+        ("http", Payload::from("hello"), OF_HELLO),
+    ] {
+        let mut parts = Request::post(format!("{scheme}://localhost/")).body(()).unwrap().into_parts().0;
+        signer.sign(&mut parts, payload).await.unwrap();
+        assert_eq!(parts.headers["x-amz-content-sha256"], declared, "{scheme} {payload:?}");
+    }
+}
+
 /// Presigned URLs follow the profile too: S3's leave the payload open, iotdevicegateway's append the token.
 #[tokio::test]
 async fn presigned() {
     // A URL cannot carry the header that OpenSearch Serverless insists on.
-    for (service, ..) in SERVICES.into_iter().filter(|(service, ..)| *service != "aoss") {
+    let services = SERVICES.map(|(service, ..)| service).into_iter().filter(|service| *service != "aoss");
+    for service in services.chain(["vpc-lattice-svcs"]) {
         let gateway = gateway(service).await;
         let url: Uri = format!("{}{PATH}", gateway.url()).parse().unwrap();
-        let signed = signer(static_name(service)).presign(&Method::GET, &url, Duration::from_secs(60)).await;
+        let signed = signer(service).presign(&Method::GET, &url, Duration::from_secs(60)).await;
         let signed = signed.unwrap().to_string();
         let parameter =
             if service == "s3express" { "X-Amz-S3session-Token=" } else { "X-Amz-Security-Token=" };
