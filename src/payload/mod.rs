@@ -54,7 +54,8 @@ pub enum PayloadMode {
     Unsigned,
     /// The body is sent as it comes, in chunks that are signed or that a checksum follows: S3 takes that.
     ///
-    /// Said for a whole signer it is for its PUT requests, which are what S3 takes in chunks; others are buffered.
+    /// Said for a whole signer it is for its PUT requests that have a body, which are what S3 takes in chunks; others are
+    /// buffered.
     AwsChunked(AwsChunked),
     /// The body is an event stream, `application/vnd.amazon.eventstream`, sent as it comes, each of its messages in a
     /// signed envelope: Amazon Transcribe, Amazon Lex and Amazon Bedrock take that, over HTTP/2.

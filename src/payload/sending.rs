@@ -62,7 +62,12 @@ where
             PayloadMode::Unsigned => Self::as_is(body, Payload::unsigned()),
             PayloadMode::AwsChunked(options) => {
                 let framing = Framing::new(*options, &body.size_hint(), headers)?;
-                Self::Chunked { body: Some(body), framing }
+                // S3 copies objects and makes buckets by PUT, too, and takes no chunks there.
+                if framing.is_needless() && body.is_end_stream() {
+                    Self::Empty(Payload::empty())
+                } else {
+                    Self::Chunked { body: Some(body), framing }
+                }
             }
             #[cfg(feature = "event-stream")]
             PayloadMode::EventStream => Self::EventStream { body: Some(body) },

@@ -65,7 +65,11 @@ impl Plan<'_> {
         }
         match options.refusal() {
             Some(refusal) => Err(Error::new(ErrorKind::Payload, refusal)),
-            None => Ok(PayloadMode::AwsChunked(options.for_v4a(self.region_set()?.is_some()))),
+            None => {
+                let of_signer = self.request.overrides.payload.is_none();
+                let options = options.for_v4a(self.region_set()?.is_some()).unless_empty(of_signer);
+                Ok(PayloadMode::AwsChunked(options))
+            }
         }
     }
 

@@ -108,6 +108,23 @@ async fn a_signers_mode_is_for_its_uploads() {
     }
 }
 
+/// As objects are copied and buckets made: S3 takes no chunks there.
+#[tokio::test]
+async fn a_put_without_a_body_is_not_sent_in_chunks_unless_it_says_so() {
+    let signer = signing("s3").payload_mode(signed()).build().unwrap();
+    for (said, chunked) in [(None, false), (Some(signed()), true)] {
+        let put = request(Method::PUT, URL, said).map(|_| body(""));
+        let (headers, wire) = handed_on(&signer, put).await.unwrap();
+        assert_eq!(headers.contains_key("content-encoding"), chunked);
+        assert_eq!(headers["content-length"], wire.len().to_string());
+        assert_eq!(wire.is_empty(), !chunked);
+    }
+    let said = PayloadMode::AwsChunked(AwsChunked::signed().decoded_length(5));
+    let signer = signing("s3").payload_mode(said).build().unwrap();
+    let (kind, _) = refused(&signer, request(Method::PUT, URL, None).map(|_| body(""))).await;
+    assert_eq!(kind, ErrorKind::Payload);
+}
+
 /// The layer around `reqwest::Client` goes by the signer's mode; the gateway, which decodes no chunks, says so.
 #[tokio::test]
 async fn every_edge_sends_chunks_with_their_length() {

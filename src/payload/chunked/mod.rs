@@ -51,6 +51,9 @@ pub struct AwsChunked {
     decoded_length: Option<u64>,
     /// Whether the request is signed with SigV4a; known when it is.
     v4a: bool,
+    /// Whether this was said of a whole signer, and so of requests that upload nothing as well; known when one is
+    /// signed.
+    unless_empty: bool,
 }
 
 impl AwsChunked {
@@ -58,7 +61,14 @@ impl AwsChunked {
     /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`; with SigV4a `STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD` and so on.
     #[must_use]
     pub fn signed() -> Self {
-        Self { signed: true, trailer: None, chunk_size: DEFAULT_CHUNK, decoded_length: None, v4a: false }
+        Self {
+            signed: true,
+            trailer: None,
+            chunk_size: DEFAULT_CHUNK,
+            decoded_length: None,
+            v4a: false,
+            unless_empty: false,
+        }
     }
 
     /// The body is not signed, and a checksum is sent after it: `STREAMING-UNSIGNED-PAYLOAD-TRAILER`, over https only
@@ -88,6 +98,10 @@ impl AwsChunked {
 
     pub(crate) fn for_v4a(self, v4a: bool) -> Self {
         Self { v4a, ..self }
+    }
+
+    pub(crate) fn unless_empty(self, unless_empty: bool) -> Self {
+        Self { unless_empty, ..self }
     }
 
     /// What is wrong with these settings, if anything.
@@ -130,6 +144,11 @@ impl Framing {
             Error::new(ErrorKind::Payload, format!("a body of {decoded} bytes is too long to be sent"))
         })?;
         Ok(Self { options, decoded, encoded })
+    }
+
+    /// Whether the body is empty, and nobody asked for such a one in chunks.
+    pub(crate) fn is_needless(&self) -> bool {
+        self.options.unless_empty && self.decoded == 0
     }
 
     /// What `x-amz-content-sha256` says, and the canonical request ends with.
