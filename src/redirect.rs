@@ -64,8 +64,16 @@ impl Step {
 
     /// Takes out of the headers what must not go along.
     pub(crate) fn prune(&self, from: &Url, headers: &mut HeaderMap) {
-        const OF_A_BODY: [HeaderName; 5] =
-            [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE];
+        const OF_A_BODY: [HeaderName; 7] = [
+            CONTENT_ENCODING,
+            CONTENT_LANGUAGE,
+            CONTENT_LENGTH,
+            CONTENT_LOCATION,
+            CONTENT_TYPE,
+            // Of one that was sent in chunks.
+            HeaderName::from_static("x-amz-decoded-content-length"),
+            HeaderName::from_static("x-amz-trailer"),
+        ];
         const OF_AN_ORIGIN: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
         headers.remove(HOST);
         if !self.keeps_body {
@@ -159,9 +167,14 @@ mod tests {
     fn nothing_of_the_old_origin_or_body_goes_along() {
         let header = |name: &'static str| (HeaderName::from_static(name), "v".parse().unwrap());
         let all = ["authorization", "content-type", "cookie", "host", "x-amz-meta-a"];
+        let of_chunks =
+            ["content-encoding", "content-length", "x-amz-decoded-content-length", "x-amz-trailer"];
         let pruned = |to: &str, status| {
             let from: Url = "https://h/".parse().unwrap();
             let mut headers: HeaderMap = all.into_iter().map(header).collect();
+            if status == 303 {
+                headers.extend(of_chunks.map(header));
+            }
             step(Method::POST, status, "https://h/", ("location", to)).unwrap().prune(&from, &mut headers);
             let mut kept: Vec<_> = headers.keys().map(|name| name.as_str().to_owned()).collect();
             kept.sort();
