@@ -9,6 +9,7 @@ use bytes::{Buf, Bytes};
 use http_body::Body;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
+use tokio::runtime::Handle;
 
 use super::Payload;
 use super::frames::{Frames, data, poll_frame};
@@ -53,6 +54,13 @@ where
     // A body that lies in memory is ready at once and needs no timer.
     if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(collecting.as_mut().poll(cx))).await {
         return done;
+    }
+    if Handle::try_current().is_err() {
+        return Err(Error::new(
+            ErrorKind::BodyTimeout,
+            "a streaming request body is waited for by a tokio runtime's timer, and this call is not on one; nothing \
+             was sent",
+        ));
     }
     tokio::time::timeout(limits.timeout, collecting).await.unwrap_or_else(|_| {
         Err(Error::new(
@@ -185,6 +193,15 @@ mod tests {
         let first = stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"a")))]);
         let stalled = StreamBody::new(first.chain(stream::pending()));
         assert_eq!(buffer(stalled, LIMITS).await.unwrap_err().kind(), ErrorKind::BodyTimeout);
+    }
+
+    /// As under another executor: tokio's timer would panic.
+    #[test]
+    fn a_stream_off_any_runtime_is_an_error() {
+        let stalled = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let Poll::Ready(result) = pin!(buffer(stalled, LIMITS)).poll(&mut cx) else { panic!("waits") };
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::BodyTimeout);
     }
 
     #[tokio::test(start_paused = true)]
