@@ -189,6 +189,24 @@ fn the_length_has_to_be_known_and_to_agree() {
 }
 
 #[test]
+fn lengths_and_chunk_sizes_at_the_end_of_numbers_do_not_overflow() {
+    for mode in modes() {
+        for chunk_size in [8192, u64::MAX - 1, u64::MAX] {
+            let options = mode.chunk_size(chunk_size);
+            let framing = |length: u64| {
+                Framing::new(options.decoded_length(length), &SizeHint::new(), &HeaderMap::new())
+            };
+            assert_eq!(framing(u64::MAX).unwrap_err().kind(), ErrorKind::Payload);
+            assert_eq!(framing(u64::MAX - 1).unwrap_err().kind(), ErrorKind::Payload);
+            let longest = framing(u64::MAX / 2).unwrap();
+            assert!(longest.encoded > longest.decoded);
+            wire(options, vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")]);
+            wire(options, Vec::new());
+        }
+    }
+}
+
+#[test]
 fn headers_say_how_the_body_is_framed() {
     let declared = |given: &[&'static str]| {
         let mut headers = HeaderMap::new();
