@@ -158,7 +158,7 @@ impl Signer {
             .unwrap_or_else(|| if presigns_unsigned { Payload::unsigned() } else { Payload::empty() });
         let hash = payload.hash();
         if presigns_unsigned && !payload.is_unsigned() {
-            push(&mut query, "X-Amz-Content-Sha256", hash.as_str());
+            push(&mut query, "X-Amz-Content-Sha256", &String::from_utf8_lossy(hash.as_bytes()));
         }
         let (signature, explanation) = {
             let canonical = plan.canonical(&query, &headers, hash.as_bytes());

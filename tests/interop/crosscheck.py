@@ -57,16 +57,8 @@ def check(case, payload):
             raise ValueError(f"{name} received is not the expected one")
 
 
-def unsigned(case):
+def unsigned(case, payload):
     """The target before it was presigned. Raises where the signer's own parameters contradict the case."""
-    path, _, query = case["target"].partition("?")
-    own, rest = {}, []
-    for pair in query.split("&"):
-        name, _, value = pair.partition("=")
-        if name.startswith("X-Amz-"):
-            own[name] = unquote(value)
-        else:
-            rest.append(pair)
     keys = case["credentials"]
     scope = [keys["access_key_id"], case["date"][:8], case["region"], case["service"], "aws4_request"]
     expected = {
@@ -79,6 +71,17 @@ def unsigned(case):
     }
     if keys["session_token"] is not None:
         expected["X-Amz-Security-Token"] = keys["session_token"]
+    path, _, query = case["target"].partition("?")
+    own, rest = {}, []
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        if name in expected:
+            own[name] = unquote(value)
+            continue
+        # Which neither of the others adds by itself.
+        if name == "X-Amz-Content-Sha256" and value != payload:
+            raise ValueError("X-Amz-Content-Sha256 received is not the expected one")
+        rest.append(pair)
     if own != expected:
         raise ValueError(f"the parameters received are {own}")
     return path + ("?" + "&".join(rest) if rest else "")
@@ -164,7 +167,7 @@ def answer(line):
             payload = hashlib.sha256(body).hexdigest()
         check(case, payload)
         if case["config"].get("expires") is not None:
-            case["target"] = unsigned(case)
+            case["target"] = unsigned(case, payload)
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
     for name, sign in (
