@@ -60,7 +60,8 @@ impl Scope<'_> {
     pub(crate) fn service_and_reach(&self) -> Result<(&str, Reach<'_>), Error> {
         let host = &self.known.host;
         let Some(service) = self.service() else {
-            return Err(Endpoint::infer(host).err().unwrap_or_else(|| unknown(host, "service")));
+            let neither = Endpoint::infer(host).err().filter(|_| self.reach().is_none());
+            return Err(neither.unwrap_or_else(|| unknown(host, "service")));
         };
         let Some(reach) = self.reach() else {
             let why = self.endpoint().and_then(|endpoint| endpoint.require_region().err());

@@ -59,6 +59,12 @@ async fn a_contradiction_names_both_sides_and_the_way_out() {
     assert!(message.contains(".region(") && message.contains("x-amz-bucket-region"), "{message}");
     let (_, message) = scope(builder().allow_host("api.example.com"), CUSTOM).await.unwrap_err();
     assert!(message.contains(".service(") && message.contains(".region("), "{message}");
+    // Only what is missing is asked for: the region of the environment is a default one.
+    let custom = || builder().allow_host("api.example.com");
+    for known in [custom().region("eu-west-1"), custom().default_region("eu-west-1")] {
+        let (_, message) = scope(known, CUSTOM).await.unwrap_err();
+        assert!(message.contains(".service(") && !message.contains(".region("), "{message}");
+    }
 }
 
 /// Multi-region access points are signed with SigV4a alone.
