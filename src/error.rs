@@ -11,8 +11,10 @@ pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 /// Why a request could not be signed or sent.
 ///
 /// Nothing was sent when a signer or an edge returns one, with the exceptions that their kinds name
-/// ([`ErrorKind::BodyMismatch`], [`ErrorKind::Redirected`]). Display says what is wrong and what to do next; [`source`](StdError::source)
-/// gives the cause beneath. Clones share one cause, so that many waiting callers can be given the same failure.
+/// ([`ErrorKind::BodyMismatch`], [`ErrorKind::Redirected`]), and where a middleware that
+/// [follows redirects](crate::SigV4Middleware::follow_redirects) says that a redirect was not followed. Display says
+/// what is wrong and what to do next; [`source`](StdError::source) gives the cause beneath. Clones share one cause, so
+/// that many waiting callers can be given the same failure.
 ///
 /// Neither Display nor Debug ever contains a secret access key, a session token, or the value of a header.
 ///
@@ -99,6 +101,14 @@ impl Error {
         source: impl Into<BoxError>,
     ) -> Self {
         Self { inner: Arc::new(Inner { kind, message: message.into(), source: Some(source.into()) }) }
+    }
+
+    /// The same failure, of a request that a redirect asked for.
+    #[cfg(feature = "reqwest-middleware")]
+    pub(crate) fn of_redirect(self) -> Self {
+        let message = format!("a redirect was not followed: {self}").into();
+        let source = self.source().is_some().then(|| self.clone().into());
+        Self { inner: Arc::new(Inner { kind: self.kind(), message, source }) }
     }
 
     /// What kind of failure this is.

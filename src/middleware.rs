@@ -138,6 +138,8 @@ pub(crate) struct Outgoing {
     body: Sending<Body>,
     /// The region that a redirect named, or led to.
     region: Option<String>,
+    /// Whether a redirect asked for it, and not the caller.
+    redirected: bool,
 }
 
 impl Outgoing {
@@ -152,7 +154,7 @@ impl Outgoing {
         let body = Sending::new(body, &mode, signer.limits(), request.headers()).await?;
         let method = request.method().clone();
         body.declare(&method, request.headers_mut());
-        Ok(Self { head: request, body, region: None })
+        Ok(Self { head: request, body, region: None, redirected: false })
     }
 
     /// The request, signed with the credentials and the clock of this moment.
@@ -162,7 +164,9 @@ impl Outgoing {
         overrides: Overrides<'_>,
     ) -> Result<(Request, Attempt), Error> {
         let overrides = Overrides { region: self.region.as_deref().or(overrides.region), ..overrides };
-        let mut signature = signer.signature(&view(&self.head, overrides), self.body.payload()).await?;
+        let signature = signer.signature(&view(&self.head, overrides), self.body.payload()).await;
+        let mut signature =
+            signature.map_err(|error| if self.redirected { error.of_redirect() } else { error })?;
         if let Some(target) = signature.rewritten.take() {
             *self.head.url_mut() = rewritten(self.head.url(), &target)?;
         }
@@ -214,6 +218,7 @@ impl Outgoing {
         }
         *self.head.method_mut() = step.method;
         *self.head.url_mut() = step.url;
+        self.redirected = true;
         Ok(true)
     }
 

@@ -171,6 +171,11 @@ async fn followed_by_the_middleware() {
         if let Ok(response) = &outcome {
             assert_eq!(response.url().path(), "/next", "{}", scene.name());
         }
+        if let Err(error) = &outcome {
+            // The caller never named the place, and the first request was sent.
+            let message = Error::find(error).unwrap().to_string();
+            assert!(message.starts_with("a redirect was not followed: "), "{}: {message}", scene.name());
+        }
         scene.assert_followed(outcome.map(|response| response.status()).map_err(Into::into));
     })
     .await;
