@@ -121,7 +121,8 @@ impl Store {
             _ => self.join_or_start(slow, now).unwrap_or_else(|| {
                 Turn::Answer(Err(Error::new(
                     ErrorKind::Credentials,
-                    "credentials are loaded on a tokio runtime, and this call is not on one",
+                    "credentials are loaded on a tokio runtime, and this call is not on one; make it on one, or \
+                     say .cache_credentials(false) on the signer's builder",
                 )))
             }),
         }

@@ -199,6 +199,15 @@ async fn a_provider_that_panics_is_an_error_and_no_more() {
     assert_eq!(id(&cache).await, "AKID2");
 }
 
+#[test]
+fn without_a_runtime_the_error_tells_both_ways_out() {
+    let cache = Scripted::ready(|call| Ok(token(call, None))).cache(&Wall::new());
+    let error = cache.snapshot().now_or_never().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Credentials);
+    let message = error.to_string();
+    assert!(message.contains("tokio") && message.contains(".cache_credentials(false)"), "{message}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_an_unset_environment_gives_says_so() {
     let cache = CachedCredentials::new(EnvironmentCredentials::from_env(Env::from_pairs(&[])));
