@@ -44,7 +44,7 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// No credentials were found, or the provider failed.
+    /// No credentials were found, or the provider failed. What the provider said of it is the error's source alone.
     Credentials,
     /// The credentials at hand had expired and no fresh ones were to be had.
     CredentialsExpired,
@@ -197,7 +197,8 @@ pub struct BuildError {
 pub enum BuildErrorKind {
     /// No credentials were given, or the environment holds none.
     Credentials,
-    /// A service, region, access key id or token has characters that a signature cannot carry.
+    /// A service, region or region set has characters that a signature cannot carry, a header cannot be signed, or
+    /// chunks are too small. Credentials are looked at when a request is signed: [`ErrorKind::CredentialsInvalid`].
     InvalidValue,
     /// A host or origin to be allowed is not one.
     InvalidOrigin,

@@ -24,6 +24,9 @@ use crate::signer::{RequestView, Signer};
 /// `.with_extension(…)`, and lost where a request is sent by `.build()` and `execute()` or through the client's tower
 /// `Service`.
 ///
+/// Headers that the client itself adds, such as those of reqwest's `default_headers`, are added after that and not
+/// signed. Put `x-amz-*` headers on the request: AWS refuses one that is not signed.
+///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
 /// use sigv4_middleware::{Credentials, SigV4Middleware, Signer};

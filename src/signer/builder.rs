@@ -161,7 +161,8 @@ impl SignerBuilder {
     }
 
     /// Whether requests to origins that may not be signed for are sent as they came, unsigned, where by default they
-    /// are errors. For a client that calls other hosts too.
+    /// are errors. For a client that calls other hosts too. Loopback may be signed for, so that an unsigned
+    /// request there needs [`SkipSigning`](crate::overrides::SkipSigning).
     pub fn unsigned_elsewhere(mut self, unsigned: bool) -> Self {
         self.settings.unsigned_elsewhere = unsigned;
         self

@@ -83,10 +83,12 @@ impl Signer {
     ///
     /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; the region for hosts that do not
     /// tell one from `AWS_REGION`, then `AWS_DEFAULT_REGION`. Service and region are otherwise read off each
-    /// request's host.
+    /// request's host. The same as `Signer::builder().environment()?.build()?`, which has room for more settings, such
+    /// as those that errors name.
     ///
     /// # Errors
-    /// [`BuildErrorKind::Credentials`](crate::BuildErrorKind::Credentials) where the environment holds none.
+    /// [`BuildErrorKind::Credentials`](crate::BuildErrorKind::Credentials) where the environment holds none,
+    /// [`BuildErrorKind::InvalidValue`](crate::BuildErrorKind::InvalidValue) where its region is none.
     pub fn from_env() -> Result<Self, BuildError> {
         Self::builder().environment()?.build()
     }
@@ -100,6 +102,9 @@ impl Signer {
     /// (see [`PlusInQuery`](crate::PlusInQuery)). The client must send URI and signed headers as they are then, and the Host that the
     /// URI names. [Overrides](crate::overrides) are read from the request's extensions;
     /// [`SkipSigning`](crate::overrides::SkipSigning) leaves the request as it is.
+    ///
+    /// Has to be called on a tokio runtime with a timer, on which credentials are loaded and refreshed; on any other,
+    /// or on none, with [`cache_credentials(false)`](crate::SignerBuilder::cache_credentials).
     ///
     /// # Errors
     /// Any [`ErrorKind`] that does not concern a body's stream. The request is then unchanged.
