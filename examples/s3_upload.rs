@@ -63,6 +63,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    // Before a store is started for it.
+    open(&arguments.file).await?;
     let (builder, url, _store) = match arguments.url {
         Some(url) => (to_url(&url, arguments.region)?, url, None),
         None => {

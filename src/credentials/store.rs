@@ -303,10 +303,16 @@ async fn load(provider: SharedCredentialsProvider, limit: Duration, mut landing:
 pub(super) fn usable(answer: provider::Result, now: SystemTime) -> Result<Credentials, Error> {
     let credentials = answer.map_err(|error| {
         let message = match &error {
-            CredentialsError::CredentialsNotLoaded(_) => "no credentials were found",
-            CredentialsError::ProviderTimedOut(_) => "the credentials provider did not answer in time",
-            CredentialsError::InvalidConfiguration(_) => "the credentials provider is not set up properly",
-            _ => "the credentials provider failed",
+            CredentialsError::CredentialsNotLoaded(_) => {
+                "no credentials were found; this error's source says where the provider looked"
+            }
+            CredentialsError::ProviderTimedOut(_) => {
+                "the credentials provider did not answer in time; try again, or give it a longer load_timeout"
+            }
+            CredentialsError::InvalidConfiguration(_) => {
+                "the credentials provider is not set up properly; this error's source says what is wrong"
+            }
+            _ => "the credentials provider failed; this error's source says why",
         };
         Error::with_source(ErrorKind::Credentials, message, error)
     })?;

@@ -250,7 +250,7 @@ impl SignerBuilder {
     /// Whether the layer and the middleware sign and send a request once more when the server refused it for its
     /// date or for expired credentials; `true` by default.
     ///
-    /// Only a body held in memory can be sent again.
+    /// Only a body that was held in memory to be hashed, or none, can be sent again.
     pub fn recovery(mut self, recovery: bool) -> Self {
         self.settings.recovery = recovery;
         self
