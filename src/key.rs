@@ -254,14 +254,24 @@ pub(crate) type SignatureHex = SmallVec<[u8; 64]>;
 
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
     let mut out = [0; 64];
     for (two, byte) in out.chunks_exact_mut(2).zip(bytes) {
-        two[0] = DIGITS[usize::from(byte >> 4)];
-        two[1] = DIGITS[usize::from(byte & 15)];
+        two.copy_from_slice(&HEX[usize::from(*byte)]);
     }
     out
 }
+
+/// Every byte in lower-case hex.
+const HEX: [[u8; 2]; 256] = {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

@@ -41,10 +41,10 @@ pub(crate) struct Attempt {
     pub(crate) identity: Arc<Identity>,
     pub(crate) reading: Reading,
     /// What the signatures within its body go on from, where it is sent in chunks.
-    pub(crate) chain: Option<Chain>,
+    pub(crate) chain: Option<Box<Chain>>,
     /// The same of an event stream.
     #[cfg(feature = "event-stream")]
-    pub(crate) events: Option<crate::chain::EventChain>,
+    pub(crate) events: Option<Box<crate::chain::EventChain>>,
 }
 
 /// What an answer's status and headers tell.

@@ -321,13 +321,17 @@ fn strict_path(path: &str) -> Result<Cow<'_, str>, Error> {
 }
 
 fn strict_query(query: &str, plus: PlusInQuery) -> Result<Cow<'_, str>, Error> {
+    let form = QueryForm::of(query.as_bytes());
+    if form == QueryForm::Plain {
+        return Ok(Cow::Borrowed(query));
+    }
     if has_escape_above_ascii(query) && percent_encoding::percent_decode_str(query).decode_utf8().is_err() {
         return Err(Error::new(
             ErrorKind::Target,
             "the query's escapes are not UTF-8, which AWS's signers read differently; escape the text's UTF-8 bytes",
         ));
     }
-    if is_strict_query(query.as_bytes()) {
+    if form == QueryForm::Strict {
         return Ok(Cow::Borrowed(query));
     }
     let mut out = String::with_capacity(query.len() + 16);
@@ -341,8 +345,7 @@ fn strict_query(query: &str, plus: PlusInQuery) -> Result<Cow<'_, str>, Error> {
 }
 
 fn has_escape_above_ascii(query: &str) -> bool {
-    let above = |pair: &[u8]| matches!(pair, [b'%', b'8'..=b'9' | b'A'..=b'F' | b'a'..=b'f']);
-    query.contains('%') && query.as_bytes().windows(2).any(above)
+    query.as_bytes().windows(2).any(|pair| matches!(pair, [b'%', b'8'..=b'9' | b'A'..=b'F' | b'a'..=b'f']))
 }
 
 fn push_strict_pair(out: &mut String, pair: &str, query: &str, plus: PlusInQuery) -> Result<(), Error> {
@@ -379,22 +382,32 @@ fn push_strict_pair(out: &mut String, pair: &str, query: &str, plus: PlusInQuery
     Ok(())
 }
 
-fn is_strict_query(bytes: &[u8]) -> bool {
-    let mut in_value = false;
-    let mut pair_is_empty = true;
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'&' if pair_is_empty => return false,
-            b'&' => (in_value, pair_is_empty) = (false, true),
-            b'=' if in_value => return false,
-            b'=' => (in_value, pair_is_empty) = (true, false),
-            b'%' if !is_strict_escape(&bytes[at..]) => return false,
-            byte if *byte != b'%' && !is_unreserved(*byte) => return false,
-            _ => pair_is_empty = false,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum QueryForm {
+    /// Strict, and without any escape.
+    Plain,
+    Strict,
+    Other,
+}
+
+impl QueryForm {
+    fn of(bytes: &[u8]) -> Self {
+        let (mut form, mut in_value, mut pair_is_empty) = (Self::Plain, false, true);
+        for (at, byte) in bytes.iter().enumerate() {
+            match byte {
+                b'&' if pair_is_empty => return Self::Other,
+                b'&' => (in_value, pair_is_empty) = (false, true),
+                b'=' if in_value => return Self::Other,
+                b'=' => (in_value, pair_is_empty) = (true, false),
+                b'%' if !is_strict_escape(&bytes[at..]) => return Self::Other,
+                b'%' => (form, pair_is_empty) = (Self::Strict, false),
+                byte if !is_unreserved(*byte) => return Self::Other,
+                _ => pair_is_empty = false,
+            }
         }
+        // A lone trailing & leaves an empty pair; an empty query has none.
+        if pair_is_empty && !bytes.is_empty() { Self::Other } else { form }
     }
-    // A lone trailing & leaves an empty pair; an empty query has none.
-    bytes.is_empty() || !pair_is_empty
 }
 
 /// The parameters that make a URL a presigned one.

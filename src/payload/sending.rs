@@ -111,12 +111,12 @@ impl<B> Sending<B> {
             Self::Checked { body, .. } => body.take().map(SignedBody::checked),
             Self::Chunked { body, framing } => {
                 let chain = attempt.chain.take()?;
-                body.take().map(|body| SignedBody::framed(framing.frame(body, chain)))
+                body.take().map(|body| SignedBody::framed(framing.frame(body, *chain)))
             }
             #[cfg(feature = "event-stream")]
             Self::EventStream { body } => {
                 let chain = attempt.events.take()?;
-                body.take().map(|body| SignedBody::framed(event_stream::frame(body, chain)))
+                body.take().map(|body| SignedBody::framed(event_stream::frame(body, *chain)))
             }
         }
     }

@@ -120,8 +120,9 @@ impl Signer {
         parts: &mut Parts,
         payload: Payload<'_>,
     ) -> Result<Attempt, Error> {
-        let signature = self.signature(&RequestView::of(parts), payload).await?;
-        commit(signature, parts)
+        let request = RequestView::of(parts);
+        let credentials = self.credentials_for(&request).await?;
+        commit(self.signature_by(credentials, &request, payload)?, parts)
     }
 
     /// Signs a request as [`sign`](Self::sign) does, and gives what was signed, to be looked at.

@@ -214,6 +214,16 @@ impl Signer {
         payload: Payload<'_>,
     ) -> Result<Signature, Error> {
         let credentials = self.credentials_for(request).await?;
+        self.signature_by(credentials, request, payload)
+    }
+
+    /// The signature of a request, with the time of this moment.
+    pub(super) fn signature_by(
+        &self,
+        credentials: Arc<Credentials>,
+        request: &RequestView<'_>,
+        payload: Payload<'_>,
+    ) -> Result<Signature, Error> {
         let plan = self.plan(*request)?;
         Ok(self.sign_headers(&plan, credentials, payload, |_, _| ())?.0)
     }
@@ -301,12 +311,13 @@ impl Signer {
 
         let canonical = plan.canonical(plan.target.query(), &headers, hash.as_bytes());
         let signature = moment.sign(&canonical);
-        let chain = payload.is_chunked().then(|| moment.chain(signature.clone()));
+        let chain = payload.is_chunked().then(|| Box::new(moment.chain(signature.clone())));
         #[cfg(feature = "event-stream")]
         let events = match plan.service_and_reach()? {
             (service, Reach::Region(region)) if payload.is_event_stream() => {
                 let clock = (Arc::clone(&inner.clock), plan.origin.host);
-                Some(EventChain::new(Arc::clone(&identity), clock, (service, region), &signature))
+                let chain = EventChain::new(Arc::clone(&identity), clock, (service, region), &signature);
+                Some(Box::new(chain))
             }
             _ => None,
         };
