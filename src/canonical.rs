@@ -152,20 +152,19 @@ impl<'a> SignedHeaders<'a> {
 /// A header value without white space at its ends, each run of it within made one space.
 fn write_collapsed(out: &mut impl Sink, value: &[u8]) {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    // Without a way out of the loop, the compiler looks at many bytes at a time.
-    let spaces = value.iter().fold(0, |any, byte| any | u8::from(*byte == b' ') | u8::from(*byte == b'\t'));
-    if spaces == 0 {
+    // Without a way out of the loops, the compiler looks at many bytes at a time.
+    let any = |spaces: u8, byte: &u8| spaces | u8::from(*byte == b' ') | u8::from(*byte == b'\t');
+    if value.iter().fold(0, any) == 0 {
         return out.put(value);
     }
-    let value = value.trim_ascii();
-    if value.contains(&b'\t') || value.windows(2).any(|two| two == b"  ") {
-        return write_words(out, value.split(is_space).filter(|word| !word.is_empty()));
+    let pairs = value.iter().zip(value.get(1..).unwrap_or_default());
+    let to_collapse = pairs.fold(0, |any, (one, next)| {
+        any | u8::from(*one == b'\t') | (u8::from(*one == b' ') & u8::from(*next == b' '))
+    });
+    if to_collapse == 0 && !value.first().is_some_and(is_space) && !value.last().is_some_and(is_space) {
+        return out.put(value);
     }
-    out.put(value);
-}
-
-fn write_words<'a>(out: &mut impl Sink, words: impl Iterator<Item = &'a [u8]>) {
-    for (at, word) in words.enumerate() {
+    for (at, word) in value.split(is_space).filter(|word| !word.is_empty()).enumerate() {
         if at > 0 {
             out.put(b" ");
         }

@@ -186,8 +186,7 @@ impl<'a> Target<'a> {
             PathForm::Strict => strict_path(path)?,
         };
         let path = if path.is_empty() { Cow::Borrowed("/") } else { path };
-        let query = query.map(|query| strict_query(query, plus)).transpose()?;
-        let query = if drop_signature { query.map(without_signature) } else { query };
+        let query = query.map(|query| strict_query(query, plus, drop_signature)).transpose()?;
         let target = Self { path, query };
         if target.len() > MAX_TARGET {
             return Err(too_long());
@@ -320,19 +319,17 @@ fn strict_path(path: &str) -> Result<Cow<'_, str>, Error> {
     Ok(Cow::Owned(out))
 }
 
-fn strict_query(query: &str, plus: PlusInQuery) -> Result<Cow<'_, str>, Error> {
-    let form = QueryForm::of(query.as_bytes());
-    if form == QueryForm::Plain {
-        return Ok(Cow::Borrowed(query));
-    }
-    if has_escape_above_ascii(query) && percent_encoding::percent_decode_str(query).decode_utf8().is_err() {
+fn strict_query(query: &str, plus: PlusInQuery, drop_signature: bool) -> Result<Cow<'_, str>, Error> {
+    let look = QueryLook::at(query.as_bytes());
+    if look.escapes_above_ascii && percent_encoding::percent_decode_str(query).decode_utf8().is_err() {
         return Err(Error::new(
             ErrorKind::Target,
             "the query's escapes are not UTF-8, which AWS's signers read differently; escape the text's UTF-8 bytes",
         ));
     }
-    if form == QueryForm::Strict {
-        return Ok(Cow::Borrowed(query));
+    if look.is_strict {
+        let signed = drop_signature && look.has_key_in_x;
+        return Ok(if signed { without_signature(Cow::Borrowed(query)) } else { Cow::Borrowed(query) });
     }
     let mut out = String::with_capacity(query.len() + 16);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -341,11 +338,7 @@ fn strict_query(query: &str, plus: PlusInQuery) -> Result<Cow<'_, str>, Error> {
         }
         push_strict_pair(&mut out, pair, query, plus)?;
     }
-    Ok(Cow::Owned(out))
-}
-
-fn has_escape_above_ascii(query: &str) -> bool {
-    query.as_bytes().windows(2).any(|pair| matches!(pair, [b'%', b'8'..=b'9' | b'A'..=b'F' | b'a'..=b'f']))
+    Ok(if drop_signature { without_signature(Cow::Owned(out)) } else { Cow::Owned(out) })
 }
 
 fn push_strict_pair(out: &mut String, pair: &str, query: &str, plus: PlusInQuery) -> Result<(), Error> {
@@ -382,31 +375,46 @@ fn push_strict_pair(out: &mut String, pair: &str, query: &str, plus: PlusInQuery
     Ok(())
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum QueryForm {
-    /// Strict, and without any escape.
-    Plain,
-    Strict,
-    Other,
+/// What one look at a query shows.
+struct QueryLook {
+    is_strict: bool,
+    escapes_above_ascii: bool,
+    /// Whether some key begins with an x, as those of a signature do.
+    has_key_in_x: bool,
 }
 
-impl QueryForm {
-    fn of(bytes: &[u8]) -> Self {
-        let (mut form, mut in_value, mut pair_is_empty) = (Self::Plain, false, true);
+impl QueryLook {
+    fn at(bytes: &[u8]) -> Self {
+        let mut look = Self { is_strict: true, escapes_above_ascii: false, has_key_in_x: false };
+        let (mut in_value, mut pair_is_empty) = (false, true);
         for (at, byte) in bytes.iter().enumerate() {
-            match byte {
-                b'&' if pair_is_empty => return Self::Other,
-                b'&' => (in_value, pair_is_empty) = (false, true),
-                b'=' if in_value => return Self::Other,
-                b'=' => (in_value, pair_is_empty) = (true, false),
-                b'%' if !is_strict_escape(&bytes[at..]) => return Self::Other,
-                b'%' => (form, pair_is_empty) = (Self::Strict, false),
-                byte if !is_unreserved(*byte) => return Self::Other,
-                _ => pair_is_empty = false,
+            if pair_is_empty {
+                look.has_key_in_x |= matches!(byte, b'X' | b'x');
             }
+            match byte {
+                byte if is_unreserved(*byte) => {}
+                b'&' => {
+                    look.is_strict &= !pair_is_empty;
+                    (in_value, pair_is_empty) = (false, true);
+                    continue;
+                }
+                b'=' => {
+                    look.is_strict &= !in_value;
+                    in_value = true;
+                }
+                b'%' => {
+                    let rest = &bytes[at..];
+                    look.is_strict &= is_strict_escape(rest);
+                    look.escapes_above_ascii |=
+                        matches!(rest.get(1), Some(b'8'..=b'9' | b'A'..=b'F' | b'a'..=b'f'));
+                }
+                _ => look.is_strict = false,
+            }
+            pair_is_empty = false;
         }
         // A lone trailing & leaves an empty pair; an empty query has none.
-        if pair_is_empty && !bytes.is_empty() { Self::Other } else { form }
+        look.is_strict &= !pair_is_empty || bytes.is_empty();
+        look
     }
 }
 
