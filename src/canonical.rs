@@ -68,6 +68,7 @@ impl Sink for HashSink {
 #[derive(Debug, Default)]
 pub(crate) struct SignedHeaders<'a> {
     lines: SmallVec<[Line<'a>; 24]>,
+    names: SmallVec<[u8; 256]>,
     /// Whether the request has headers of an earlier signature, to be replaced by this one's.
     pub(crate) replace: bool,
 }
@@ -98,36 +99,25 @@ impl<'a> SignedHeaders<'a> {
         self.lines.iter().any(|line| line.name == name)
     }
 
-    /// Sorts by name; duplicates keep their order. To be called once, before anything is written.
+    /// Sorts by name, and lists the names; duplicates keep their order. To be called once, when all are there.
     pub(crate) fn sort(&mut self) {
         self.lines.sort_by_key(|line| line.name);
-    }
-
-    /// `name;name;…`, each name once.
-    pub(crate) fn write_names(&self, out: &mut impl Sink) {
         let mut last = None;
-        for Line { name, .. } in &self.lines {
-            if last == Some(name) {
+        for line in &self.lines {
+            if last == Some(line.name) {
                 continue;
             }
             if last.is_some() {
-                out.put(b";");
+                self.names.push(b';');
             }
-            out.put(name.as_bytes());
-            last = Some(name);
+            self.names.extend_from_slice(line.name.as_bytes());
+            last = Some(line.name);
         }
     }
 
-    /// Bytes that [`write_names`](Self::write_names) writes.
-    pub(crate) fn names_len(&self) -> usize {
-        let (mut last, mut len) = (None, 0_usize);
-        for Line { name, .. } in &self.lines {
-            if last != Some(name) {
-                len += name.len() + 1;
-            }
-            last = Some(name);
-        }
-        len.saturating_sub(1)
+    /// `name;name;…`, each name once.
+    pub(crate) fn names(&self) -> &[u8] {
+        &self.names
     }
 
     fn write(&self, out: &mut impl Sink) {
@@ -197,7 +187,7 @@ impl CanonicalRequest<'_, '_> {
         out.put(b"\n");
         self.headers.write(out);
         out.put(b"\n");
-        self.headers.write_names(out);
+        out.put(self.headers.names());
         out.put(b"\n");
         out.put(self.payload_hash);
     }
@@ -326,10 +316,7 @@ mod tests {
         let mut out = Vec::new();
         headers.write(&mut out);
         assert_eq!(String::from_utf8(out).unwrap(), "x-a:a b c\nx-b:two,one\nx-c:\n");
-        let mut names = Vec::new();
-        headers.write_names(&mut names);
-        assert_eq!(headers.names_len(), names.len());
-        assert_eq!(String::from_utf8(names).unwrap(), "x-a;x-b;x-c");
+        assert_eq!(headers.names(), b"x-a;x-b;x-c");
     }
 
     #[test]

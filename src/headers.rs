@@ -168,9 +168,7 @@ mod tests {
         let mut signed = SignedHeaders::default();
         policy.select(headers, &[], &mut signed).unwrap();
         signed.sort();
-        let mut out = Vec::new();
-        signed.write_names(&mut out);
-        String::from_utf8(out).unwrap()
+        String::from_utf8(signed.names().to_vec()).unwrap()
     }
 
     fn headers(names: &[&'static str]) -> HeaderMap {

@@ -148,9 +148,8 @@ impl Signer {
         let mut headers = SignedHeaders::default();
         plan.headers(self, &mut headers)?;
         headers.sort();
-        let mut names = Vec::new();
-        headers.write_names(&mut names);
-        let (mut query, appended) = query(&plan, &moment, &String::from_utf8_lossy(&names), expires_in)?;
+        let names = String::from_utf8_lossy(headers.names());
+        let (mut query, appended) = query(&plan, &moment, &names, expires_in)?;
 
         let presigns_unsigned = plan.profile().presigns_unsigned;
         let payload = presigning

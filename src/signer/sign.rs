@@ -325,7 +325,7 @@ impl Signer {
             date: moment.date.header().clone(),
             token: token.map(|(_, value)| (plan.profile.token_header_name(), value.clone())),
             content_sha256: declares_payload.then(|| hash.to_header()).transpose()?,
-            authorization: authorization(&moment, &headers, &signature)?,
+            authorization: authorization(&moment, headers.names(), &signature)?,
             region_set: region_set.map(region_set_header).transpose()?,
             replace: headers.replace,
             rewritten: plan.target.is_rewritten().then(|| plan.target.to_path_and_query()),
@@ -424,20 +424,16 @@ fn region_set_header(set: &str) -> Result<HeaderValue, Error> {
         .map_err(|error| Error::with_source(ErrorKind::ScopeInvalid, "the region set is not text", error))
 }
 
-fn authorization(
-    moment: &Moment,
-    headers: &SignedHeaders<'_>,
-    signature: &[u8],
-) -> Result<HeaderValue, Error> {
+fn authorization(moment: &Moment, signed_headers: &[u8], signature: &[u8]) -> Result<HeaderValue, Error> {
     const FIXED: usize = " Credential=/, SignedHeaders=, Signature=".len();
     let (id, scope) = (moment.identity.access_key_id(), moment.key.scope());
-    let named = moment.algorithm.len() + id.len() + scope.len() + headers.names_len();
+    let named = moment.algorithm.len() + id.len() + scope.len() + signed_headers.len();
     let len = FIXED + named + signature.len();
     let mut out = Vec::with_capacity(len);
     for part in [moment.algorithm, " Credential=", id, "/", scope, ", SignedHeaders="] {
         out.extend_from_slice(part.as_bytes());
     }
-    headers.write_names(&mut out);
+    out.extend_from_slice(signed_headers);
     out.extend_from_slice(b", Signature=");
     out.extend_from_slice(signature);
     let mut value = HeaderValue::from_maybe_shared(Bytes::from(out)).map_err(|error| {
