@@ -140,9 +140,9 @@ impl Signer {
         presigning: Presigning<'_>,
     ) -> Result<Presigned, Error> {
         let request = RequestView::of(parts);
-        let credentials = self.credentials_for(&request).await?;
+        let identity = self.identity_for(&request).await?;
         let plan = self.plan(request)?;
-        let (moment, now) = self.presigning_moment(&plan, credentials)?;
+        let (moment, now) = self.presigning_moment(&plan, identity)?;
         let expires_in = lifetime(&presigning, &moment, now)?;
 
         let mut headers = SignedHeaders::default();

@@ -103,8 +103,8 @@ impl CachedCredentials {
         self.store.invalidate(refused);
     }
 
-    pub(super) fn at_hand(&self) -> Option<Arc<Credentials>> {
-        self.store.at_hand()
+    pub(super) fn has_at_hand(&self, credentials: &Arc<Credentials>) -> bool {
+        self.store.has_at_hand(credentials)
     }
 
     /// Credentials that are good now. The pointer stays the same for as long as the credentials do.
@@ -115,7 +115,7 @@ impl CachedCredentials {
     /// [`ErrorKind::CredentialsExpired`] when it failed and what was cached has expired, or when it answered with
     /// credentials that had.
     pub(crate) async fn snapshot(&self) -> Result<Arc<Credentials>, Error> {
-        match self.at_hand() {
+        match self.store.at_hand() {
             Some(credentials) => Ok(credentials),
             // Boxed to keep the future of the usual case small.
             None => Box::pin(self.take_turns()).await,

@@ -44,11 +44,11 @@ impl CredentialsSource {
         Self::Uncached(Arc::new(Uncached { provider, time_source, last: ArcSwapOption::empty() }))
     }
 
-    /// Credentials that nothing has to be waited for: no lock, no allocation.
-    pub(crate) fn at_hand(&self) -> Option<Arc<Credentials>> {
+    /// Whether a [`snapshot`](Self::snapshot) is sure to be these credentials, by their pointer: no lock, no allocation.
+    pub(crate) fn has_at_hand(&self, credentials: &Arc<Credentials>) -> bool {
         match self {
-            Self::Cached(cache) => cache.at_hand(),
-            Self::Uncached(_) => None,
+            Self::Cached(cache) => cache.has_at_hand(credentials),
+            Self::Uncached(_) => false,
         }
     }
 

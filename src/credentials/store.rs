@@ -90,9 +90,15 @@ impl Store {
     /// The credentials to use without a look at anything else: no lock, no allocation.
     pub(super) fn at_hand(&self) -> Option<Arc<Credentials>> {
         let entry = self.entry.load();
-        let entry = entry.as_deref()?;
-        (entry.windows.is_none() || entry.at_hand.contains(&self.time_source.now()))
-            .then(|| Arc::clone(&entry.credentials))
+        let entry = entry.as_deref().filter(|entry| entry.is_at_hand(|| self.time_source.now()))?;
+        Some(Arc::clone(&entry.credentials))
+    }
+
+    /// Whether these are the credentials [`at_hand`](Self::at_hand), by their pointer.
+    pub(super) fn has_at_hand(&self, credentials: &Arc<Credentials>) -> bool {
+        self.entry.load().as_deref().is_some_and(|entry| {
+            Arc::ptr_eq(&entry.credentials, credentials) && entry.is_at_hand(|| self.time_source.now())
+        })
     }
 
     /// Decides what a caller gets now, starting a load where one is due.
@@ -101,7 +107,7 @@ impl Store {
         let now = self.time_source.now();
         if let Some(entry) = self.entry.load_full() {
             let credentials = Arc::clone(&entry.credentials);
-            if entry.windows.is_none() || entry.at_hand.contains(&now) {
+            if entry.is_at_hand(|| now) {
                 return Turn::Answer(Ok(credentials));
             }
             match entry.standing(now) {
@@ -252,6 +258,10 @@ impl fmt::Debug for Store {
 }
 
 impl Entry {
+    fn is_at_hand(&self, now: impl FnOnce() -> SystemTime) -> bool {
+        self.windows.is_none() || self.at_hand.contains(&now())
+    }
+
     fn standing(&self, now: SystemTime) -> Standing {
         self.windows.map_or(Standing::Fresh, |windows| windows.standing(now))
     }

@@ -121,8 +121,8 @@ impl Signer {
         payload: Payload<'_>,
     ) -> Result<Attempt, Error> {
         let request = RequestView::of(parts);
-        let credentials = self.credentials_for(&request).await?;
-        commit(self.signature_by(credentials, &request, payload)?, parts)
+        let identity = self.identity_for(&request).await?;
+        commit(self.signature_by(identity, &request, payload)?, parts)
     }
 
     /// Signs a request as [`sign`](Self::sign) does, and gives what was signed, to be looked at.
@@ -174,7 +174,7 @@ impl Signer {
     }
 
     pub(crate) async fn identity(&self) -> Result<Arc<Identity>, Error> {
-        self.inner.identity_of(self.inner.credentials.snapshot().await?)
+        self.inner.identity().await
     }
 }
 

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use aws_credential_types::Credentials;
 use bytes::Bytes;
 use http::Method;
 use http::header::{CONTENT_ENCODING, HeaderValue};
@@ -213,19 +212,19 @@ impl Signer {
         request: &RequestView<'_>,
         payload: Payload<'_>,
     ) -> Result<Signature, Error> {
-        let credentials = self.credentials_for(request).await?;
-        self.signature_by(credentials, request, payload)
+        let identity = self.identity_for(request).await?;
+        self.signature_by(identity, request, payload)
     }
 
     /// The signature of a request, with the time of this moment.
     pub(super) fn signature_by(
         &self,
-        credentials: Arc<Credentials>,
+        identity: Arc<Identity>,
         request: &RequestView<'_>,
         payload: Payload<'_>,
     ) -> Result<Signature, Error> {
         let plan = self.plan(*request)?;
-        Ok(self.sign_headers(&plan, credentials, payload, |_, _| ())?.0)
+        Ok(self.sign_headers(&plan, identity, payload, |_, _| ())?.0)
     }
 
     pub(super) async fn explained_signature(
@@ -233,29 +232,28 @@ impl Signer {
         request: &RequestView<'_>,
         payload: Payload<'_>,
     ) -> Result<(Signature, Explanation), Error> {
-        let credentials = self.credentials_for(request).await?;
+        let identity = self.identity_for(request).await?;
         let plan = self.plan(*request)?;
         let explain =
             |moment: &Moment, canonical: &CanonicalRequest<'_, '_>| moment.explain(&plan, canonical);
-        self.sign_headers(&plan, credentials, payload, explain)
+        self.sign_headers(&plan, identity, payload, explain)
     }
 
-    /// Credentials for a request. One that cannot be signed does not wait for them, but is refused.
-    pub(crate) async fn credentials_for(&self, request: &RequestView<'_>) -> Result<Arc<Credentials>, Error> {
-        if let Some(credentials) = self.inner.credentials.at_hand() {
-            return Ok(credentials);
+    /// Credentials for a request, with their keys. One that cannot be signed does not wait for them, but is refused.
+    pub(crate) async fn identity_for(&self, request: &RequestView<'_>) -> Result<Arc<Identity>, Error> {
+        if let Some(identity) = self.inner.identity_at_hand() {
+            return Ok(identity);
         }
         self.plan(*request)?;
-        self.inner.credentials.snapshot().await
+        self.inner.identity().await
     }
 
     /// Identity, date and key for a presigned URL, whose date is never shifted by what was learned of a clock.
     pub(crate) fn presigning_moment(
         &self,
         plan: &Plan<'_>,
-        credentials: Arc<Credentials>,
+        identity: Arc<Identity>,
     ) -> Result<(Moment, SystemTime), Error> {
-        let identity = self.inner.identity_of(credentials)?;
         let now = self.inner.clock.now();
         Ok((Moment::new(&self.inner, plan, identity, now)?, now))
     }
@@ -266,7 +264,7 @@ impl Signer {
     fn sign_headers<T>(
         &self,
         plan: &Plan<'_>,
-        credentials: Arc<Credentials>,
+        identity: Arc<Identity>,
         payload: Payload<'_>,
         look: impl FnOnce(&Moment, &CanonicalRequest<'_, '_>) -> T,
     ) -> Result<(Signature, T), Error> {
@@ -280,7 +278,6 @@ impl Signer {
         }
         let unsigned = payload.is_bytes() && inner.leaves_unsigned(&plan.profile, &plan.origin);
         let payload = if unsigned { Payload::unsigned() } else { payload };
-        let identity = inner.identity_of(credentials)?;
         let reading = inner.clock.read(plan.origin.host);
         let moment = Moment::new(inner, plan, Arc::clone(&identity), reading.corrected())?;
         let hash = payload.hash();
@@ -347,8 +344,16 @@ impl Inner {
         profile.unsigned_payload && (origin.is_secure() || self.settings.unsigned_over_http)
     }
 
-    /// Credentials with their keys.
-    pub(super) fn identity_of(&self, credentials: Arc<Credentials>) -> Result<Arc<Identity>, Error> {
+    /// The identity that was last made, if its credentials are those at hand.
+    fn identity_at_hand(&self) -> Option<Arc<Identity>> {
+        let known = self.identity.load();
+        let identity = known.as_ref()?;
+        self.credentials.has_at_hand(identity.credentials()).then(|| Arc::clone(identity))
+    }
+
+    /// The credentials of this moment, with their keys.
+    pub(super) async fn identity(&self) -> Result<Arc<Identity>, Error> {
+        let credentials = self.credentials.snapshot().await?;
         let known = self.identity.load();
         if let Some(identity) = known.as_ref() {
             let same = Arc::ptr_eq(identity.credentials(), &credentials) || identity.is_of(&credentials);
