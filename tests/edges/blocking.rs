@@ -117,11 +117,12 @@ fn an_empty_upload_says_so_in_every_payload_mode() {
 fn readers_and_forms_are_read_up_to_the_limit() {
     let served = served("execute-api");
     let signer = signing("execute-api").body_limit(1000).build().unwrap();
-    let send = |body: &mut dyn Read| served.request(Method::POST, "/").send_signed_reader(body, &signer);
+    let send =
+        |body: Box<dyn Read + Send>| served.request(Method::POST, "/").send_signed_reader(body, &signer);
 
-    assert_eq!(send(&mut &[b'x'; 1000][..]).unwrap().status(), 200);
+    assert_eq!(send(Box::new(&[b'x'; 1000][..])).unwrap().status(), 200);
     assert_eq!(served.only_request().header("content-length"), Some("1000"));
-    assert_eq!(send(&mut io::empty()).unwrap().status(), 200);
+    assert_eq!(send(Box::new(io::empty())).unwrap().status(), 200);
     assert_eq!(served.gateway.requests()[1].header("content-length"), Some("0"));
     let form = multipart::Form::new().text("name", "ü").part("file", multipart::Part::bytes(vec![b'7'; 9]));
     let form_type = format!("multipart/form-data; boundary={}", form.boundary());
@@ -131,11 +132,11 @@ fn readers_and_forms_are_read_up_to_the_limit() {
     assert!(String::from_utf8_lossy(&received.body).contains("\r\n\r\n777777777\r\n"), "{received:?}");
 
     served.gateway.clear();
-    assert_eq!(kind(&send(&mut &[b'x'; 1001][..]).unwrap_err()), ErrorKind::BodyTooLarge);
-    assert_eq!(kind(&send(&mut io::repeat(0)).unwrap_err()), ErrorKind::BodyTooLarge, "without end");
+    assert_eq!(kind(&send(Box::new(&[b'x'; 1001][..])).unwrap_err()), ErrorKind::BodyTooLarge);
+    assert_eq!(kind(&send(Box::new(io::repeat(0))).unwrap_err()), ErrorKind::BodyTooLarge, "without end");
     let in_memory = served.request(Method::POST, "/").body(vec![0; 1001]).send_signed(&signer);
     assert_eq!(kind(&in_memory.unwrap_err()), ErrorKind::BodyTooLarge);
-    let failing = send(&mut (&b"ab"[..]).chain(Failing)).unwrap_err();
+    let failing = send(Box::new((&b"ab"[..]).chain(Failing))).unwrap_err();
     assert_eq!(kind(&failing), ErrorKind::BodyStream);
     assert!(failing.to_string().contains("after 2 bytes"), "{failing}");
     assert!(served.gateway.requests().is_empty());

@@ -7,6 +7,8 @@ mod edges;
 mod proxy;
 mod recovery;
 mod s3s;
+#[cfg(feature = "blocking")]
+mod s3s_blocking;
 mod server;
 mod signers;
 #[cfg(feature = "sigv4a")]

@@ -21,7 +21,7 @@ use hyper_util::rt::TokioExecutor;
 use sha2::{Digest, Sha256};
 use sigv4_middleware::{
     AwsChunked, BoxError, ChecksumAlgorithm, Error, ErrorKind, PayloadMode, SigV4Layer, SigV4Middleware,
-    SignedBody, Signer,
+    SignedBody, Signer, SignerBuilder,
 };
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
@@ -29,7 +29,7 @@ const KEY: &str = "AKIDEXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const BUCKET: &str = "bucket";
 
-const ALGORITHMS: [ChecksumAlgorithm; 5] = [
+pub(crate) const ALGORITHMS: [ChecksumAlgorithm; 5] = [
     ChecksumAlgorithm::Crc32,
     ChecksumAlgorithm::Crc32c,
     ChecksumAlgorithm::Crc64Nvme,
@@ -38,7 +38,7 @@ const ALGORITHMS: [ChecksumAlgorithm; 5] = [
 ];
 
 /// A running s3s-fs; ends when dropped.
-struct S3s {
+pub(crate) struct S3s {
     child: Child,
     port: u16,
     root: PathBuf,
@@ -46,7 +46,7 @@ struct S3s {
 
 impl S3s {
     /// Starts a server of one test's own, or says that this is skipped and returns `None`.
-    fn start(test: &str) -> Option<Self> {
+    pub(crate) fn start(test: &str) -> Option<Self> {
         let binary = binary()?;
         let root = std::env::temp_dir().join(format!("sigv4-s3s-{test}-{}", std::process::id()));
         std::fs::create_dir_all(root.join(BUCKET)).unwrap();
@@ -64,12 +64,12 @@ impl S3s {
         Some(Self { child, port, root })
     }
 
-    fn url(&self, key: &str) -> String {
+    pub(crate) fn url(&self, key: &str) -> String {
         format!("http://127.0.0.1:{}/{BUCKET}/{key}", self.port)
     }
 
     /// What the server has stored.
-    fn stored(&self, key: &str) -> Option<Vec<u8>> {
+    pub(crate) fn stored(&self, key: &str) -> Option<Vec<u8>> {
         std::fs::read(self.root.join(BUCKET).join(key)).ok()
     }
 }
@@ -96,12 +96,15 @@ fn binary() -> Option<PathBuf> {
 }
 
 fn signer() -> Signer {
-    let signer = Signer::builder()
+    signing().build().unwrap()
+}
+
+pub(crate) fn signing() -> SignerBuilder {
+    Signer::builder()
         .credentials(Credentials::new(KEY, SECRET, None, None, "test"))
         .service("s3")
         .region("eu-west-1")
-        .allow_unsigned_over_http(true);
-    signer.build().unwrap()
+        .allow_unsigned_over_http(true)
 }
 
 type TestBody = BoxBody<Bytes, io::Error>;
@@ -153,7 +156,7 @@ async fn send(edge: Edge, request: Request<TestBody>) -> Result<(StatusCode, Str
 
 const EDGES: [Edge; 2] = [Edge::Tower, Edge::Reqwest];
 
-fn bytes(length: usize) -> Vec<u8> {
+pub(crate) fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|n| (n * 7 % 251) as u8).collect()
 }
 

@@ -1,0 +1,137 @@
+//! Bodies between two worlds: what is read, and what is polled.
+
+use std::io::{self, Read};
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use reqwest::blocking::{Body, Response};
+use reqwest::{ResponseBuilderExt, Url};
+
+use crate::body::SignedBody;
+use crate::error::BoxError;
+
+/// How much is asked of a reader at once.
+const PIECE: usize = 16 * 1024;
+
+/// A reader of the caller's.
+pub(super) type Reader = Box<dyn Read + Send>;
+
+/// A reader as a body. Polling it blocks: it is polled by nothing but the thread that sends it, or reads the answer.
+pub(super) struct ReadBody<R> {
+    reader: R,
+    /// The bytes still to come, where they are known.
+    left: Option<u64>,
+    ended: bool,
+}
+
+impl<R: Read> ReadBody<R> {
+    pub(super) fn new(reader: R, length: Option<u64>) -> Self {
+        Self { reader, left: length, ended: length == Some(0) }
+    }
+}
+
+impl<R: Read + Unpin> http_body::Body for ReadBody<R> {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let mut piece = vec![0; PIECE];
+        let read = loop {
+            match self.reader.read(&mut piece) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.ended = !matches!(read, Ok(1..));
+        Poll::Ready(match read {
+            Ok(0) => None,
+            Ok(len) => {
+                self.left = self.left.map(|left| left.saturating_sub(len as u64));
+                piece.truncate(len);
+                Some(Ok(Frame::data(piece.into())))
+            }
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+/// A signed body as `reqwest::blocking` sends it.
+pub(super) fn into_body(body: SignedBody<ReadBody<Reader>>) -> Body {
+    let length = body.size_hint().exact();
+    let reader = BodyReader { body: Box::pin(body), rest: Bytes::new() };
+    match length {
+        Some(length) => Body::sized(reader, length),
+        None => Body::new(reader),
+    }
+}
+
+struct BodyReader {
+    body: Pin<Box<SignedBody<ReadBody<Reader>>>>,
+    rest: Bytes,
+}
+
+impl Read for BodyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.rest.is_empty() {
+            match self.body.as_mut().poll_frame(&mut Context::from_waker(Waker::noop())) {
+                // What it waits for is its turn, which it has.
+                Poll::Pending => {}
+                Poll::Ready(None) => return Ok(0),
+                Poll::Ready(Some(Err(error))) => return Err(io::Error::other(CutOff(error))),
+                Poll::Ready(Some(Ok(frame))) => self.rest = frame.into_data().unwrap_or_default(),
+            }
+        }
+        let len = buffer.len().min(self.rest.len());
+        buffer[..len].copy_from_slice(&self.rest.split_to(len));
+        Ok(len)
+    }
+}
+
+/// An `io::Error` gives the source of what it is made of, and not that itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct CutOff(#[source] BoxError);
+
+/// A body in memory, to be read where it lies.
+pub(super) struct InMemory(pub(super) Body);
+
+impl AsRef<[u8]> for InMemory {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes().unwrap_or_default()
+    }
+}
+
+/// An answer as the recovery reads it.
+pub(super) fn into_http(mut response: Response) -> http::Response<ReadBody<Response>> {
+    let mut out = http::Response::new(());
+    *out.status_mut() = response.status();
+    *out.version_mut() = response.version();
+    *out.headers_mut() = mem::take(response.headers_mut());
+    *out.extensions_mut() = mem::take(response.extensions_mut());
+    out.map(|()| ReadBody::new(response, None))
+}
+
+/// An answer as the caller reads it.
+pub(super) fn from_http(mut response: http::Response<reqwest::Body>, url: Url) -> Response {
+    if let Ok(marked) = http::Response::builder().url(url).body(()) {
+        response.extensions_mut().extend(marked.into_parts().0.extensions);
+    }
+    response.into()
+}

@@ -1,0 +1,158 @@
+//! A request on its way, and what of its body is signed.
+
+use std::io::{self, Cursor, Read};
+
+use reqwest::blocking::{Body, Request};
+use sha2::{Digest, Sha256};
+
+use super::body::{InMemory, ReadBody, Reader, into_body};
+use super::runtime::Waiting;
+use super::view;
+use crate::error::{Error, ErrorKind};
+use crate::middleware::rewritten;
+use crate::payload::{BufferLimits, Payload, PayloadMode, Sending, set_length, stream_failed, too_large};
+use crate::recovery::Attempt;
+use crate::signer::Signer;
+
+/// A request whose body is known, to be signed and sent once or, where its body allows, again.
+pub(super) struct Outgoing {
+    /// The request; with its body, unless that is read and framed on its way.
+    head: Request,
+    body: Option<Sending<ReadBody<Reader>>>,
+    payload: Payload<'static>,
+    is_replayable: bool,
+}
+
+/// Whether a body is checked or framed on its way, by the same code as on the async edges.
+fn is_read(mode: &PayloadMode) -> bool {
+    !matches!(mode, PayloadMode::Buffered | PayloadMode::Sha256(_) | PayloadMode::Unsigned)
+}
+
+impl Outgoing {
+    /// A request with the body that it has.
+    pub(super) fn new(
+        mut request: Request,
+        mode: &PayloadMode,
+        limits: BufferLimits,
+        waiting: &Waiting<'_>,
+    ) -> Result<Self, Error> {
+        if !is_read(mode) {
+            return Self::as_it_is(request, mode, limits);
+        }
+        let body = match request.body_mut().take() {
+            None => ReadBody::new(Box::new(io::empty()) as Reader, Some(0)),
+            Some(body) => {
+                let length = body.as_bytes().ok_or_else(out_of_reach)?.len() as u64;
+                ReadBody::new(Box::new(Cursor::new(InMemory(body))) as Reader, Some(length))
+            }
+        };
+        Self::read(request, body, mode, limits, waiting)
+    }
+
+    /// A request with a body from elsewhere.
+    pub(super) fn with_reader(
+        mut request: Request,
+        reader: impl Read + Send + 'static,
+        mode: &PayloadMode,
+        limits: BufferLimits,
+        waiting: &Waiting<'_>,
+    ) -> Result<Self, Error> {
+        if is_read(mode) {
+            let body = ReadBody::new(Box::new(reader) as Reader, None);
+            return Self::read(request, body, mode, limits, waiting);
+        }
+        *request.body_mut() = Some(into_memory(reader, limits)?.into());
+        Self::as_it_is(request, mode, limits)
+    }
+
+    fn read(
+        mut head: Request,
+        body: ReadBody<Reader>,
+        mode: &PayloadMode,
+        limits: BufferLimits,
+        waiting: &Waiting<'_>,
+    ) -> Result<Self, Error> {
+        let body = waiting.until(Sending::new(body, mode, limits, head.headers()))?;
+        let method = head.method().clone();
+        body.declare(&method, head.headers_mut());
+        Ok(Self { head, payload: body.payload(), is_replayable: body.is_replayable(), body: Some(body) })
+    }
+
+    /// A body in memory is hashed where it lies.
+    fn as_it_is(mut head: Request, mode: &PayloadMode, limits: BufferLimits) -> Result<Self, Error> {
+        let bytes = head.body().map_or(Some(&[][..]), Body::as_bytes);
+        let is_replayable = bytes.is_some();
+        let payload = match mode {
+            PayloadMode::Sha256(sha256) => Payload::sha256(*sha256),
+            PayloadMode::Unsigned => Payload::unsigned(),
+            _ => match bytes.ok_or_else(out_of_reach)? {
+                [] => Payload::empty(),
+                bytes if bytes.len() as u64 > limits.size => return Err(too_large(limits.size)),
+                bytes => Payload::sha256(Sha256::digest(bytes).into()),
+            },
+        };
+        // A reader's length is for reqwest to tell.
+        if let Some(len) = bytes.map(<[u8]>::len) {
+            if len == 0 {
+                *head.body_mut() = None;
+            }
+            let method = head.method().clone();
+            set_length(len as u64, &method, head.headers_mut());
+        }
+        Ok(Self { head, body: None, payload, is_replayable })
+    }
+
+    /// The request, signed with the credentials and the clock of this moment.
+    pub(super) fn attempt(
+        &mut self,
+        signer: &Signer,
+        waiting: &Waiting<'_>,
+    ) -> Result<(Request, Attempt), Error> {
+        let mut signature = waiting.until(signer.signature(&view(&self.head), self.payload))?;
+        if let Some(target) = signature.rewritten.take() {
+            *self.head.url_mut() = rewritten(self.head.url(), &target)?;
+        }
+        let mut request = match self.head.try_clone() {
+            Some(request) => request,
+            // A reader that goes out as it is, once.
+            None => {
+                let body = self.head.body_mut().take();
+                let mut request = self.head.try_clone().ok_or_else(out_of_reach)?;
+                *request.body_mut() = body;
+                request
+            }
+        };
+        let mut attempt = signature.apply(request.headers_mut());
+        if let Some(body) = &mut self.body {
+            *request.body_mut() = body.take(&mut attempt).map(into_body);
+        }
+        Ok((request, attempt))
+    }
+
+    /// Whether the body can be sent again.
+    pub(super) fn is_replayable(&self) -> bool {
+        self.is_replayable
+    }
+
+    pub(super) fn head(&self) -> &Request {
+        &self.head
+    }
+}
+
+fn into_memory(reader: impl Read, limits: BufferLimits) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    // One byte more than may be, to see that there are more.
+    let mut reader = reader.take(limits.size.saturating_add(1));
+    if let Err(error) = reader.read_to_end(&mut bytes) {
+        return Err(stream_failed(bytes.len() as u64, error));
+    }
+    if bytes.len() as u64 > limits.size { Err(too_large(limits.size)) } else { Ok(bytes) }
+}
+
+fn out_of_reach() -> Error {
+    Error::new(
+        ErrorKind::Payload,
+        "the body is a reader, which cannot be had out of a request of reqwest::blocking; give it to \
+         .send_signed_reader(reader, &signer), a form's by .into_reader(), in place of .body(…)",
+    )
+}
