@@ -191,7 +191,10 @@ fn lifetime(presigning: &Presigning<'_>, moment: &Moment, now: SystemTime) -> Re
             if presigning.refuse_shortening || left.is_zero() {
                 return Err(Error::new(
                     ErrorKind::Expiry,
-                    format!("the credentials expire in {left:?}, before a presigned URL of {asked:?} would"),
+                    format!(
+                        "the credentials expire in {left:?}, before a presigned URL of {asked:?} would; ask for a \
+                         shorter lifetime, or renew the credentials"
+                    ),
                 ));
             }
             tracing::warn!(

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::fs;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -17,7 +18,8 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use sigv4_middleware::{
-    AwsChunked, ChecksumAlgorithm, Credentials, PayloadMode, SigV4Layer, SigV4Middleware, Signer,
+    AwsChunked, ChecksumAlgorithm, Credentials, PayloadMode, SendSigned, SigV4Layer, SigV4Middleware, Signer,
+    SignerBuilder,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -30,29 +32,29 @@ const ALLOWED: u64 = 16 * MIB;
 
 #[test]
 fn memory_is_constant() {
-    through_both_edges(256 * MIB);
+    through_every_edge(256 * MIB);
 }
 
 /// `cargo test --release --all-features --test memory -- --ignored --nocapture`
 #[test]
 #[ignore = "long"]
 fn memory_is_constant_for_4_gib() {
-    through_both_edges(4096 * MIB);
+    through_every_edge(4096 * MIB);
 }
 
-fn through_both_edges(length: u64) {
+fn through_every_edge(length: u64) {
     // The process is measured: one at a time.
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // Once in small, so that what is allocated once is not counted.
     for length in [MIB, length] {
-        for (edge, reqwest) in [("tower", false), ("reqwest", true)] {
+        for edge in ["tower", "reqwest", "blocking"] {
             let (before, started) = (start_measuring(), Instant::now());
-            let sent = if reqwest {
-                through_reqwest(length).boxed_local()
-            } else {
-                through_tower(length).boxed_local()
+            let sent = match edge {
+                "tower" => through_tower(length).boxed_local(),
+                "reqwest" => through_reqwest(length).boxed_local(),
+                _ => through_blocking(length).boxed_local(),
             };
             let received = runtime.block_on(sent);
             let (grown, seconds) = (peak().saturating_sub(before), started.elapsed().as_secs_f64());
@@ -73,8 +75,12 @@ fn through_both_edges(length: u64) {
 }
 
 fn signer() -> Signer {
+    signing().build().unwrap()
+}
+
+fn signing() -> SignerBuilder {
     let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
-    Signer::builder().credentials(credentials).service("s3").region("eu-west-1").build().unwrap()
+    Signer::builder().credentials(credentials).service("s3").region("eu-west-1")
 }
 
 fn mode(length: u64) -> PayloadMode {
@@ -111,6 +117,19 @@ async fn through_reqwest(length: u64) -> u64 {
     let request = client.put(format!("http://{to}/bucket/key")).with_extension(mode(length));
     let response = request.body(reqwest::Body::wrap(source(length))).send().await.unwrap();
     assert_eq!(response.status(), 200);
+    sink.await.unwrap()
+}
+
+async fn through_blocking(length: u64) -> u64 {
+    let (to, sink) = sink().await;
+    let send = move || {
+        let signer = signing().payload_mode(mode(length)).build().unwrap();
+        let client = sigv4_middleware::reqwest_blocking_client().no_proxy().tls_certs_only([]);
+        let client = client.timeout(None).build().unwrap();
+        let request = client.put(format!("http://{to}/bucket/key"));
+        request.send_signed_reader(io::repeat(7).take(length), &signer).unwrap().status()
+    };
+    assert_eq!(tokio::task::spawn_blocking(send).await.unwrap(), 200);
     sink.await.unwrap()
 }
 

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 use http::{Method, Request, StatusCode, Uri};
 use sigv4_middleware::{
     CachedCredentials, Credentials, Endpoint, EnvironmentCredentials, Error, IamGateway, Payload,
-    PayloadMode, PlusInQuery, Presigning, ServiceProfile, SigV4Layer, SigV4Middleware, Signer, overrides,
+    PayloadMode, PlusInQuery, Presigning, ServiceProfile, SigV4Layer, SigV4Middleware, SignedBody, Signer,
+    overrides,
 };
 use tower::Service;
 use tracing::subscriber::DefaultGuard;
@@ -210,6 +211,15 @@ async fn of_every_type() {
     seen.show(&future);
     future.await.unwrap();
     seen.show(&gateway.requests());
+    let shown = seen.clone();
+    let mut within = layered(
+        tower::service_fn(move |signed: Request<SignedBody<TestBody>>| {
+            shown.show(&signed);
+            std::future::ready(Ok::<_, io::Error>(http::Response::new(String::new())))
+        }),
+        &signer,
+    );
+    within.call(request(&gateway, Method::PUT).body(body(SECRET)).unwrap()).await.unwrap();
 
     let uri: Uri = format!("{}/key?a=b", gateway.url()).parse().unwrap();
     let (mut parts, _) = request(&gateway, Method::PUT).body(()).unwrap().into_parts();
