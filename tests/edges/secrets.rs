@@ -214,7 +214,7 @@ async fn of_every_type() {
     let shown = seen.clone();
     let mut within = layered(
         tower::service_fn(move |signed: Request<SignedBody<TestBody>>| {
-            shown.show(&signed);
+            shown.show(signed.body());
             std::future::ready(Ok::<_, io::Error>(http::Response::new(String::new())))
         }),
         &signer,
