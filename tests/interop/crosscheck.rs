@@ -112,6 +112,28 @@ fn request(random: &mut Rng, origin: &str) -> Request<Bytes> {
     request.body(body).expect("a legal request")
 }
 
+/// What a signer was told.
+struct Drawn {
+    service: &'static str,
+    single: bool,
+    region: &'static str,
+    token: Option<&'static str>,
+}
+
+fn signer(random: &mut Rng, number: usize) -> (Signer, Drawn) {
+    let (service, single) = SERVICES[number % SERVICES.len()];
+    let region = ["eu-central-1", "ap-northeast-1", "us-gov-west-1"][number % 3];
+    let token = random.bool().then_some(TOKEN);
+    let signer = Signer::builder()
+        .credentials(Credentials::new("AKIDEXAMPLE", "secret", token.map(Into::into), None, "test"))
+        .service(service)
+        .region(region)
+        .sign_all_headers(random.bool())
+        .build()
+        .expect("a good signer");
+    (signer, Drawn { service, single, region, token })
+}
+
 /// What came over the wire.
 struct Received {
     head: String,
@@ -197,16 +219,7 @@ async fn random_requests_are_signed_as_others_sign_them() {
     let mut random = Rng::with_seed(20_261_122);
     let (mut lines, mut refused) = (Vec::new(), 0);
     for n in 0..REQUESTS {
-        let (service, single) = SERVICES[n % SERVICES.len()];
-        let region = ["eu-central-1", "ap-northeast-1", "us-gov-west-1"][n % 3];
-        let token = random.bool().then_some(TOKEN);
-        let signer = Signer::builder()
-            .credentials(Credentials::new("AKIDEXAMPLE", "secret", token.map(Into::into), None, "test"))
-            .service(service)
-            .region(region)
-            .sign_all_headers(random.bool())
-            .build()
-            .expect("a good signer");
+        let (signer, Drawn { service, single, region, token }) = signer(&mut random, n);
         let request = request(&mut random, &origin);
         let shown = format!("{} {}", request.method(), request.uri());
         if random.bool() {
@@ -240,16 +253,7 @@ async fn random_urls_are_presigned_as_others_presign_them() {
     let mut random = Rng::with_seed(20_261_123);
     let mut lines = Vec::new();
     for n in 0..REQUESTS {
-        let (service, single) = SERVICES[n % SERVICES.len()];
-        let region = ["eu-central-1", "ap-northeast-1", "us-gov-west-1"][n % 3];
-        let token = random.bool().then_some(TOKEN);
-        let signer = Signer::builder()
-            .credentials(Credentials::new("AKIDEXAMPLE", "secret", token.map(Into::into), None, "test"))
-            .service(service)
-            .region(region)
-            .sign_all_headers(random.bool())
-            .build()
-            .expect("a good signer");
+        let (signer, Drawn { service, single, region, token }) = signer(&mut random, n);
         let origin = ["http://127.0.0.1:8080", "https://localhost"][n % 2];
         let (parts, body) = request(&mut random, origin).into_parts();
         let expires = [1, 60, 3600, 604_800][random.usize(..4)];
