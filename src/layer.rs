@@ -14,8 +14,9 @@ use tower_service::Service;
 use crate::body::SignedBody;
 use crate::error::{BoxError, Error};
 use crate::payload::Sending;
-use crate::recovery::{Answer, Attempt, assess};
+use crate::recovery::{Answer, assess};
 use crate::response::ResponseBody;
+use crate::signature::Attempt;
 use crate::signer::{RequestView, Signer};
 
 /// Signs every request that goes through a client service.

@@ -60,6 +60,8 @@ mod recovery;
 #[cfg(feature = "reqwest-middleware")]
 mod redirect;
 mod response;
+#[cfg(feature = "blocking")]
+mod runtime;
 mod service;
 mod signature;
 mod signer;

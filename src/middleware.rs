@@ -8,8 +8,9 @@ use crate::body::SignedBody;
 use crate::error::{Error, ErrorKind};
 use crate::overrides::Overrides;
 use crate::payload::Sending;
-use crate::recovery::{Answer, Attempt, assess};
+use crate::recovery::{Answer, assess};
 use crate::redirect::{LONGEST_CHAIN, Step};
+use crate::signature::Attempt;
 use crate::signer::{RequestView, Signer};
 
 /// Signs every request of a reqwest client.

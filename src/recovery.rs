@@ -4,16 +4,14 @@
 //! and sending; and credentials that ended before they said they would. By the AWS SDKs' common rules of 2026. All
 //! else is the caller's to see.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Body;
 
-use crate::chain::Chain;
-use crate::clock::{RETRY_BEYOND, Reading, server_date, should_retry};
-use crate::key::Identity;
+use crate::clock::{RETRY_BEYOND, server_date, should_retry};
 use crate::response::ResponseBody;
+use crate::signature::Attempt;
 use crate::signer::Signer;
 
 /// The longest body that is read for an error code.
@@ -34,18 +32,6 @@ const MAY_BE_SKEW: [&str; 9] = [
 
 /// Codes that mean that the credentials are no longer good.
 const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "InvalidToken"];
-
-/// What one attempt was signed with.
-#[derive(Clone)]
-pub(crate) struct Attempt {
-    pub(crate) identity: Arc<Identity>,
-    pub(crate) reading: Reading,
-    /// What the signatures within its body go on from, where it is sent in chunks.
-    pub(crate) chain: Option<Box<Chain>>,
-    /// The same of an event stream.
-    #[cfg(feature = "event-stream")]
-    pub(crate) events: Option<Box<crate::chain::EventChain>>,
-}
 
 /// What an answer's status and headers tell.
 #[derive(Debug, PartialEq, Eq)]

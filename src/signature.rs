@@ -1,9 +1,25 @@
 //! A finished signature, not yet on its request: what is signed is committed in one step, or not at all.
 
+use std::sync::Arc;
+
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
+use crate::chain::Chain;
+use crate::clock::Reading;
 use crate::headers::own;
-use crate::recovery::Attempt;
+use crate::key::Identity;
+
+/// What one attempt was signed with.
+#[derive(Clone)]
+pub(crate) struct Attempt {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) reading: Reading,
+    /// What the signatures within its body go on from, where it is sent in chunks.
+    pub(crate) chain: Option<Box<Chain>>,
+    /// The same of an event stream.
+    #[cfg(feature = "event-stream")]
+    pub(crate) events: Option<Box<crate::chain::EventChain>>,
+}
 
 /// The headers that make a request a signed one, and its target where that had to be rewritten.
 pub(crate) struct Signature {

@@ -2,7 +2,6 @@
 
 mod body;
 mod outgoing;
-mod runtime;
 
 use std::io::{self, Read};
 
@@ -10,14 +9,14 @@ use reqwest::blocking::{Client, ClientBuilder, Request, RequestBuilder, Response
 
 use self::body::{from_http, into_http};
 use self::outgoing::Outgoing;
-pub(crate) use self::runtime::Blocking;
-use self::runtime::Waiting;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::middleware::{refuse_redirected, view_of};
 use crate::overrides::Overrides;
-use crate::recovery::{Answer, Attempt, assess};
+use crate::recovery::{Answer, assess};
+use crate::runtime::Waiting;
+use crate::signature::Attempt;
 use crate::signer::{RequestView, Signer};
 
 /// Signs and sends a request of `reqwest::blocking`, in place of its `send()`.
@@ -128,7 +127,7 @@ impl SendSigned for RequestBuilder {
             return Ok(client.execute(request)?);
         }
         let mode = signer.preview(view(&request))?;
-        let waiting = signer.blocking().waiting().map_err(SendError::Thread)?;
+        let waiting = signer.runtime().waiting().map_err(SendError::Thread)?;
         let outgoing = Outgoing::new(request, &mode, signer.limits(), &waiting)?;
         exchange(&client, outgoing, signer, &waiting)
     }
@@ -146,7 +145,7 @@ impl SendSigned for RequestBuilder {
         }
         // What can be refused is refused before the body is read.
         let mode = signer.preview(view(&request))?;
-        let waiting = signer.blocking().waiting().map_err(SendError::Thread)?;
+        let waiting = signer.runtime().waiting().map_err(SendError::Thread)?;
         let outgoing = Outgoing::with_reader(request, body, &mode, signer.limits(), &waiting)?;
         exchange(&client, outgoing, signer, &waiting)
     }

@@ -6,12 +6,12 @@ use reqwest::blocking::{Body, Request};
 use sha2::{Digest, Sha256};
 
 use super::body::{InMemory, ReadBody, Reader, into_body};
-use super::runtime::Waiting;
 use super::view;
 use crate::error::{Error, ErrorKind};
 use crate::middleware::rewritten;
 use crate::payload::{BufferLimits, Payload, PayloadMode, Sending, set_length, stream_failed, too_large};
-use crate::recovery::Attempt;
+use crate::runtime::Waiting;
+use crate::signature::Attempt;
 use crate::signer::Signer;
 
 /// A request whose body is known, to be signed and sent once or, where its body allows, again.

@@ -3,7 +3,6 @@
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use super::framed::{self, FramedBody};
 use crate::chain::EventChain;
 use crate::error::{Error, ErrorKind};
 
@@ -34,11 +33,6 @@ pub(super) fn declare(headers: &mut HeaderMap) {
     headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(MEDIA_TYPE));
 }
 
-/// The body as it is sent, its signatures going on from the request's.
-pub(super) fn frame<B>(source: B, chain: EventChain) -> FramedBody<B> {
-    FramedBody::new(source, framed::Framer::Events(Box::new(Framer::new(chain))))
-}
-
 /// Finds the messages in a body, however its frames cut them, and puts each into a signed envelope.
 #[derive(Clone, Debug)]
 pub(super) struct Framer {
@@ -52,7 +46,7 @@ pub(super) struct Framer {
 }
 
 impl Framer {
-    fn new(chain: EventChain) -> Self {
+    pub(super) fn new(chain: EventChain) -> Self {
         Self { chain, partial: BytesMut::new(), length: None, ready: None, ended: false }
     }
 

@@ -7,10 +7,13 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::chunked;
+use super::chunked::{self, Framing};
 #[cfg(feature = "event-stream")]
 use super::event_stream;
 use super::frames::{data, poll_frame};
+use crate::chain::Chain;
+#[cfg(feature = "event-stream")]
+use crate::chain::EventChain;
 use crate::error::{BoxError, Error};
 
 pin_project! {
@@ -28,7 +31,7 @@ pin_project! {
 
 /// What makes bytes for the wire of a source's. Boxed: hash states are large, and most bodies have none.
 #[derive(Clone, Debug)]
-pub(super) enum Framer {
+enum Framer {
     Chunks(Box<chunked::Framer>),
     #[cfg(feature = "event-stream")]
     Events(Box<event_stream::Framer>),
@@ -86,7 +89,18 @@ impl Framer {
 }
 
 impl<B> FramedBody<B> {
-    pub(super) fn new(source: B, framer: Framer) -> Self {
+    /// In chunks, whose signatures go on from the request's.
+    pub(super) fn in_chunks(source: B, framing: &Framing, chain: Chain) -> Self {
+        Self::new(source, Framer::Chunks(Box::new(chunked::Framer::new(framing, chain))))
+    }
+
+    /// In the envelopes of an event stream, whose signatures go on from the request's.
+    #[cfg(feature = "event-stream")]
+    pub(super) fn in_envelopes(source: B, chain: EventChain) -> Self {
+        Self::new(source, Framer::Events(Box::new(event_stream::Framer::new(chain))))
+    }
+
+    fn new(source: B, framer: Framer) -> Self {
         Self { source, rest: Bytes::new(), framer, failed: false }
     }
 }

@@ -7,10 +7,10 @@ use http_body::Body;
 use super::chunked::Framing;
 #[cfg(feature = "event-stream")]
 use super::event_stream;
-use super::{BufferLimits, Buffered, CheckedBody, Payload, PayloadMode, buffer};
+use super::{BufferLimits, Buffered, CheckedBody, FramedBody, Payload, PayloadMode, buffer};
 use crate::body::SignedBody;
 use crate::error::{BoxError, Error};
-use crate::recovery::Attempt;
+use crate::signature::Attempt;
 
 /// A body that can be signed, and sent once or, where it is in memory, again.
 pub(crate) enum Sending<B> {
@@ -111,12 +111,12 @@ impl<B> Sending<B> {
             Self::Checked { body, .. } => body.take().map(SignedBody::checked),
             Self::Chunked { body, framing } => {
                 let chain = attempt.chain.take()?;
-                body.take().map(|body| SignedBody::framed(framing.frame(body, *chain)))
+                body.take().map(|body| SignedBody::framed(FramedBody::in_chunks(body, framing, *chain)))
             }
             #[cfg(feature = "event-stream")]
             Self::EventStream { body } => {
                 let chain = attempt.events.take()?;
-                body.take().map(|body| SignedBody::framed(event_stream::frame(body, *chain)))
+                body.take().map(|body| SignedBody::framed(FramedBody::in_envelopes(body, *chain)))
             }
         }
     }

@@ -301,7 +301,7 @@ impl SignerBuilder {
                 origins,
                 settings: self.settings,
                 #[cfg(feature = "blocking")]
-                blocking: crate::blocking::Blocking::default(),
+                runtime: crate::runtime::LazyRuntime::default(),
             }),
         })
     }

@@ -27,7 +27,9 @@ use crate::error::{BuildError, Error, ErrorKind};
 use crate::key::Identity;
 use crate::overrides::Overrides;
 use crate::payload::{BufferLimits, Payload};
-use crate::recovery::Attempt;
+#[cfg(feature = "blocking")]
+use crate::runtime::LazyRuntime;
+use crate::signature::Attempt;
 use crate::signature::Signature;
 use crate::wire;
 
@@ -70,7 +72,7 @@ struct Inner {
     origins: AllowedOrigins,
     settings: Settings,
     #[cfg(feature = "blocking")]
-    blocking: crate::blocking::Blocking,
+    runtime: LazyRuntime,
 }
 
 impl Signer {
@@ -161,8 +163,8 @@ impl Signer {
     }
 
     #[cfg(feature = "blocking")]
-    pub(crate) fn blocking(&self) -> &crate::blocking::Blocking {
-        &self.inner.blocking
+    pub(crate) fn runtime(&self) -> &LazyRuntime {
+        &self.inner.runtime
     }
 
     pub(crate) fn clock(&self) -> &Clock {

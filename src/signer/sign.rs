@@ -20,8 +20,8 @@ use crate::key::{Identity, Reach, SignatureHex, SigningKey, hex};
 #[cfg(feature = "event-stream")]
 use crate::payload::is_event_stream;
 use crate::payload::{Payload, PayloadMode};
-use crate::recovery::Attempt;
 use crate::service::ServiceProfile;
+use crate::signature::Attempt;
 use crate::signature::Signature;
 use crate::wire::{self, Origin, PathForm, Target};
 
@@ -207,6 +207,7 @@ impl Signer {
     }
 
     /// The signature of a request, with the credentials and the time of this moment.
+    #[cfg(feature = "reqwest-middleware")]
     pub(crate) async fn signature(
         &self,
         request: &RequestView<'_>,

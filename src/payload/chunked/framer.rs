@@ -44,7 +44,7 @@ struct Chunk {
 }
 
 impl Framer {
-    pub(super) fn new(framing: &Framing, chain: Chain) -> Self {
+    pub(in crate::payload) fn new(framing: &Framing, chain: Chain) -> Self {
         Self {
             chain: framing.options.signed.then_some(chain),
             checksum: framing.options.trailer.map(Checksum::new),

@@ -10,8 +10,7 @@ use http_body::SizeHint;
 pub(super) use framer::Framer;
 
 use super::checksum::ChecksumAlgorithm;
-use super::framed::{self, FramedBody};
-use crate::chain::{Chain, signature_len};
+use crate::chain::signature_len;
 use crate::error::{Error, ErrorKind};
 
 const DECODED_CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
@@ -183,11 +182,6 @@ impl Framing {
         // What header values are made of makes a header value.
         let all = HeaderValue::from_bytes(&all).unwrap_or(HeaderValue::from_static("aws-chunked"));
         headers.insert(CONTENT_ENCODING, all);
-    }
-
-    /// The body as it is sent, its signatures going on from the request's.
-    pub(crate) fn frame<B>(&self, source: B, chain: Chain) -> FramedBody<B> {
-        FramedBody::new(source, framed::Framer::Chunks(Box::new(Framer::new(self, chain))))
     }
 }
 

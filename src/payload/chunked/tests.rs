@@ -12,7 +12,9 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, StreamBody};
 use proptest::prelude::*;
 
+use super::super::framed::FramedBody;
 use super::*;
+use crate::chain::Chain;
 use crate::date::AmzDate;
 use crate::error::BoxError;
 use crate::key::{Identity, Reach, SignatureHex};
@@ -31,7 +33,7 @@ fn chain(reach: Reach<'_>) -> Chain {
 
 fn framed<B: Body>(options: AwsChunked, body: B) -> FramedBody<B> {
     let framing = Framing::new(options, &body.size_hint(), &HeaderMap::new()).unwrap();
-    framing.frame(body, chain(Reach::Region("us-east-1")))
+    FramedBody::in_chunks(body, &framing, chain(Reach::Region("us-east-1")))
 }
 
 fn frames_of<E>(frames: Vec<Result<Bytes, E>>) -> impl Body<Data = Bytes, Error = E> {
@@ -246,7 +248,8 @@ fn sigv4a_pads_its_signatures() {
     let options = AwsChunked::signed().trailer(ChecksumAlgorithm::Sha256).for_v4a(true);
     let framing = Framing::new(options, &SizeHint::with_exact(3), &HeaderMap::new()).unwrap();
     assert_eq!(framing.content_sha256(), "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER");
-    let body = framing.frame(Full::new(Bytes::from_static(b"abc")), chain(Reach::RegionSet("*")));
+    let body =
+        FramedBody::in_chunks(Full::new(Bytes::from_static(b"abc")), &framing, chain(Reach::RegionSet("*")));
     let text = String::from_utf8(collect(body).unwrap()).unwrap();
 
     let hash = |bytes: &[u8]| Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect::<String>();

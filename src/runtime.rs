@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 /// The runtime that a signer's credentials are loaded and refreshed on, started by the first blocking request.
 #[derive(Default)]
-pub(crate) struct Blocking(OnceLock<OwnRuntime>);
+pub(crate) struct LazyRuntime(OnceLock<OwnRuntime>);
 
 struct OwnRuntime(Option<Runtime>);
 
@@ -24,8 +24,8 @@ impl Drop for OwnRuntime {
     }
 }
 
-impl Blocking {
-    pub(super) fn waiting(&self) -> io::Result<Waiting<'_>> {
+impl LazyRuntime {
+    pub(crate) fn waiting(&self) -> io::Result<Waiting<'_>> {
         if self.0.get().is_none() {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
             let runtime = builder.worker_threads(1).thread_name("sigv4-credentials").enable_all().build()?;
@@ -37,13 +37,13 @@ impl Blocking {
     }
 }
 
-pub(super) struct Waiting<'a>(&'a Runtime);
+pub(crate) struct Waiting<'a>(&'a Runtime);
 
 impl Waiting<'_> {
     /// Waits for a future, on this thread; its timers and what it spawns are the runtime's.
     ///
     /// Not `Runtime::block_on`, which panics in async code.
-    pub(super) fn until<T>(&self, future: impl Future<Output = T>) -> T {
+    pub(crate) fn until<T>(&self, future: impl Future<Output = T>) -> T {
         let _entered = self.0.enter();
         // A task that this thread may be in has a budget that nothing here would renew.
         let mut future = pin!(tokio::task::unconstrained(future));
