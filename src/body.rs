@@ -1,6 +1,7 @@
 //! [`SignedBody`], the body that the layer hands on.
 
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -20,8 +21,13 @@ pin_project! {
     pub struct SignedBody<B> {
         #[pin]
         repr: Repr<B>,
+        // Until the first frame.
+        whole: Option<Whole>,
     }
 }
+
+/// Where the only frame of a body is put on its way, for it to be sent again.
+pub(crate) type Whole = Arc<OnceLock<Bytes>>;
 
 pin_project! {
     #[project = ReprProjection]
@@ -35,20 +41,29 @@ pin_project! {
 }
 
 impl<B> SignedBody<B> {
+    fn of(repr: Repr<B>) -> Self {
+        Self { repr, whole: None }
+    }
+
     pub(crate) fn buffered(body: Buffered) -> Self {
-        Self { repr: Repr::Buffered { body, next: 0 } }
+        Self::of(Repr::Buffered { body, next: 0 })
     }
 
     pub(crate) fn as_is(body: B) -> Self {
-        Self { repr: Repr::AsIs { body } }
+        Self::of(Repr::AsIs { body })
     }
 
     pub(crate) fn checked(body: CheckedBody<B>) -> Self {
-        Self { repr: Repr::Checked { body } }
+        Self::of(Repr::Checked { body })
     }
 
     pub(crate) fn framed(body: FramedBody<B>) -> Self {
-        Self { repr: Repr::Framed { body } }
+        Self::of(Repr::Framed { body })
+    }
+
+    /// Leaves its first frame there, if that is all of it.
+    pub(crate) fn kept_in(self, whole: Option<Whole>) -> Self {
+        Self { whole, ..self }
     }
 
     #[cfg(feature = "tower")]
@@ -63,7 +78,7 @@ impl<B> SignedBody<B> {
             Repr::Buffered { mut body, next: 0 } if body.frames.len() <= 1 => {
                 Ok(body.frames.pop().unwrap_or_default())
             }
-            repr => Err(Self { repr }),
+            repr => Err(Self { repr, ..self }),
         }
     }
 }
@@ -77,23 +92,31 @@ where
     type Error = BoxError;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.project().repr.project() {
+        let frame = match self.as_mut().project().repr.project() {
             ReprProjection::Buffered { body, next } => {
                 let frame = body.frames.get_mut(*next).map(std::mem::take);
                 *next += 1;
                 body.len -= frame.as_ref().map_or(0, |frame| frame.len() as u64);
-                Poll::Ready(frame.map(|frame| Ok(Frame::data(frame))))
+                frame.map(|frame| Ok(Frame::data(frame)))
             }
-            ReprProjection::AsIs { body } => Poll::Ready(ready!(body.poll_frame(cx)).map(|frame| {
+            ReprProjection::AsIs { body } => ready!(body.poll_frame(cx)).map(|frame| {
                 let to_bytes = |mut data: B::Data| data.copy_to_bytes(data.remaining());
                 frame.map(|frame| frame.map_data(to_bytes)).map_err(Into::into)
-            })),
-            ReprProjection::Checked { body } => body.poll_frame(cx),
-            ReprProjection::Framed { body } => body.poll_frame(cx),
+            }),
+            ReprProjection::Checked { body } => ready!(body.poll_frame(cx)),
+            ReprProjection::Framed { body } => ready!(body.poll_frame(cx)),
+        };
+        if let Some(whole) = self.as_mut().project().whole.take()
+            && let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+            && self.is_end_stream()
+        {
+            whole.get_or_init(|| data.clone());
         }
+        Poll::Ready(frame)
     }
 
     fn size_hint(&self) -> SizeHint {

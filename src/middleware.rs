@@ -60,8 +60,8 @@ impl SigV4Middleware {
     /// Whether redirects are followed, at most 5 of them; `false` by default: the caller sees the 3xx answer.
     ///
     /// Each request of the chain is signed afresh and goes only to origins that the signer may sign for: a redirect to
-    /// any other is an error, and nothing is sent there. Methods and bodies change as the Fetch standard has it; a body
-    /// that is not held in memory cannot be sent again, and the caller sees the 3xx answer.
+    /// any other is an error, and nothing is sent there. Methods and bodies change as the Fetch standard has it; of a
+    /// body that cannot be sent again, see [`recovery`](crate::SignerBuilder::recovery), the caller sees the 3xx answer.
     ///
     /// A region, however it was said, is for the first host: a redirect to a host that tells its own is signed for
     /// that, and one with S3's `x-amz-bucket-region`, which needs no Location, for the bucket's. Only

@@ -34,6 +34,11 @@ pub(crate) struct Buffered {
 }
 
 impl Buffered {
+    /// One frame, which is sent with a payload that was said beforehand.
+    pub(super) fn unhashed(frame: Bytes) -> Self {
+        Self { len: frame.len() as u64, frames: SmallVec::from_iter([frame]), ..Self::default() }
+    }
+
     pub(crate) fn payload(&self) -> Payload<'static> {
         if self.len == 0 { Payload::empty() } else { Payload::sha256(self.sha256) }
     }

@@ -34,6 +34,8 @@ pub(crate) use sending::Sending;
 pub(crate) use sending::set_length;
 
 /// How a request's body enters its signature.
+///
+/// Which bodies can be sent a second time is said at [`recovery`](crate::SignerBuilder::recovery).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PayloadMode {

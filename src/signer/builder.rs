@@ -222,7 +222,7 @@ impl SignerBuilder {
         self
     }
 
-    /// Largest body, in bytes, that is held in memory to be hashed; 10 MiB by default.
+    /// Largest body, in bytes, that is held in memory to be hashed or to be sent again; 10 MiB by default.
     pub fn body_limit(mut self, bytes: u64) -> Self {
         self.settings.limits.size = bytes;
         self
@@ -250,7 +250,8 @@ impl SignerBuilder {
     /// Whether the layer and the middleware sign and send a request once more when the server refused it for its
     /// date or for expired credentials; `true` by default.
     ///
-    /// Only a body that was held in memory to be hashed, or none, can be sent again.
+    /// Only a body that lies in memory, or none, can be sent again: one that was read to be hashed, or that was sent as
+    /// it came, unsigned or by a known hash, and came in one piece, no longer than [`body_limit`](Self::body_limit).
     pub fn recovery(mut self, recovery: bool) -> Self {
         self.settings.recovery = recovery;
         self

@@ -6,14 +6,16 @@
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use sigv4_middleware::{Error, ErrorKind, IamGateway, SigV4Layer, SigV4Middleware, SignedBody, Signer};
+use sigv4_middleware::{
+    Error, ErrorKind, IamGateway, PayloadMode, SigV4Layer, SigV4Middleware, SignedBody, Signer,
+};
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
 use tower_http::follow_redirect::policy::{PolicyExt, SameOrigin, Standard, clone_body_fn};
 
 use crate::recorder::Recorder;
 use crate::support::{
-    EDGES, Http, REGION, body, found, gateway, hyper_of, in_time, layered, middleware, role, signer,
+    EDGES, Http, REGION, body, found, gateway, hyper_of, in_time, layered, middleware, role, signer, signing,
 };
 
 const BODY: &str = "the-body-that-is-not-for-everyone";
@@ -179,6 +181,40 @@ async fn followed_by_the_middleware() {
         scene.assert_followed(outcome.map(|response| response.status()).map_err(Into::into));
     })
     .await;
+}
+
+/// A payload that is not signed goes along where it is in memory; of a stream the caller sees the redirect.
+#[tokio::test]
+async fn an_unsigned_body_goes_along_if_it_is_in_memory() {
+    let streamed = || {
+        let halves = [&BODY[..10], &BODY[10..]].map(|half| Ok::<_, std::io::Error>(Bytes::from(half)));
+        reqwest::Body::wrap_stream(futures_util::stream::iter(halves))
+    };
+    for status in [307, 308] {
+        for (body, expected, http) in [
+            (reqwest::Body::from(BODY), 200, Http::One),
+            (reqwest::Body::from(BODY), 200, Http::Two),
+            (streamed(), status, Http::One),
+        ] {
+            let scene = Scene::new(status, Method::POST, Place::OtherPort).await;
+            let signer = signing("s3").payload_mode(PayloadMode::Unsigned).allow_unsigned_over_http(true);
+            let middleware = SigV4Middleware::new(signer.build().unwrap()).follow_redirects(true);
+            let builder = sigv4_middleware::reqwest_client();
+            let client = scene.reqwest(match http {
+                Http::One => builder,
+                Http::Two => builder.http2_prior_knowledge(),
+            });
+            let client = reqwest_middleware::ClientBuilder::new(client).with(middleware).build();
+            let answer = client.execute(scene.http_request(|_| body).try_into().unwrap()).await.unwrap();
+            assert_eq!(answer.status().as_u16(), expected, "{}", scene.name());
+            let received = [scene.origin.requests(), scene.other.requests()].concat();
+            assert_eq!(received.len(), if expected == 200 { 2 } else { 1 }, "{}", scene.name());
+            for received in received {
+                assert_eq!(received.body, BODY, "{}", scene.name());
+                assert_eq!(received.header("x-amz-content-sha256"), Some("UNSIGNED-PAYLOAD"));
+            }
+        }
+    }
 }
 
 /// tower-http's follower above the layer: each hop is a request like any other to the layer.

@@ -216,6 +216,47 @@ async fn a_body_that_cannot_be_replayed_is_sent_once_and_the_refusal_is_whole() 
     }
 }
 
+/// Neither hashed nor read beforehand, and in hand all the same.
+#[tokio::test]
+async fn a_body_in_memory_is_sent_again_in_the_modes_that_send_it_as_it_comes() {
+    let body = xml("anything", 300 * KIB);
+    let sha256 = Sha256::digest(&body).into();
+    for (service, mode) in [
+        // Its profile leaves payloads unsigned.
+        ("vpc-lattice-svcs", PayloadMode::Buffered),
+        ("s3", PayloadMode::Unsigned),
+        ("s3", PayloadMode::Sha256(sha256)),
+        ("s3", PayloadMode::Sha256Checked(sha256)),
+    ] {
+        for edge in EDGES {
+            // Wrapped, too, neither edge can see beforehand what it is.
+            for wrapped in [false, true] {
+                let clock = ManualTimeSource::new(noon());
+                let server = Server::start(|before| match before {
+                    0 => s3(403, in_memory(xml("RequestTimeTooSkewed", 100))),
+                    _ => ok(),
+                });
+                let server = server.await;
+                let signer = signer(role("AKID"), &clock).service(service).allow_unsigned_over_http(true);
+                let signer = signer.payload_mode(mode.clone()).build().unwrap();
+                let request = Request::post(format!("{}/key", server.url));
+                let answer = match wrapped {
+                    true => edge.open_stream(&signer, request.body(in_memory(body.clone())).unwrap()).await,
+                    false => edge.open(&signer, request.body(body.clone()).unwrap()).await,
+                };
+                let what = format!("{edge:?} {service} {mode:?} {wrapped}");
+                assert_eq!(answer.status(), 200, "{what}");
+                assert!(server.bodies() == [&body, &body], "{what}: {} tries", server.tries());
+                for name in ["x-amz-content-sha256", "content-length", "transfer-encoding"] {
+                    assert_eq!(server.header(0, name), server.header(1, name), "{what}");
+                }
+                assert_eq!(server.header(1, "content-length"), Some(body.len().to_string()), "{what}");
+                assert_eq!(server.header(1, "x-amz-date").unwrap(), "20150830T133600Z", "{what}");
+            }
+        }
+    }
+}
+
 /// What has no body can be sent again in every payload mode.
 #[tokio::test]
 async fn a_request_without_a_body_is_tried_again_in_every_payload_mode() {
