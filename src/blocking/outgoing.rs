@@ -20,7 +20,8 @@ pub(super) struct Outgoing {
     head: Request,
     body: Option<Sending<ReadBody<Reader>>>,
     payload: Payload<'static>,
-    is_replayable: bool,
+    /// Whether the head has a body that can be taken out but once.
+    is_reader: bool,
 }
 
 /// Whether a body is checked or framed on its way, by the same code as on the async edges.
@@ -75,13 +76,13 @@ impl Outgoing {
         let body = waiting.until(Sending::new(body, mode, limits, head.headers()))?;
         let method = head.method().clone();
         body.declare(&method, head.headers_mut());
-        Ok(Self { head, payload: body.payload(), is_replayable: body.is_replayable(), body: Some(body) })
+        Ok(Self { head, payload: body.payload(), body: Some(body), is_reader: false })
     }
 
     /// A body in memory is hashed where it lies.
     fn as_it_is(mut head: Request, mode: &PayloadMode, limits: BufferLimits) -> Result<Self, Error> {
         let bytes = head.body().map_or(Some(&[][..]), Body::as_bytes);
-        let is_replayable = bytes.is_some();
+        let is_reader = bytes.is_none();
         let payload = match mode {
             PayloadMode::Sha256(sha256) => Payload::sha256(*sha256),
             PayloadMode::Unsigned => Payload::unsigned(),
@@ -99,7 +100,7 @@ impl Outgoing {
             let method = head.method().clone();
             set_length(len as u64, &method, head.headers_mut());
         }
-        Ok(Self { head, body: None, payload, is_replayable })
+        Ok(Self { head, body: None, payload, is_reader })
     }
 
     /// The request, signed with the credentials and the clock of this moment.
@@ -131,7 +132,7 @@ impl Outgoing {
 
     /// Whether the body can be sent again.
     pub(super) fn is_replayable(&self) -> bool {
-        self.is_replayable
+        self.body.as_ref().map_or(!self.is_reader, Sending::is_replayable)
     }
 
     pub(super) fn head(&self) -> &Request {
