@@ -209,7 +209,7 @@ async fn errors_name_the_option_to_add() {
 
     let said = run(with_role("sigv4_curl").arg("http://127.0.0.1:1/")).await;
     assert_eq!(said.code, 1);
-    assert!(said.err.ends_with("\n  on this command line: --service NAME, --region NAME\n"), "{}", said.err);
+    assert!(said.err.ends_with("\n  on this command line: --service NAME\n"), "{}", said.err);
 }
 
 #[tokio::test]
