@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use http::{Method, Request, Uri, request::Parts};
+use http::{HeaderMap, Method, Request, Uri, request::Parts};
 
 use crate::canonical::SignedHeaders;
 use crate::error::{Error, ErrorKind};
+use crate::headers::own;
 use crate::payload::Payload;
 use crate::signer::{Explanation, Moment, Plan, RequestView, Signer, with_target};
 use crate::wire::strict_value;
@@ -39,7 +40,7 @@ impl<'a> Presigning<'a> {
     /// Signs a body, which the request must then be made with.
     ///
     /// Without it the payload is left unsigned for S3 and VPC Lattice, and signed as empty for every other service. S3
-    /// is told of a signed one by the parameter `X-Amz-Content-Sha256`, as AWS's presigners for JavaScript and Go do.
+    /// has to be told of a signed one by a header, which is then among [`Presigned::headers`].
     pub fn payload(self, payload: impl Into<Payload<'a>>) -> Self {
         Self { payload: Some(payload.into()), ..self }
     }
@@ -57,6 +58,7 @@ impl<'a> Presigning<'a> {
 #[derive(Clone)]
 pub struct Presigned {
     uri: Uri,
+    headers: HeaderMap,
     expires_in: Duration,
     explanation: Explanation,
 }
@@ -66,6 +68,7 @@ impl fmt::Debug for Presigned {
         f.debug_struct("Presigned")
             .field("authority", &self.uri.authority())
             .field("path", &self.uri.path())
+            .field("headers", &self.headers)
             .field("expires_in", &self.expires_in)
             .field("explanation", &self.explanation)
             .finish_non_exhaustive()
@@ -83,6 +86,14 @@ impl Presigned {
     #[must_use]
     pub fn into_uri(self) -> Uri {
         self.uri
+    }
+
+    /// Headers that have to be sent with the URL, besides those of the request that were signed: none but
+    /// `x-amz-content-sha256` where [a payload of S3](Presigning::payload) is signed. S3 takes it from nowhere else, as
+    /// the AWS SDK for Go has it.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// How long it is good for; less than asked where the credentials expire before.
@@ -145,20 +156,23 @@ impl Signer {
         let (moment, now) = self.presigning_moment(&plan, identity)?;
         let expires_in = lifetime(&presigning, &moment, now)?;
 
-        let mut headers = SignedHeaders::default();
-        plan.headers(self, &mut headers)?;
-        headers.sort();
-        let names = String::from_utf8_lossy(headers.names());
-        let (mut query, appended) = query(&plan, &moment, &names, expires_in)?;
-
         let presigns_unsigned = plan.profile().presigns_unsigned;
         let payload = presigning
             .payload
             .unwrap_or_else(|| if presigns_unsigned { Payload::unsigned() } else { Payload::empty() });
         let hash = payload.hash();
+
+        let mut headers = SignedHeaders::default();
+        plan.headers(self, &mut headers)?;
+        let mut to_send = HeaderMap::new();
         if presigns_unsigned && !payload.is_unsigned() {
-            push(&mut query, "X-Amz-Content-Sha256", &String::from_utf8_lossy(hash.as_bytes()));
+            headers.push_own(own::CONTENT_SHA256_NAME, hash.as_bytes());
+            to_send.insert(own::CONTENT_SHA256, hash.to_header()?);
         }
+        headers.sort();
+        let names = String::from_utf8_lossy(headers.names());
+        let (mut query, appended) = query(&plan, &moment, &names, expires_in)?;
+
         let (signature, explanation) = {
             let canonical = plan.canonical(&query, &headers, hash.as_bytes());
             (moment.sign(&canonical), moment.explain(&plan, &canonical))
@@ -167,7 +181,7 @@ impl Signer {
         query.push_str(&String::from_utf8_lossy(&signature));
         query.push_str(&appended);
         let uri = with_target(&parts.uri, format!("{}?{query}", plan.target().path))?;
-        Ok(Presigned { uri, expires_in, explanation })
+        Ok(Presigned { uri, headers: to_send, expires_in, explanation })
     }
 }
 

@@ -53,6 +53,9 @@ async fn run(args: &Args) -> Result<(), Failure> {
             show::explanation(presigned.explanation());
         }
         println!("{}", presigned.uri());
+        for (name, value) in presigned.headers() {
+            eprintln!("to be sent with it: -H '{name}: {}'", String::from_utf8_lossy(value.as_bytes()));
+        }
         return Ok(());
     }
 

@@ -7,7 +7,7 @@ use aws_sigv4::http_request::{
     UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, Uri, header};
 
 use super::answer::Refusal;
 use super::canonical_text::{self, CanonicalText, Pairs, sha256_hex};
@@ -71,7 +71,7 @@ pub(super) fn verify(
     check_token(&claim, &key, request.headers, &query, &profile)?;
     check_expiry(&key, expected.now)?;
 
-    let payload = check_payload(&claim, request, &query, &profile)?;
+    let payload = check_payload(&claim, request, &profile)?;
     let headers = signed_values(&claim, request.headers, &host)?;
     // What aws-sigv4 adds itself must not be in the target it is given.
     let (target, rest) = without_signature(request.uri, &claim, &profile)?;
@@ -224,22 +224,12 @@ enum SignedPayload {
     Unsigned,
 }
 
-fn check_payload(
-    claim: &Claim,
-    request: &Request<'_>,
-    query: &Pairs,
-    profile: &Profile,
-) -> Result<SignedPayload, Refusal> {
+fn check_payload(claim: &Claim, request: &Request<'_>, profile: &Profile) -> Result<SignedPayload, Refusal> {
     let hash = sha256_hex(request.body);
     if profile.payload == Payload::Hash {
         return Ok(SignedPayload::Hash(hash));
     }
-    let in_query = || {
-        let mut named = query.iter().filter(|(key, _)| key == "X-Amz-Content-Sha256");
-        named.next().filter(|_| claim.expires.is_some()).map(|(_, value)| value.as_bytes())
-    };
-    let in_header = request.headers.get(CONTENT_SHA256).map(HeaderValue::as_bytes);
-    let Some(declared) = in_header.or_else(in_query) else {
+    let Some(declared) = request.headers.get(CONTENT_SHA256) else {
         return match claim.expires.is_some() && profile.payload != Payload::DeclaredHash {
             true => Ok(SignedPayload::Unsigned),
             false => Err(Refusal::invalid_signature(
@@ -247,7 +237,7 @@ fn check_payload(
             )),
         };
     };
-    match (declared, profile.payload) {
+    match (declared.as_bytes(), profile.payload) {
         (b"UNSIGNED-PAYLOAD", Payload::Declared | Payload::Unsigned) => Ok(SignedPayload::Unsigned),
         (declared, Payload::Declared) if declared.starts_with(b"STREAMING-") => {
             Err(Refusal::of_status(http::StatusCode::NOT_IMPLEMENTED))

@@ -76,7 +76,7 @@ async fn an_earlier_signature_is_replaced_and_other_parameters_stay() {
     assert_eq!(query.to_lowercase().matches("x-amz-signature").count(), 1);
 }
 
-/// S3 takes the payload of a presigned URL as unsigned where the URL does not tell its hash.
+/// S3 takes the payload of a presigned URL as unsigned where no signed header tells its hash.
 #[tokio::test]
 async fn a_signed_payload_is_the_only_one_that_is_taken() {
     for service in ["s3", "execute-api"] {
@@ -85,12 +85,18 @@ async fn a_signed_payload_is_the_only_one_that_is_taken() {
         let uri: Uri = format!("{}/key?X-Amz-Content-Sha256=00", gateway.url()).parse().unwrap();
         let put = Request::put(&uri).body(()).unwrap().into_parts().0;
         let presigning = Presigning::new(Duration::from_secs(60)).payload("this body");
-        let url = signer(service).presign_request(&put, presigning).await.unwrap().into_uri().to_string();
+        let presigned = signer(service).presign_request(&put, presigning).await.unwrap();
+        let url = presigned.uri().to_string();
+        assert!(!url.contains("Content-Sha256"), "{url}");
         for (body, status) in [("this body", 200), ("another", 403)] {
-            let answer = reqwest::Client::new().put(&url).body(body).send().await.unwrap();
+            let request = reqwest::Client::new().put(&url).headers(presigned.headers().clone());
+            let answer = request.body(body).send().await.unwrap();
             let (given, text) = (answer.status(), answer.text().await.unwrap());
             assert_eq!(given, status, "{service} {body}: {text}");
         }
+        let without = reqwest::Client::new().put(&url).body("this body").send().await.unwrap();
+        assert_eq!(without.status(), if service == "s3" { 403 } else { 200 });
+        assert_eq!(presigned.headers().len(), usize::from(service == "s3"));
     }
 }
 

@@ -268,7 +268,7 @@ async fn random_urls_are_presigned_as_others_presign_them() {
             let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
             value.unwrap_or_else(|| panic!("no {name} in {query}"))
         };
-        let headers = parts.headers.iter().map(|(name, value)| {
+        let headers = parts.headers.iter().chain(presigned.headers()).map(|(name, value)| {
             (name.as_str(), std::str::from_utf8(value.as_bytes()).expect("it was given as a text"))
         });
         let host = ("host", parts.uri.authority().expect("an absolute URI").as_str());
@@ -298,16 +298,17 @@ async fn random_urls_are_presigned_as_others_presign_them() {
     agree(&lines);
 }
 
-/// That both others give the signatures that the lines have.
+/// That both others give the signatures that the lines have; awscrt where it can.
 fn agree(lines: &[Value]) {
     let Some(answers) = crosscheck(lines) else { return };
-    let differ: Vec<_> = lines
-        .iter()
-        .zip(&answers)
-        .filter(|(line, answer)| {
-            **answer != json!({"botocore": line["signature"], "awscrt": line["signature"]})
-        })
-        .collect();
+    let agrees = |(line, answer): &(&Value, &Value)| {
+        let presigned = !line["config"]["expires"].is_null();
+        let by_awscrt = !presigned
+            || !line["signed_headers"].as_array().unwrap().contains(&json!("x-amz-content-sha256"));
+        let same = |signer: &str| answer[signer] == line["signature"];
+        same("botocore") && (same("awscrt") || !by_awscrt)
+    };
+    let differ: Vec<_> = lines.iter().zip(&answers).filter(|pair| !agrees(pair)).collect();
     for (line, answer) in &differ {
         eprintln!("{answer}\n    {line}");
     }
