@@ -301,7 +301,7 @@ def rust(t):
         return "&[" + ", ".join(map(text, items)) + "]"
 
     out = [f"//! Written by scripts/endpoints.py from botocore {BOTOCORE}. Do not edit: run the script.", "",
-           "use super::zone::{Partition, Suffix};", ""]
+           "use super::columns::{Partition, Suffix};", ""]
     doc = ["/// Partitions: id, first parts of their regions' names, known regions, names that stand for no region.",
            "#[rustfmt::skip]",
            f"pub(super) static PARTITIONS: [Partition; {len(t.partitions)}] = ["]

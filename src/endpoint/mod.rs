@@ -1,5 +1,6 @@
 //! Where a signature belongs: a host's scope ([`Endpoint`]), and where one may go ([`AllowedOrigins`]).
 
+mod columns;
 mod forms;
 mod origins;
 mod table;
@@ -11,9 +12,9 @@ use std::str;
 use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind};
+use columns::Suffix;
 use forms::Scope;
 pub(crate) use origins::AllowedOrigins;
-use zone::Suffix;
 
 /// Longest host name that DNS knows, in bytes.
 const MAX_HOST: usize = 253;

@@ -1,6 +1,6 @@
 //! Written by scripts/endpoints.py from botocore 1.44.5. Do not edit: run the script.
 
-use super::zone::{Partition, Suffix};
+use super::columns::{Partition, Suffix};
 
 /// Partitions: id, first parts of their regions' names, known regions, names that stand for no region.
 #[rustfmt::skip]

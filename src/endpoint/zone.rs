@@ -2,20 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::columns::{Partition, Suffix};
 use super::table::{ELSEWHERE, PARTITIONS, SUFFIXES};
-
-pub(super) struct Partition {
-    pub(super) id: &'static str,
-    pub(super) prefixes: &'static [&'static str],
-    pub(super) regions: &'static [&'static str],
-    pub(super) pseudo: &'static [&'static str],
-}
-
-pub(super) struct Suffix {
-    pub(super) domain: &'static str,
-    pub(super) partitions: &'static [usize],
-    pub(super) fixed: &'static [(&'static str, &'static str, &'static str)],
-}
 
 impl Suffix {
     /// The service and scope of a host that does not name the region to sign for.
