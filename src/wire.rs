@@ -124,6 +124,12 @@ pub(crate) fn host<'a>(
     if given.next().is_some() {
         return Err(Error::new(ErrorKind::Host, "the request has more than one Host header; keep one"));
     }
+    if first.to_str().is_err() {
+        return Err(Error::new(
+            ErrorKind::Host,
+            "the Host header has characters that no host has; write an international name as its xn-- form",
+        ));
+    }
     if !may_differ && !names_same_host(first, origin) {
         return Err(Error::new(
             ErrorKind::Host,

@@ -55,7 +55,13 @@ pub fn signature(case: &Case, claim: &Claim, uri: &Uri, headers: &HeaderMap, how
         Body::Unsigned => SignableBody::UnsignedPayload,
     };
     match how {
-        Signed::InHeaders { token_header } => settings.session_token_name_override = Some(token_header),
+        Signed::InHeaders { token_header } => {
+            settings.session_token_name_override = Some(token_header);
+            let secure = matches!(uri.scheme_str(), Some("https" | "wss"));
+            if profile.unsigned && secure && matches!(case.body, Body::Bytes(_)) {
+                body = SignableBody::UnsignedPayload;
+            }
+        }
         Signed::InQuery { expires_in, token_parameter, token_appended, default_payload } => {
             settings.signature_location = SignatureLocation::QueryParams;
             settings.expires_in = Some(*expires_in);
@@ -70,13 +76,13 @@ pub fn signature(case: &Case, claim: &Claim, uri: &Uri, headers: &HeaderMap, how
             }
         }
     }
-    let own = ["x-amz-date", "x-amz-security-token", "x-amz-s3session-token", "x-amz-content-sha256"];
+    let in_query = matches!(how, Signed::InQuery { .. });
+    let own = ["x-amz-date", "x-amz-security-token", "x-amz-s3session-token"];
+    let adds = |name: &str| own.contains(&name) || (name == "x-amz-content-sha256" && !in_query);
     let mut given = Vec::new();
-    for name in claim.signed_headers.iter().filter(|name| !own.contains(&name.as_str())) {
+    for name in claim.signed_headers.iter().filter(|name| !adds(name)) {
         // Presigning, it leaves these out.
-        if matches!(how, Signed::InQuery { .. })
-            && matches!(&**name, "x-amz-user-agent" | "x-amz-checksum-mode")
-        {
+        if in_query && matches!(&**name, "x-amz-user-agent" | "x-amz-checksum-mode") {
             return None;
         }
         for value in headers.get_all(name) {

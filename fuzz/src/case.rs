@@ -120,13 +120,13 @@ impl Profile {
             of: SERVICES.iter().find(|known| **known == name).copied().unwrap_or(if s3 { "s3" } else { "" }),
             double_encode: !s3,
             normalize: !s3,
-            content_sha256: s3 || matches!(name, "aoss" | "vpc-lattice-svcs"),
-            unsigned: name == "vpc-lattice-svcs",
+            content_sha256: s3 || matches!(name, "aoss" | LATTICE),
+            unsigned: name == LATTICE,
         }
     }
 
     pub fn presigns_unsigned(self) -> bool {
-        is_s3(self.of)
+        is_s3(self.of) || self.of == LATTICE
     }
 
     fn build(self) -> ServiceProfile {
@@ -137,6 +137,8 @@ impl Profile {
             .unsigned_payload(self.unsigned)
     }
 }
+
+const LATTICE: &str = "vpc-lattice-svcs";
 
 fn is_s3(name: &str) -> bool {
     matches!(name, "s3" | "s3-outposts" | "s3-object-lambda" | "s3express")

@@ -231,6 +231,10 @@ fn a_host_header_names_the_authority_or_is_asked_for() {
         assert!(error.to_string().contains("allow_host_header"), "{error}");
         assert_eq!(host(uri, &[other], true).unwrap(), other);
     }
+    let text = HeaderValue::from_bytes(b"b\xfccher.example").unwrap();
+    let headers = HeaderMap::from_iter([(HOST, text)]);
+    let error = super::host(&origin(uri).unwrap(), &headers, true).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Host);
     for may_differ in [false, true] {
         let error = host(uri, &["example.com:8443", "example.com:8443"], may_differ).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Host, "two of them");
