@@ -29,7 +29,7 @@ const KEY: &str = "AKIDEXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const BUCKET: &str = "bucket";
 
-pub(crate) const ALGORITHMS: [ChecksumAlgorithm; 5] = [
+const ALGORITHMS: [ChecksumAlgorithm; 5] = [
     ChecksumAlgorithm::Crc32,
     ChecksumAlgorithm::Crc32c,
     ChecksumAlgorithm::Crc64Nvme,
@@ -160,26 +160,31 @@ pub(crate) fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|n| (n * 7 % 251) as u8).collect()
 }
 
+/// Every payload mode that a body can be sent in.
+pub(crate) fn modes(body: &[u8]) -> Vec<PayloadMode> {
+    let sha256 = Sha256::digest(body).into();
+    let mut modes = vec![
+        PayloadMode::Buffered,
+        PayloadMode::Sha256(sha256),
+        PayloadMode::Sha256Checked(sha256),
+        PayloadMode::Unsigned,
+        PayloadMode::AwsChunked(AwsChunked::signed()),
+        PayloadMode::AwsChunked(AwsChunked::signed().chunk_size(8192)),
+    ];
+    for algorithm in ALGORITHMS {
+        modes.push(PayloadMode::AwsChunked(AwsChunked::signed().trailer(algorithm)));
+        modes.push(PayloadMode::AwsChunked(AwsChunked::unsigned(algorithm)));
+    }
+    modes
+}
+
 #[tokio::test]
 async fn every_payload_mode_is_taken() {
     let Some(s3s) = S3s::start("modes") else { return };
     for edge in EDGES {
         for (number, length) in [0, 1, 8192, 65_536, 200_000].into_iter().enumerate() {
             let body = bytes(length);
-            let sha256 = Sha256::digest(&body).into();
-            let mut modes = vec![
-                PayloadMode::Buffered,
-                PayloadMode::Sha256(sha256),
-                PayloadMode::Sha256Checked(sha256),
-                PayloadMode::Unsigned,
-                PayloadMode::AwsChunked(AwsChunked::signed()),
-                PayloadMode::AwsChunked(AwsChunked::signed().chunk_size(8192)),
-            ];
-            for algorithm in ALGORITHMS {
-                modes.push(PayloadMode::AwsChunked(AwsChunked::signed().trailer(algorithm)));
-                modes.push(PayloadMode::AwsChunked(AwsChunked::unsigned(algorithm)));
-            }
-            for (mode_number, mode) in modes.into_iter().enumerate() {
+            for (mode_number, mode) in modes(&body).into_iter().enumerate() {
                 let key = format!("{edge:?}-{number}-{mode_number}");
                 let (status, text) =
                     send(edge, put(&s3s.url(&key), mode.clone(), whole(&body))).await.unwrap();

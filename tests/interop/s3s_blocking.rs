@@ -3,10 +3,9 @@
 use std::io::{self, Cursor, Read};
 
 use reqwest::blocking::{Client, RequestBuilder};
-use sha2::{Digest, Sha256};
 use sigv4_middleware::{AwsChunked, ChecksumAlgorithm, Error, ErrorKind, PayloadMode, SendSigned, Signer};
 
-use crate::s3s::{ALGORITHMS, S3s, bytes, signing};
+use crate::s3s::{S3s, bytes, modes, signing};
 
 fn signer(mode: PayloadMode) -> Signer {
     signing().payload_mode(mode).build().unwrap()
@@ -23,19 +22,7 @@ fn every_payload_mode_is_taken() {
     let Some(s3s) = S3s::start("blocking") else { return };
     for length in [0, 1, 65_536, 200_000] {
         let body = bytes(length);
-        let sha256 = Sha256::digest(&body).into();
-        let mut modes = vec![
-            PayloadMode::Buffered,
-            PayloadMode::Sha256(sha256),
-            PayloadMode::Sha256Checked(sha256),
-            PayloadMode::Unsigned,
-            PayloadMode::AwsChunked(AwsChunked::signed().chunk_size(8192)),
-        ];
-        for algorithm in ALGORITHMS {
-            modes.push(PayloadMode::AwsChunked(AwsChunked::signed().trailer(algorithm)));
-            modes.push(PayloadMode::AwsChunked(AwsChunked::unsigned(algorithm)));
-        }
-        for (number, mode) in modes.into_iter().enumerate() {
+        for (number, mode) in modes(&body).into_iter().enumerate() {
             let signer = signer(mode.clone());
             let (memory, reader) = (format!("memory-{length}-{number}"), format!("reader-{length}-{number}"));
             let sent = put(&s3s, &memory).body(body.clone()).send_signed(&signer).unwrap();
