@@ -268,8 +268,8 @@ pub(crate) fn refuse_redirected(sent_to: &Url, answered_by: &Url) -> Result<(), 
     ))
 }
 
-/// A reqwest answer of this URL; a plain conversion would forget it.
-fn with_url(mut response: http::Response<Body>, url: Url) -> Response {
+/// An answer of reqwest's, async or blocking, of this URL; a plain conversion would forget it.
+pub(crate) fn with_url<R: From<http::Response<Body>>>(mut response: http::Response<Body>, url: Url) -> R {
     if let Ok(marked) = http::Response::builder().url(url).body(()) {
         response.extensions_mut().extend(marked.into_parts().0.extensions);
     }

@@ -8,7 +8,6 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use reqwest::blocking::{Body, Response};
-use reqwest::{ResponseBuilderExt, Url};
 
 use crate::body::SignedBody;
 use crate::error::BoxError;
@@ -126,12 +125,4 @@ pub(super) fn into_http(mut response: Response) -> http::Response<ReadBody<Respo
     *out.headers_mut() = mem::take(response.headers_mut());
     *out.extensions_mut() = mem::take(response.extensions_mut());
     out.map(|()| ReadBody::new(response, None))
-}
-
-/// An answer as the caller reads it.
-pub(super) fn from_http(mut response: http::Response<reqwest::Body>, url: Url) -> Response {
-    if let Ok(marked) = http::Response::builder().url(url).body(()) {
-        response.extensions_mut().extend(marked.into_parts().0.extensions);
-    }
-    response.into()
 }

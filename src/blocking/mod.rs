@@ -5,14 +5,14 @@ mod outgoing;
 
 use std::io::{self, Read};
 
-use reqwest::blocking::{Client, ClientBuilder, Request, RequestBuilder, Response};
+use reqwest::blocking::{Body, Client, ClientBuilder, Request, RequestBuilder, Response};
 
-use self::body::{from_http, into_http};
+use self::body::{Reader, into_http};
 use self::outgoing::Outgoing;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::middleware::{refuse_redirected, view_of};
+use crate::middleware::{refuse_redirected, view_of, with_url};
 use crate::overrides::Overrides;
 use crate::recovery::{Answer, assess};
 use crate::runtime::Waiting;
@@ -121,15 +121,7 @@ mod sealed {
 
 impl SendSigned for RequestBuilder {
     fn send_signed(self, signer: &Signer) -> Result<Response, SendError> {
-        let (client, request) = self.build_split();
-        let request = request?;
-        if signer.passes_through(&view(&request)) {
-            return Ok(client.execute(request)?);
-        }
-        let mode = signer.preview(view(&request))?;
-        let waiting = signer.runtime().waiting().map_err(SendError::Thread)?;
-        let outgoing = Outgoing::new(request, &mode, signer.limits(), &waiting)?;
-        exchange(&client, outgoing, signer, &waiting)
+        send(self, None, signer)
     }
 
     fn send_signed_reader(
@@ -137,18 +129,25 @@ impl SendSigned for RequestBuilder {
         body: impl Read + Send + 'static,
         signer: &Signer,
     ) -> Result<Response, SendError> {
-        let (client, request) = self.build_split();
-        let mut request = request?;
-        if signer.passes_through(&view(&request)) {
-            *request.body_mut() = Some(reqwest::blocking::Body::new(body));
-            return Ok(client.execute(request)?);
-        }
-        // What can be refused is refused before the body is read.
-        let mode = signer.preview(view(&request))?;
-        let waiting = signer.runtime().waiting().map_err(SendError::Thread)?;
-        let outgoing = Outgoing::with_reader(request, body, &mode, signer.limits(), &waiting)?;
-        exchange(&client, outgoing, signer, &waiting)
+        send(self, Some(Box::new(body)), signer)
     }
+}
+
+/// `reader`: a body in place of the request's own.
+fn send(builder: RequestBuilder, reader: Option<Reader>, signer: &Signer) -> Result<Response, SendError> {
+    let (client, request) = builder.build_split();
+    let mut request = request?;
+    if signer.passes_through(&view(&request)) {
+        if let Some(reader) = reader {
+            *request.body_mut() = Some(Body::new(reader));
+        }
+        return Ok(client.execute(request)?);
+    }
+    // What can be refused is refused before the body is read.
+    let mode = signer.preview(view(&request))?;
+    let waiting = signer.runtime().waiting().map_err(SendError::Thread)?;
+    let outgoing = Outgoing::new(request, reader, &mode, signer.limits(), &waiting)?;
+    exchange(&client, outgoing, signer, &waiting)
 }
 
 /// Signs and sends, and once more where the server's answer asks for it.
@@ -166,7 +165,7 @@ fn exchange(
     }
     let url = response.url().clone();
     let (response, again) = waiting.until(assess(signer, &attempt, answer, into_http(response)));
-    let response = from_http(response.map(reqwest::Body::wrap), url);
+    let response = with_url(response.map(reqwest::Body::wrap), url);
     if !again {
         return Ok(response);
     }

@@ -30,40 +30,29 @@ fn is_read(mode: &PayloadMode) -> bool {
 }
 
 impl Outgoing {
-    /// A request with the body that it has.
+    /// A request with the body that it has, or that a reader gives in its place.
     pub(super) fn new(
         mut request: Request,
+        reader: Option<Reader>,
         mode: &PayloadMode,
         limits: BufferLimits,
         waiting: &Waiting<'_>,
     ) -> Result<Self, Error> {
         if !is_read(mode) {
+            if let Some(reader) = reader {
+                *request.body_mut() = Some(into_memory(reader, limits)?.into());
+            }
             return Self::as_it_is(request, mode, limits);
         }
-        let body = match request.body_mut().take() {
-            None => ReadBody::new(Box::new(io::empty()) as Reader, Some(0)),
-            Some(body) => {
+        let (reader, length): (Reader, _) = match (reader, request.body_mut().take()) {
+            (Some(reader), _) => (reader, None),
+            (None, None) => (Box::new(io::empty()), Some(0)),
+            (None, Some(body)) => {
                 let length = body.as_bytes().ok_or_else(out_of_reach)?.len() as u64;
-                ReadBody::new(Box::new(Cursor::new(InMemory(body))) as Reader, Some(length))
+                (Box::new(Cursor::new(InMemory(body))), Some(length))
             }
         };
-        Self::read(request, body, mode, limits, waiting)
-    }
-
-    /// A request with a body from elsewhere.
-    pub(super) fn with_reader(
-        mut request: Request,
-        reader: impl Read + Send + 'static,
-        mode: &PayloadMode,
-        limits: BufferLimits,
-        waiting: &Waiting<'_>,
-    ) -> Result<Self, Error> {
-        if is_read(mode) {
-            let body = ReadBody::new(Box::new(reader) as Reader, None);
-            return Self::read(request, body, mode, limits, waiting);
-        }
-        *request.body_mut() = Some(into_memory(reader, limits)?.into());
-        Self::as_it_is(request, mode, limits)
+        Self::read(request, ReadBody::new(reader, length), mode, limits, waiting)
     }
 
     fn read(
