@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use reqwest::Url;
 
 use crate::error::{Error, ErrorKind};
+use crate::payload::{DECODED_CONTENT_LENGTH, TRAILER};
 
 /// The most redirects that are followed for one request.
 pub(crate) const LONGEST_CHAIN: usize = 5;
@@ -71,8 +72,8 @@ impl Step {
             CONTENT_LOCATION,
             CONTENT_TYPE,
             // Of one that was sent in chunks.
-            HeaderName::from_static("x-amz-decoded-content-length"),
-            HeaderName::from_static("x-amz-trailer"),
+            DECODED_CONTENT_LENGTH,
+            TRAILER,
         ];
         const OF_AN_ORIGIN: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
         headers.remove(HOST);

@@ -62,7 +62,7 @@ impl ServiceProfile {
         };
         match signing_name {
             "s3" | "s3-outposts" | "s3-object-lambda" => s3,
-            "s3express" => Self { token_header: "x-amz-s3session-token", ..s3 },
+            "s3express" => Self { token_header: own::S3_SESSION_TOKEN_NAME, ..s3 },
             "iotdevicegateway" => Self { appends_token: true, ..common },
             "aoss" => Self { content_sha256_header: true, ..common },
             "vpc-lattice-svcs" => Self {
@@ -87,7 +87,7 @@ impl ServiceProfile {
     /// The name that the session token has in a presigned URL.
     pub(crate) fn token_parameter(&self) -> &'static str {
         match self.token_header {
-            "x-amz-s3session-token" => "X-Amz-S3session-Token",
+            own::S3_SESSION_TOKEN_NAME => "X-Amz-S3session-Token",
             _ => "X-Amz-Security-Token",
         }
     }

@@ -32,7 +32,7 @@ struct Check {
 
 impl<B: Body> CheckedBody<B> {
     /// # Errors
-    /// [`BodyMismatch`](crate::ErrorKind::BodyMismatch) for an empty body of another hash: no client asks those for their frames.
+    /// [`ErrorKind::BodyMismatch`] for an empty body of another hash: no client asks those for their frames.
     pub(super) fn new(source: B, expected: [u8; 32]) -> Result<Self, Error> {
         let ended = source.is_end_stream() || source.size_hint().exact() == Some(0);
         let check = Check { expected, hasher: Sha256::new(), held: Bytes::new(), ended };

@@ -26,6 +26,8 @@ pub(crate) use buffer::{stream_failed, too_large};
 pub(crate) use checked::CheckedBody;
 pub use checksum::ChecksumAlgorithm;
 pub use chunked::AwsChunked;
+#[cfg(feature = "reqwest-middleware")]
+pub(crate) use chunked::{DECODED_CONTENT_LENGTH, TRAILER};
 #[cfg(feature = "event-stream")]
 pub(crate) use event_stream::is_event_stream;
 pub(crate) use framed::FramedBody;

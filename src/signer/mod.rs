@@ -29,8 +29,7 @@ use crate::overrides::Overrides;
 use crate::payload::{BufferLimits, Payload};
 #[cfg(feature = "blocking")]
 use crate::runtime::LazyRuntime;
-use crate::signature::Attempt;
-use crate::signature::Signature;
+use crate::signature::{Attempt, Signature};
 use crate::wire;
 
 /// Signs HTTP requests with AWS Signature Version 4.

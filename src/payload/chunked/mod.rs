@@ -13,8 +13,8 @@ use super::checksum::ChecksumAlgorithm;
 use crate::chain::signature_len;
 use crate::error::{Error, ErrorKind};
 
-const DECODED_CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
-const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
+pub(crate) const DECODED_CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
+pub(crate) const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
 
 /// Bytes of a chunk where nothing else is said, and the fewest S3 takes.
 const DEFAULT_CHUNK: u64 = 64 * 1024;
