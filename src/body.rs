@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::error::BoxError;
+use crate::error::{BoxError, Error};
 use crate::payload::{Buffered, CheckedBody, FramedBody};
 
 pin_project! {
@@ -109,6 +109,12 @@ where
             ReprProjection::Checked { body } => ready!(body.poll_frame(cx)),
             ReprProjection::Framed { body } => ready!(body.poll_frame(cx)),
         };
+        // Over HTTP/2 clients of hyper lose it, and say only that the stream was reset.
+        if let Some(Err(error)) = &frame
+            && let Some(error) = Error::find(error.as_ref())
+        {
+            tracing::warn!(%error, "a request was cut off");
+        }
         if let Some(whole) = self.as_mut().project().whole.take()
             && let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()

@@ -3,8 +3,9 @@
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 
+use super::frames::mismatch;
 use crate::chain::EventChain;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// What `x-amz-content-sha256` says of an event stream, and the canonical request ends with.
 pub(super) const CONTENT_SHA256: &str = "STREAMING-AWS4-HMAC-SHA256-EVENTS";
@@ -68,7 +69,7 @@ impl Framer {
     /// Takes bytes of the source, up to the end of a message.
     ///
     /// # Errors
-    /// [`ErrorKind::BodyMismatch`] for what is no message; [`ErrorKind::Clock`].
+    /// [`BodyMismatch`](crate::ErrorKind::BodyMismatch) for what is no message; [`Clock`](crate::ErrorKind::Clock).
     pub(super) fn feed(&mut self, source: &mut Bytes) -> Result<(), Error> {
         let missing = self.length.unwrap_or(LENGTH).saturating_sub(self.partial.len());
         self.partial.extend_from_slice(&source.split_to(missing.min(source.len())));
@@ -86,7 +87,7 @@ impl Framer {
     /// Ends the body: the envelope of nothing, without which a server takes it as cut off.
     ///
     /// # Errors
-    /// [`ErrorKind::BodyMismatch`] within a message; [`ErrorKind::Clock`].
+    /// [`BodyMismatch`](crate::ErrorKind::BodyMismatch) within a message; [`Clock`](crate::ErrorKind::Clock).
     pub(super) fn end(&mut self) -> Result<(), Error> {
         if !self.is_sated() {
             let whole = self.length.map(|length| format!(" of {length}")).unwrap_or_default();
@@ -112,8 +113,4 @@ fn told_length(message: &[u8]) -> Result<Option<usize>, Error> {
         "a message of the event stream says that it has {length} bytes, and can have {SHORTEST_MESSAGE} to \
          {LONGEST_MESSAGE}; the body has to be encoded messages and nothing else; it was cut off"
     )))
-}
-
-fn mismatch(message: String) -> Error {
-    Error::new(ErrorKind::BodyMismatch, message)
 }

@@ -143,10 +143,6 @@ where
             };
             if let Err(error) = taken {
                 *this.failed = true;
-                // Over HTTP/2 clients of hyper lose it, and say only that the stream was reset.
-                if let Some(error) = Error::find(error.as_ref()) {
-                    tracing::debug!(%error, "the request's body was cut off");
-                }
                 return Poll::Ready(Some(Err(error)));
             }
         }

@@ -77,10 +77,7 @@ pub(super) fn data<D>(frame: Frame<D>) -> Result<D, Error> {
     })
 }
 
-/// The error that cuts off a body that is not what it was said to be; logged as well, since hyper does not pass on
-/// over HTTP/2 why a body failed.
+/// The error that cuts off a body that is not what it was said to be.
 pub(super) fn mismatch(message: impl Into<Cow<'static, str>>) -> Error {
-    let error = Error::new(ErrorKind::BodyMismatch, message);
-    tracing::warn!(%error, "a request was cut off");
-    error
+    Error::new(ErrorKind::BodyMismatch, message)
 }
