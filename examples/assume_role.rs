@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .build()
         .await;
     // Region and clock of the configuration, credentials of the role.
-    let mut builder = Signer::builder().sdk_config(&config)?.credentials(provider);
+    let mut builder = Signer::builder().sdk_config(&config).credentials(provider);
     if let Some(service) = service {
         builder = builder.service(service.clone());
     }

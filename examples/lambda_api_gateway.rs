@@ -55,7 +55,7 @@ async fn run() -> Result<(), Error> {
 fn signing_client() -> Result<ClientWithMiddleware, Error> {
     // For hosts of AWS, `Signer::from_env()?` is all. A domain of your own does not tell its service, and needs
     // `.allow_host("api.example.com")` besides: whoever answers there is sent the session token.
-    let mut signer = Signer::builder().environment()?;
+    let mut signer = Signer::builder().credentials_from_env();
     if let Ok(service) = env::var("API_SERVICE") {
         signer = signer.service(service);
     }

@@ -84,7 +84,7 @@ async fn call_gateway_on_loopback() -> Result<bool, BoxError> {
 /// Whether a real endpoint refused the unsigned request and answered the signed one.
 async fn call_real_endpoint(url: &str) -> Result<bool, BoxError> {
     // AWS's hosts tell service and region. For a domain of your own, say the service, and that credentials may go
-    // there: `Signer::builder().environment()?.service("execute-api").allow_host("api.example.com").build()?`
+    // there: `Signer::builder().credentials_from_env().service("execute-api").allow_host("api.example.com").build()?`
     let signer = Signer::from_env()?;
     let url: Url = url.parse().map_err(|error| format!("{url} is not a URL: {error}"))?;
     let client = sigv4_middleware::reqwest_client().build()?;

@@ -83,7 +83,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn to_url(url: &reqwest::Url, region: Option<String>) -> Result<SignerBuilder, Box<dyn Error>> {
-    let mut builder = Signer::builder().environment()?.service("s3").scope_overrides_host(true);
+    let mut builder = Signer::builder().credentials_from_env().service("s3").scope_overrides_host(true);
     if let Some(region) = region {
         builder = builder.region(region);
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/endpoint/table.rs and tests/vectors/hosts_botocore.txt out of botocore's data.
+"""Writes src/endpoint/generated.rs and tests/vectors/hosts_botocore.txt out of botocore's data.
 
     python3 -m venv venv && venv/bin/pip install botocore==1.44.5
     venv/bin/python scripts/endpoints.py            # write both files
@@ -30,7 +30,7 @@ from botocore.exceptions import BotoCoreError
 
 BOTOCORE = "1.44.5"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TABLE = ROOT / "src/endpoint/table.rs"
+TABLE = ROOT / "src/endpoint/generated.rs"
 SEEN = ROOT / "tests/vectors/hosts_botocore.txt"
 
 # Suffixes that hold data-plane hosts and are in no list of botocore's, by the dual-stack suffix they go with.
@@ -301,7 +301,7 @@ def rust(t):
         return "&[" + ", ".join(map(text, items)) + "]"
 
     out = [f"//! Written by scripts/endpoints.py from botocore {BOTOCORE}. Do not edit: run the script.", "",
-           "use super::columns::{Partition, Suffix};", ""]
+           "use super::partitions::{Partition, Suffix};", ""]
     doc = ["/// Partitions: id, first parts of their regions' names, known regions, names that stand for no region.",
            "#[rustfmt::skip]",
            f"pub(super) static PARTITIONS: [Partition; {len(t.partitions)}] = ["]

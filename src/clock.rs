@@ -12,7 +12,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use http::HeaderMap;
 use http::header::{AGE, DATE, HeaderValue};
 
-use crate::credentials::Env;
+use crate::env::Env;
 
 const DISABLE: &str = "AWS_DISABLE_CLOCK_SKEW_CORRECTION";
 
@@ -59,14 +59,14 @@ impl Offset {
 
 /// One look at the clock for one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reading {
+pub(crate) struct ClockReading {
     /// Our own clock: what `sent_at` and `received_at` are measured by.
     pub(crate) local: SystemTime,
     /// What was known of the host's clock then.
     pub(crate) offset: Offset,
 }
 
-impl Reading {
+impl ClockReading {
     /// The time to sign with.
     pub(crate) fn corrected(self) -> SystemTime {
         self.offset.apply(self.local)
@@ -79,13 +79,13 @@ pub(crate) struct Clock {
     time_source: SharedTimeSource,
     correction: bool,
     /// By host; replaced as a whole, so that readers take no lock.
-    offsets: ArcSwap<HashMap<Box<str>, Learned>>,
+    offsets: ArcSwap<HashMap<Box<str>, HostOffset>>,
     /// Held by whoever replaces `offsets`.
     learning: Mutex<()>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Learned {
+struct HostOffset {
     offset: Offset,
     at: SystemTime,
 }
@@ -107,10 +107,10 @@ impl Clock {
     }
 
     /// [`now_for`](Self::now_for) with the parts it is made of, to hand back with the response.
-    pub(crate) fn read(&self, host: &str) -> Reading {
+    pub(crate) fn read(&self, host: &str) -> ClockReading {
         let offsets = self.offsets.load();
         let offset = if offsets.is_empty() { None } else { offsets.get(host).map(|learned| learned.offset) };
-        Reading { local: self.now(), offset: offset.unwrap_or_default() }
+        ClockReading { local: self.now(), offset: offset.unwrap_or_default() }
     }
 
     /// Learns from a response of `host`, whatever its status; the times are [`now`](Self::now)'s.
@@ -144,7 +144,7 @@ impl Clock {
     }
 
     fn keep(&self, host: &str, candidate: Offset, at: SystemTime) {
-        let is_news = |offsets: &HashMap<Box<str>, Learned>| {
+        let is_news = |offsets: &HashMap<Box<str>, HostOffset>| {
             let known = offsets.get(host).map_or(Offset::ZERO, |learned| learned.offset);
             known.distance(candidate) > GRAIN
         };
@@ -166,7 +166,7 @@ impl Clock {
                 let oldest = oldest.0.clone();
                 offsets.remove(&oldest);
             }
-            offsets.insert(host.into(), Learned { offset: candidate, at });
+            offsets.insert(host.into(), HostOffset { offset: candidate, at });
         }
         tracing::debug!(
             host,

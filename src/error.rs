@@ -23,7 +23,7 @@ pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 ///
 /// fn advice(error: &Error) -> &'static str {
 ///     match error.kind() {
-///         ErrorKind::Credentials | ErrorKind::CredentialsExpired => "log in again",
+///         ErrorKind::CredentialsUnavailable | ErrorKind::CredentialsExpired => "log in again",
 ///         ErrorKind::OriginNotAllowed => "add the line that the message names",
 ///         _ => "see the message",
 ///     }
@@ -45,24 +45,24 @@ struct Inner {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// No credentials were found, or the provider failed. What the provider said of it is the error's source alone.
-    Credentials,
+    CredentialsUnavailable,
     /// The credentials at hand had expired and no fresh ones were to be had.
     CredentialsExpired,
     /// An access key id or session token holds what a header cannot carry, such as a newline.
     CredentialsInvalid,
     /// The clock gives a time that SigV4 cannot express (before 1970 or after 9999).
-    Clock,
+    ClockOutOfRange,
     /// Service or region was not said, and the host does not tell it.
     ScopeUnknown,
     /// A service, region or region set holds characters that a credential scope cannot carry, or contradicts
     /// what the host says.
     ScopeInvalid,
     /// The request target cannot be signed: relative, with userinfo, with a broken escape, or too long.
-    Target,
+    InvalidUri,
     /// More than one Host header, or one that differs from the URI's authority.
-    Host,
+    HostMismatch,
     /// A header to be signed cannot be: not text, or too many of them.
-    Header,
+    InvalidHeader,
     /// The request carries an Authorization header that is not a SigV4 one.
     ForeignAuthorization,
     /// Credentials may not go to this origin.
@@ -72,7 +72,7 @@ pub enum ErrorKind {
     /// The body is larger than the buffering limit.
     BodyTooLarge,
     /// The body's stream failed before its end.
-    BodyStream,
+    BodyFailed,
     /// The body's stream did not end in time.
     BodyTimeout,
     /// The body ends with trailers, which a signed payload cannot carry.
@@ -81,9 +81,9 @@ pub enum ErrorKind {
     /// no whole messages of an event stream. The request was cut off before its end.
     BodyMismatch,
     /// The payload mode does not fit: an unsigned payload over plain http, a length not known, a malformed hash.
-    Payload,
+    UnsupportedPayload,
     /// A presigned URL's lifetime is out of range, or longer than its credentials live.
-    Expiry,
+    InvalidExpiry,
     /// An answer came from another URL than the request was signed for, as something beneath the middleware followed a
     /// redirect; or the middleware was to follow redirects, and was led to no URL or on more than 5 times. The request
     /// was sent.
@@ -104,7 +104,7 @@ impl Error {
     }
 
     /// The same failure, of a request that a redirect asked for.
-    #[cfg(feature = "reqwest-middleware")]
+    #[cfg(feature = "reqwest")]
     pub(crate) fn of_redirect(self) -> Self {
         let message = format!("a redirect was not followed: {self}").into();
         let source = self.source().is_some().then(|| self.clone().into());
@@ -134,7 +134,7 @@ impl Error {
     }
 
     /// The error as a reqwest client returns it.
-    #[cfg(feature = "reqwest-middleware")]
+    #[cfg(feature = "reqwest")]
     pub(crate) fn into_middleware(self) -> reqwest_middleware::Error {
         reqwest_middleware::Error::middleware(Carried(self))
     }
@@ -144,14 +144,14 @@ impl Error {
 ///
 /// What wraps a `reqwest_middleware::Error` transparently, as reqwest-retry's `RetryError` does, leads straight to
 /// the source of what is at the top; the top itself cannot be reached then.
-#[cfg(feature = "reqwest-middleware")]
+#[cfg(feature = "reqwest")]
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Carried(#[source] Error);
 
 /// An error's cause; also that of a `reqwest_middleware::Error`, which shows the error within as itself.
 fn beneath<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
-    #[cfg(feature = "reqwest-middleware")]
+    #[cfg(feature = "reqwest")]
     if let Some(reqwest_middleware::Error::Middleware(within)) = error.downcast_ref() {
         return within.chain().next();
     }
@@ -196,7 +196,7 @@ pub struct BuildError {
 #[non_exhaustive]
 pub enum BuildErrorKind {
     /// No credentials were given, or the environment holds none.
-    Credentials,
+    MissingCredentials,
     /// A service, region or region set has characters that a signature cannot carry, a header cannot be signed, or
     /// chunks are too small. Credentials are looked at when a request is signed: [`ErrorKind::CredentialsInvalid`].
     InvalidValue,

@@ -30,64 +30,49 @@
 //! [doc]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
-    not(any(feature = "tower", feature = "reqwest-middleware")),
+    not(any(feature = "tower", feature = "reqwest")),
     allow(dead_code, unused_imports, reason = "without an edge, what only edges use is left over")
 )]
 
-#[cfg(feature = "blocking")]
-mod blocking;
 mod body;
 mod cache;
-mod canonical;
-mod chain;
+mod client;
 mod clock;
 mod credentials;
-mod date;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod endpoint;
+mod env;
 mod error;
-mod headers;
-mod key;
-#[cfg(feature = "tower")]
-mod layer;
-#[cfg(feature = "reqwest-middleware")]
-mod middleware;
-pub mod overrides;
-mod payload;
-mod presign;
-mod recovery;
-#[cfg(feature = "reqwest-middleware")]
-mod redirect;
-mod response;
 #[cfg(feature = "blocking")]
 mod runtime;
-mod service;
-mod signature;
-mod signer;
-mod wire;
+mod signing;
 
 pub use aws_credential_types::Credentials;
-#[cfg(feature = "blocking")]
-pub use blocking::{SendError, SendSigned, reqwest_blocking_client};
 pub use body::SignedBody;
+#[cfg(feature = "blocking")]
+pub use client::blocking::{SendError, SendSigned, reqwest_blocking_client};
+#[cfg(feature = "reqwest")]
+pub use client::reqwest::{SigV4Middleware, reqwest_client};
+pub use client::response_body::ResponseBody;
+#[cfg(feature = "tower")]
+pub use client::tower::{ResponseFuture, SigV4, SigV4Layer};
 pub use credentials::{CachedCredentials, CachedCredentialsBuilder, EnvironmentCredentials};
 #[cfg(feature = "emulator")]
 pub use emulator::{IamGateway, IamGatewayBuilder, ReceivedRequest};
 pub use endpoint::Endpoint;
 pub use error::{BoxError, BuildError, BuildErrorKind, Error, ErrorKind};
-#[cfg(feature = "tower")]
-pub use layer::{ResponseFuture, SigV4, SigV4Layer};
-#[cfg(feature = "reqwest-middleware")]
-pub use middleware::{SigV4Middleware, reqwest_client};
-pub use payload::{AwsChunked, ChecksumAlgorithm, Payload, PayloadMode};
-pub use presign::{Presigned, Presigning};
-pub use response::ResponseBody;
-pub use service::ServiceProfile;
-pub use signer::{Explanation, Signer, SignerBuilder};
-pub use wire::PlusInQuery;
+pub use signing::aws_chunked::{AwsChunked, ChecksumAlgorithm};
+pub use signing::builder::SignerBuilder;
+pub use signing::details::SigningDetails;
+pub use signing::overrides;
+pub use signing::payload::{Payload, PayloadMode};
+pub use signing::presign::{Presigned, PresigningConfig};
+pub use signing::signer::Signer;
+pub use signing::signing_settings::SigningSettings;
+pub use signing::target::PlusInQuery;
 
 /// The code in the README compiles and runs.
-#[cfg(all(doctest, feature = "tower", feature = "reqwest-middleware", feature = "emulator"))]
+#[cfg(all(doctest, feature = "tower", feature = "reqwest", feature = "emulator"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

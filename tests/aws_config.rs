@@ -50,7 +50,7 @@ async fn an_sdk_config_gives_credentials_region_and_clock() {
         .region(Region::new("eu-west-1"))
         .time_source(SharedTimeSource::new(noon()))
         .build();
-    let signer = Signer::builder().sdk_config(&config).unwrap().service("execute-api").build().unwrap();
+    let signer = Signer::builder().sdk_config(&config).service("execute-api").build().unwrap();
     let gateway = IamGateway::builder().credentials(keys()).region("eu-west-1").time_source(noon());
     let gateway = gateway.start().await.unwrap();
     for _ in 0..3 {
@@ -68,24 +68,24 @@ async fn a_host_that_tells_its_region_is_signed_for_it() {
         .credentials_provider(SharedCredentialsProvider::new(keys()))
         .region(Region::new("eu-west-1"))
         .build();
-    let signer = Signer::builder().sdk_config(&config).unwrap().build().unwrap();
+    let signer = Signer::builder().sdk_config(&config).build().unwrap();
     let url = "https://abc123.execute-api.us-west-2.amazonaws.com/";
     assert!(authorization(&signer, url).await.unwrap().contains("/us-west-2/execute-api/aws4_request"));
 }
 
 #[tokio::test]
 async fn what_is_missing_is_named() {
-    let error = Signer::builder().sdk_config(&SdkConfig::builder().build()).unwrap_err();
-    assert_eq!(error.kind(), BuildErrorKind::Credentials);
+    let error = Signer::builder().sdk_config(&SdkConfig::builder().build()).build().unwrap_err();
+    assert_eq!(error.kind(), BuildErrorKind::MissingCredentials);
     assert!(error.to_string().contains("no credentials provider"), "{error}");
 
     let config = SdkConfig::builder().credentials_provider(SharedCredentialsProvider::new(keys())).build();
-    let signer = Signer::builder().sdk_config(&config).unwrap().service("execute-api").build().unwrap();
+    let signer = Signer::builder().sdk_config(&config).service("execute-api").build().unwrap();
     let error = authorization(&signer, "http://127.0.0.1/").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ScopeUnknown);
 
     let config = config.into_builder().region(Region::new("eu west 1")).build();
-    let error = Signer::builder().sdk_config(&config).unwrap().build().unwrap_err();
+    let error = Signer::builder().sdk_config(&config).build().unwrap_err();
     assert_eq!(error.kind(), BuildErrorKind::InvalidValue);
 }
 
@@ -98,7 +98,7 @@ async fn skew_correction_is_off_where_the_sdk_config_says_so() {
             .region(Region::new("us-east-1"))
             .disable_clock_skew_correction(disabled)
             .build();
-        let signer = Signer::builder().sdk_config(&config).unwrap().service("execute-api").build().unwrap();
+        let signer = Signer::builder().sdk_config(&config).service("execute-api").build().unwrap();
         let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
             .with(sigv4_middleware::SigV4Middleware::new(signer))
             .build();
@@ -219,5 +219,5 @@ fn the_default_chain_reads_the_environment_profiles_and_processes() {
     let env = [("AWS_CONFIG_FILE", config.path()), ("AWS_PROFILE", "tool")];
     assert!(default_chain(&env).contains("Credential=AKIDPROCESS/"));
 
-    assert!(default_chain(&[]).contains("\nCredentials\n"), "an error of this kind, at the first request");
+    assert!(default_chain(&[]).contains("\nCredentialsUnavailable\n"), "an error of this kind, at the first request");
 }

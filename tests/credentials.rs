@@ -113,7 +113,7 @@ async fn ten_thousand_callers_share_one_failure() {
     for answer in crowd(&cache).await {
         let error = answer.unwrap_err();
         let error = Error::find(&error).expect("the crate's error is in the chain");
-        assert_eq!(error.kind(), ErrorKind::Credentials);
+        assert_eq!(error.kind(), ErrorKind::CredentialsUnavailable);
         let cause = std::error::Error::source(error).unwrap();
         causes.push(std::ptr::from_ref(cause).cast::<()>() as usize);
     }

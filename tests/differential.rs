@@ -26,8 +26,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::string::string_regex;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use sigv4_middleware::overrides::{Region, Service, SignHeaders};
-use sigv4_middleware::{Credentials, ErrorKind, Payload, PlusInQuery, Presigning, ServiceProfile, Signer};
+use sigv4_middleware::overrides::{SignHeaders, SigningName, SigningRegion};
+use sigv4_middleware::{Credentials, ErrorKind, Payload, PlusInQuery, PresigningConfig, Signer};
 
 /// The last second of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
@@ -103,7 +103,7 @@ impl Case {
     }
 
     fn parts(&self) -> Parts {
-        let profile = ServiceProfile::default()
+        let profile = sigv4_middleware::SigningSettings::default()
             .double_encode(self.double_encode)
             .normalize_path(self.normalize)
             .content_sha256_header(self.content_sha256);
@@ -116,9 +116,9 @@ impl Case {
         }
         let request = request
             .extension(profile)
-            .extension(Service::from(self.service.clone()))
-            .extension(Region::from(self.region.clone()))
-            .extension(SignHeaders::from(names));
+            .extension(SigningName::new(self.service.clone()))
+            .extension(SigningRegion::new(self.region.clone()))
+            .extension(SignHeaders::from_iter(names));
         request.body(()).unwrap().into_parts().0
     }
 
@@ -234,7 +234,7 @@ impl Own {
         self.at(case);
         let mut parts = case.parts();
         if let Some(seconds) = case.expires {
-            let presigning = Presigning::new(Duration::from_secs(seconds)).payload(case.payload());
+            let presigning = PresigningConfig::new(Duration::from_secs(seconds)).payload(case.payload());
             let presigned = self.runtime.block_on(self.signer.presign_request(&parts, presigning))?;
             return Ok(without_signature(&presigned.into_uri()));
         }
@@ -250,7 +250,7 @@ impl Own {
     fn canonical_request(&self, case: &Case) -> String {
         self.at(case);
         let mut parts = case.parts();
-        let explained = self.runtime.block_on(self.signer.explain(&mut parts, case.payload()));
+        let explained = self.runtime.block_on(self.signer.sign_with_details(&mut parts, case.payload()));
         explained.unwrap().canonical_request().to_owned()
     }
 
@@ -480,14 +480,14 @@ mod edges {
         for own in [space, literal] {
             assert_agrees_as_sent(&own, &case);
         }
-        assert_eq!(Own::new(PlusInQuery::Refuse).error(&case), ErrorKind::Target);
+        assert_eq!(Own::new(PlusInQuery::Refuse).error(&case), ErrorKind::InvalidUri);
     }
 
     /// No two signers agree on escapes that are not UTF-8; aws-sigv4 signs U+FFFD for each.
     #[test]
     fn query_escapes_that_are_not_utf8_are_refused() {
         let (own, case) = (own(), with_query("a=%FF"));
-        assert_eq!(own.error(&case), ErrorKind::Target);
+        assert_eq!(own.error(&case), ErrorKind::InvalidUri);
         assert_eq!(case.by_aws(&case.uri()), case.by_aws("https://example.com/?a=%EF%BF%BD"));
     }
 
@@ -517,7 +517,7 @@ mod edges {
     fn userinfo_is_refused() {
         let case = Case { host: "user:secret@example.com", ..Case::default() };
         let signer = own();
-        assert_eq!(signer.error(&case), ErrorKind::Target);
+        assert_eq!(signer.error(&case), ErrorKind::InvalidUri);
         assert_ne!(case.by_aws(&case.uri()), case.by_aws("https://example.com/"));
     }
 
@@ -531,7 +531,7 @@ mod edges {
         };
         for name in ["connection", "expect", "te", "via", "proxy-authorization", "keep-alive", "upgrade"] {
             let case = with_header(name, "a");
-            assert_eq!(own.error(&case), ErrorKind::Header, "{name} is named to be signed");
+            assert_eq!(own.error(&case), ErrorKind::InvalidHeader, "{name} is named to be signed");
             assert!(signs(&case.by_aws(&case.uri())[0].1, name), "aws-sigv4 signs {name}");
         }
         for name in ["cookie", "accept-encoding", "x-forwarded-for", "traceparent", "te", "connection"] {
@@ -576,14 +576,14 @@ mod edges {
         let own = own();
         let relative = http::Request::get("/only/a/path").body(()).unwrap();
         let signed = own.runtime.block_on(own.signer.sign(&mut relative.into_parts().0, ""));
-        assert_eq!(signed.unwrap_err().kind(), ErrorKind::Target);
+        assert_eq!(signed.unwrap_err().kind(), ErrorKind::InvalidUri);
         let grows = with_query(&format!("a={}", "/".repeat(40_000)));
-        assert_eq!(own.error(&grows), ErrorKind::Target);
+        assert_eq!(own.error(&grows), ErrorKind::InvalidUri);
         let region = Case { region: "eu-west-1\n".into(), ..Case::default() };
         assert_eq!(own.error(&region), ErrorKind::ScopeInvalid);
         let key = Case { key_id: "AKID\nX".into(), ..Case::default() };
         assert_eq!(own.error(&key), ErrorKind::CredentialsInvalid);
         let late = Case { epoch: LAST_SECOND + 1, ..Case::default() };
-        assert_eq!(own.error(&late), ErrorKind::Clock);
+        assert_eq!(own.error(&late), ErrorKind::ClockOutOfRange);
     }
 }

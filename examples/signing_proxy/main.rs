@@ -88,7 +88,7 @@ async fn run(args: Args) -> Result<(), BoxError> {
 /// Signs with the credentials and the region of the environment, for one upstream only.
 fn signer(args: &Args) -> Result<Signer, BuildError> {
     // A service or region on the command line is meant, whatever the host's name says.
-    let mut builder = Signer::builder().environment()?.scope_overrides_host(true);
+    let mut builder = Signer::builder().credentials_from_env().scope_overrides_host(true);
     if let Some(service) = &args.service {
         builder = builder.service(service.clone());
     }

@@ -59,8 +59,8 @@ impl Refusal {
             ErrorKind::OriginNotAllowed | ErrorKind::InsecureOrigin => (StatusCode::FORBIDDEN, "origin"),
             ErrorKind::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             ErrorKind::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
-            ErrorKind::BodyStream | ErrorKind::BodyTrailers => (StatusCode::BAD_REQUEST, "body"),
-            ErrorKind::Target | ErrorKind::Header => (StatusCode::BAD_REQUEST, "target"),
+            ErrorKind::BodyFailed | ErrorKind::BodyTrailers => (StatusCode::BAD_REQUEST, "body"),
+            ErrorKind::InvalidUri | ErrorKind::InvalidHeader => (StatusCode::BAD_REQUEST, "target"),
             _ => (StatusCode::BAD_GATEWAY, "signing"),
         };
         Self { status, reason, message: error.to_string(), allow: None }

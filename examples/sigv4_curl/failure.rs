@@ -56,7 +56,7 @@ impl Failure {
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         let mut message = error.to_string();
-        if error.kind() == BuildErrorKind::Credentials {
+        if error.kind() == BuildErrorKind::MissingCredentials {
             message += "\n  export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, with a role's credentials, \
                         AWS_SESSION_TOKEN;\n  those of a profile of the AWS CLI: \
                         eval \"$(aws configure export-credentials --format env)\"";

@@ -18,7 +18,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request};
 use reqwest::Url;
-use sigv4_middleware::{BuildError, Presigning, Signer};
+use sigv4_middleware::{BuildError, PresigningConfig, Signer};
 
 use args::Args;
 use body::Body;
@@ -44,13 +44,13 @@ async fn run(args: &Args) -> Result<(), Failure> {
     let body = Body::of(args).await?;
 
     if let Some(seconds) = args.presign {
-        let mut presigning = Presigning::new(Duration::from_secs(seconds));
+        let mut presigning = PresigningConfig::new(Duration::from_secs(seconds));
         if body.len().is_some() {
             presigning = presigning.payload(body.payload());
         }
         let presigned = signer.presign_request(&parts, presigning).await?;
         if args.verbose {
-            show::explanation(presigned.explanation());
+            show::explanation(presigned.details());
         }
         println!("{}", presigned.uri());
         for (name, value) in presigned.headers() {
@@ -65,7 +65,7 @@ async fn run(args: &Args) -> Result<(), Failure> {
         parts.headers.insert(CONTENT_LENGTH, len.into());
     }
     // As `signer.sign(&mut parts, …)`, and says what was signed.
-    let explanation = signer.explain(&mut parts, body.payload()).await?;
+    let explanation = signer.sign_with_details(&mut parts, body.payload()).await?;
     if args.verbose {
         show::explanation(&explanation);
         show::request(&parts);
@@ -90,7 +90,7 @@ async fn run(args: &Args) -> Result<(), Failure> {
 /// A signer with the credentials and the region of the environment, and what the command line says.
 fn signer(args: &Args) -> Result<Signer, BuildError> {
     // A service or region on the command line is meant, whatever the host's name says.
-    let mut builder = Signer::builder().environment()?.scope_overrides_host(true);
+    let mut builder = Signer::builder().credentials_from_env().scope_overrides_host(true);
     if let Some(service) = &args.service {
         builder = builder.service(service.clone());
     }

@@ -6,13 +6,13 @@ use std::io::{self, Write};
 use http::header::{AUTHORIZATION, HeaderMap};
 use http::request::Parts;
 use reqwest::Response;
-use sigv4_middleware::Explanation;
+use sigv4_middleware::SigningDetails;
 
 use crate::args::Args;
 use crate::failure::Failure;
 
 /// With `-v`: what was signed. The session token is not in it.
-pub(crate) fn explanation(explanation: &Explanation) {
+pub(crate) fn explanation(explanation: &SigningDetails) {
     if let Some(rule) = explanation.rule() {
         eprintln!("* the host is known as: {rule}");
     }

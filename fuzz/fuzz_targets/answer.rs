@@ -239,7 +239,7 @@ async fn check(input: Input) {
     let signer = Signer::builder()
         .credentials(provider)
         .time_source(At(UNIX_EPOCH + Duration::from_secs(NOW)))
-        .recovery(input.recovery)
+        .retry_on_auth_error(input.recovery)
         .clock_skew_correction(input.correction)
         .build()
         .expect("a signer");

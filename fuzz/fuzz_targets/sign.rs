@@ -6,7 +6,7 @@ use http::Uri;
 use libfuzzer_sys::{Corpus, fuzz_target};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
-use sigv4_middleware::{Error, Explanation, Presigning, Signer, overrides};
+use sigv4_middleware::{Error, SigningDetails, PresigningConfig, Signer, overrides};
 use sigv4_middleware_fuzz::aws::{self, Signed};
 use sigv4_middleware_fuzz::case::Case;
 use sigv4_middleware_fuzz::run;
@@ -44,7 +44,7 @@ async fn in_headers(case: &Case, signer: &Signer) {
     assert_eq!(once.headers, twice.headers, "signing again changes nothing");
 
     let mut explained = case.parts.clone();
-    let explanation = signer.explain(&mut explained, case.payload()).await.expect("what can be signed, too");
+    let explanation = signer.sign_with_details(&mut explained, case.payload()).await.expect("what can be signed, too");
     assert_eq!(once.headers, explained.headers);
     explains(case, &explanation);
 
@@ -57,7 +57,7 @@ async fn in_headers(case: &Case, signer: &Signer) {
 }
 
 async fn in_query(case: &Case, signer: &Signer) {
-    let presigning = Presigning::new(case.expires_in).refuse_shortening(case.refuse_shortening);
+    let presigning = PresigningConfig::new(case.expires_in).refuse_shortening(case.refuse_shortening);
     // The same bit decides two things: a shortened lifetime has nothing to do with the payload.
     let default_payload = case.refuse_shortening;
     let presigning = if default_payload { presigning } else { presigning.payload(case.payload()) };
@@ -132,7 +132,7 @@ fn without_signature(uri: &Uri) -> Uri {
 }
 
 /// What is explained is what was signed, and holds no token.
-fn explains(case: &Case, explanation: &Explanation) {
+fn explains(case: &Case, explanation: &SigningDetails) {
     let canonical = explanation.canonical_request();
     let lines: Vec<&str> = explanation.string_to_sign().lines().collect();
     assert_eq!(lines.len(), 4);
@@ -151,9 +151,9 @@ fn keeps_secrets(case: &Case, error: &Error) {
         // The key id and other parts of the request are drawn from the same words.
         let extensions = &case.parts.extensions;
         let scope = (
-            extensions.get::<overrides::Service>(),
-            extensions.get::<overrides::Region>(),
-            extensions.get::<overrides::RegionSet>(),
+            extensions.get::<overrides::SigningName>(),
+            extensions.get::<overrides::SigningRegion>(),
+            extensions.get::<overrides::SigningRegionSet>(),
         );
         let elsewhere = format!("{:?} {:?} {} {scope:?}", case.parts, case.settings, case.keys.id);
         let elsewhere = elsewhere.contains(secret.as_str());

@@ -10,7 +10,7 @@ use http::Uri;
 use http::request::Parts;
 use libfuzzer_sys::{Corpus, fuzz_target};
 use percent_encoding::percent_decode_str;
-use sigv4_middleware::{ErrorKind, PlusInQuery, ServiceProfile, Signer};
+use sigv4_middleware::{ErrorKind, PlusInQuery, SigningSettings, Signer};
 use sigv4_middleware_fuzz::signed::check_uri;
 use sigv4_middleware_fuzz::{At, run, text};
 
@@ -37,7 +37,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let once = match sign(&uri) {
         Ok(once) => once,
         Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::Target, "{error}");
+            assert_eq!(error.kind(), ErrorKind::InvalidUri, "{error}");
             return Corpus::Keep;
         }
     };
@@ -81,7 +81,7 @@ fn signer(plus: PlusInQuery) -> Signer {
 }
 
 fn sign(signer: &Signer, uri: &Uri, strict: bool) -> Result<Parts, sigv4_middleware::Error> {
-    let profile = ServiceProfile::default().double_encode(!strict).normalize_path(!strict);
+    let profile = SigningSettings::default().double_encode(!strict).normalize_path(!strict);
     let request = http::Request::get(uri.clone()).extension(profile).body(()).expect("a request");
     let mut parts = request.into_parts().0;
     run(signer.sign(&mut parts, ""))?;

@@ -81,7 +81,7 @@ pub fn signature(case: &Case, claim: &Claim, uri: &Uri, headers: &HeaderMap, how
     let adds = |name: &str| own.contains(&name) || (name == "x-amz-content-sha256" && !in_query);
     let mut given = Vec::new();
     for name in claim.signed_headers.iter().filter(|name| !adds(name)) {
-        // Presigning, it leaves these out.
+        // PresigningConfig, it leaves these out.
         if in_query && matches!(&**name, "x-amz-user-agent" | "x-amz-checksum-mode") {
             return None;
         }

@@ -7,8 +7,8 @@ use aws_credential_types::Credentials;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Uri};
-use sigv4_middleware::overrides::{Region, RegionSet, Service, SignHeaders, SkipSigning};
-use sigv4_middleware::{Payload, PlusInQuery, ServiceProfile, Signer, SignerBuilder};
+use sigv4_middleware::overrides::{SigningRegion, SigningRegionSet, SigningName, SignHeaders, SkipSigning};
+use sigv4_middleware::{Payload, PlusInQuery, SigningSettings, Signer, SignerBuilder};
 
 use crate::{At, text};
 
@@ -129,8 +129,8 @@ impl Profile {
         is_s3(self.of) || self.of == LATTICE
     }
 
-    fn build(self) -> ServiceProfile {
-        ServiceProfile::for_service(self.of)
+    fn build(self) -> SigningSettings {
+        SigningSettings::for_service(self.of)
             .double_encode(self.double_encode)
             .normalize_path(self.normalize)
             .content_sha256_header(self.content_sha256)
@@ -264,7 +264,7 @@ impl Settings {
             .cache_credentials(self.on(0))
             .sign_all_headers(self.on(1))
             .replace_authorization(self.on(2))
-            .allow_host_header(self.on(3))
+            .allow_host_mismatch(self.on(3))
             .clock_skew_correction(self.on(4))
             .scope_overrides_host(self.on(5))
             .plus_in_query(self.plus);
@@ -274,7 +274,7 @@ impl Settings {
         builder = self.default_region.iter().fold(builder, |b, name| b.default_region(name.clone()));
         builder = self.sign_header.iter().fold(builder, |b, name| b.sign_header(name.clone()));
         builder = self.allow.iter().fold(builder, |b, host| b.allow_host(host.clone()));
-        self.profile.iter().fold(builder, |b, profile| b.profile(profile.build()))
+        self.profile.iter().fold(builder, |b, profile| b.signing_settings(profile.build()))
     }
 }
 
@@ -303,16 +303,16 @@ impl Arbitrary<'_> for Case {
             }
         }
         if let Some(name) = sometimes(u, 3, service)? {
-            request = request.extension(Service::from(name));
+            request = request.extension(SigningName::new(name));
         }
         if let Some(name) = sometimes(u, 3, region)? {
-            request = request.extension(Region::from(name));
+            request = request.extension(SigningRegion::new(name));
         }
         if let Some(set) = sometimes(u, 32, region)? {
-            request = request.extension(RegionSet::from(set));
+            request = request.extension(SigningRegionSet::new(set));
         }
         if let Some(name) = sometimes(u, 4, header_name)? {
-            request = request.extension(SignHeaders::from([name]));
+            request = request.extension(SignHeaders::from_iter([name]));
         }
         if let Some(profile) = profile {
             request = request.extension(profile.build());

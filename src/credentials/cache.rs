@@ -9,17 +9,17 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 
-use super::store::{Store, Turn};
+use super::store::{Lookup, Store};
 use crate::{Error, ErrorKind};
 
 /// What the Rust SDK's own cache allows with default settings is 21.6 s.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How much longer than a load may take its waiters wait, before they take it for lost.
-const PATIENCE: Duration = Duration::from_secs(1);
+const WAIT_MARGIN: Duration = Duration::from_secs(1);
 
 /// How many loads one caller sees lost, with the runtime that carried them, before it gives up.
-const TURNS: usize = 3;
+const MAX_LOOKUPS: usize = 3;
 
 /// A cache around any credentials provider, for clients that run for months and functions that are frozen for
 /// hours.
@@ -103,31 +103,31 @@ impl CachedCredentials {
         self.store.invalidate(refused);
     }
 
-    pub(super) fn has_at_hand(&self, credentials: &Arc<Credentials>) -> bool {
-        self.store.has_at_hand(credentials)
+    pub(super) fn is_cached(&self, credentials: &Arc<Credentials>) -> bool {
+        self.store.is_cached(credentials)
     }
 
     /// Credentials that are good now. The pointer stays the same for as long as the credentials do.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Credentials`] when the provider failed and nothing is cached,
+    /// [`ErrorKind::CredentialsUnavailable`] when the provider failed and nothing is cached,
     /// [`ErrorKind::CredentialsExpired`] when it failed and what was cached has expired, or when it answered with
     /// credentials that had.
     pub(crate) async fn snapshot(&self) -> Result<Arc<Credentials>, Error> {
-        match self.store.at_hand() {
+        match self.store.cached() {
             Some(credentials) => Ok(credentials),
             // Boxed to keep the future of the usual case small.
-            None => Box::pin(self.take_turns()).await,
+            None => Box::pin(self.wait_for_load()).await,
         }
     }
 
-    async fn take_turns(&self) -> Result<Arc<Credentials>, Error> {
-        for _ in 0..TURNS {
-            match self.store.turn() {
-                Turn::Answer(answer) => return answer,
-                Turn::Wait { flight, mut outcome } => {
-                    let patience = self.store.load_timeout().saturating_add(PATIENCE);
+    async fn wait_for_load(&self) -> Result<Arc<Credentials>, Error> {
+        for _ in 0..MAX_LOOKUPS {
+            match self.store.look_up() {
+                Lookup::Answer(answer) => return answer,
+                Lookup::Wait { load, mut outcome } => {
+                    let patience = self.store.load_timeout().saturating_add(WAIT_MARGIN);
                     match tokio::time::timeout(patience, outcome.wait_for(Option::is_some)).await {
                         Ok(Ok(outcome)) => {
                             if let Some(answer) = outcome.as_ref() {
@@ -137,13 +137,13 @@ impl CachedCredentials {
                         // The load went down with the runtime it was on: the next turn starts another.
                         Ok(Err(_)) => {}
                         // It is on a runtime that nobody drives.
-                        Err(_) => self.store.abandon(flight),
+                        Err(_) => self.store.abandon(load),
                     }
                 }
             }
         }
         Err(Error::new(
-            ErrorKind::Credentials,
+            ErrorKind::CredentialsUnavailable,
             "the load of credentials was lost with the runtime it ran on; try again",
         ))
     }

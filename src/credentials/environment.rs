@@ -1,9 +1,5 @@
 //! Credentials and region from the process environment.
 
-use std::env;
-use std::ffi::OsString;
-use std::fmt;
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
@@ -12,51 +8,12 @@ use aws_credential_types::provider::{self, ProvideCredentials, future};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::env::{Env, NotUnicode};
+
 const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 const EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
-
-/// Where environment variables are read from: the process, or a test's own list.
-#[derive(Clone)]
-pub(crate) struct Env(Arc<Lookup>);
-
-type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
-
-/// A variable that is set, but not to Unicode.
-struct NotUnicode;
-
-impl Env {
-    /// The environment of this process, read anew at each look.
-    pub(crate) fn process() -> Self {
-        Self(Arc::new(|name| env::var_os(name)))
-    }
-
-    /// An environment that holds just these variables.
-    #[cfg(test)]
-    pub(crate) fn from_pairs(pairs: &[(&str, &str)]) -> Self {
-        let pairs: std::collections::HashMap<String, OsString> =
-            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
-        Self(Arc::new(move |name| pairs.get(name).cloned()))
-    }
-
-    /// The variable's value as it stands; `None` when it is missing, blank, or not Unicode.
-    pub(crate) fn text(&self, name: &str) -> Option<String> {
-        self.read(name).ok().flatten()
-    }
-
-    fn read(&self, name: &str) -> Result<Option<String>, NotUnicode> {
-        let Some(value) = (self.0)(name) else { return Ok(None) };
-        let value = value.into_string().map_err(|_| NotUnicode)?;
-        Ok((!value.trim().is_empty()).then_some(value))
-    }
-}
-
-impl fmt::Debug for Env {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Env")
-    }
-}
 
 /// Credentials from the environment variables that AWS Lambda, the AWS CLI and every AWS SDK use.
 ///
@@ -210,8 +167,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_variable_that_is_not_unicode_is_an_error_and_not_a_panic() {
-        use std::os::unix::ffi::OsStringExt;
-        let env = Env(Arc::new(|_| Some(OsString::from_vec(vec![0xff]))));
+        let env = Env::not_unicode();
         assert_eq!(region_from_env(&env), None);
         let error = EnvironmentCredentials::from_env(env).load().unwrap_err();
         assert!(matches!(error, CredentialsError::InvalidConfiguration(_)), "{error:?}");

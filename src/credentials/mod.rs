@@ -1,14 +1,14 @@
 //! Where credentials come from, and the cache in front of it.
 //!
-//! `cache` is the public type and its waiting callers, `store` the state they share, `windows` the arithmetic
+//! `cache` is the public type and its waiting callers, `store` the state they share, `schedule` the arithmetic
 //! of when a refresh is due, `environment` the provider that needs no other crate.
 
 mod cache;
 mod environment;
+mod schedule;
 mod store;
 #[cfg(test)]
 mod tests;
-mod windows;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use aws_smithy_async::time::SharedTimeSource;
 
 pub use cache::{CachedCredentials, CachedCredentialsBuilder};
 pub use environment::EnvironmentCredentials;
-pub(crate) use environment::{Env, region_from_env};
+pub(crate) use environment::region_from_env;
 
 use crate::Error;
 
@@ -45,9 +45,9 @@ impl CredentialsSource {
     }
 
     /// Whether a [`snapshot`](Self::snapshot) is sure to be these credentials, by their pointer: no lock, no allocation.
-    pub(crate) fn has_at_hand(&self, credentials: &Arc<Credentials>) -> bool {
+    pub(crate) fn is_cached(&self, credentials: &Arc<Credentials>) -> bool {
         match self {
-            Self::Cached(cache) => cache.has_at_hand(credentials),
+            Self::Cached(cache) => cache.is_cached(credentials),
             Self::Uncached(_) => false,
         }
     }

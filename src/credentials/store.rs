@@ -1,7 +1,7 @@
 //! What all clones of a cache share: the credentials at hand, and the load under way.
 //!
-//! Readers take `at_hand` without a lock. Everything that changes goes through `slow`, so there is one order of
-//! events and at most one flight. A flight is a load in a task of its own; it holds the store weakly, so dropping
+//! Readers take `cached` without a lock. Everything that changes goes through `refresh`, so there is one order of
+//! events and at most one load. A load is a load in a task of its own; it holds the store weakly, so dropping
 //! the store ends it.
 
 use std::fmt;
@@ -18,13 +18,13 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::windows::{Standing, Windows, add};
+use super::schedule::{Freshness, RefreshSchedule, add};
 use crate::{Error, ErrorKind};
 
 /// Between a failed refresh and the next, in the advisory window. In seconds.
-const BACK_OFF: Range<f64> = 300.0..600.0;
+const REFRESH_BACKOFF: Range<f64> = 300.0..600.0;
 /// How long a failure is remembered when callers wait for a refresh. In seconds.
-const BRIEF: Range<f64> = 1.0..5.0;
+const FAILURE_BACKOFF: Range<f64> = 1.0..5.0;
 /// A clock that goes back by more than this voids what was decided by it.
 const CLOCK_SLACK: Duration = Duration::from_secs(60);
 
@@ -35,28 +35,28 @@ pub(super) struct Store {
     time_source: SharedTimeSource,
     load_timeout: Duration,
     entry: ArcSwapOption<Entry>,
-    pub(super) slow: Mutex<Slow>,
+    pub(super) refresh: Mutex<RefreshState>,
 }
 
 /// What a caller that found nothing at hand does next.
-pub(super) enum Turn {
+pub(super) enum Lookup {
     Answer(Outcome),
-    Wait { flight: u64, outcome: watch::Receiver<Option<Outcome>> },
+    Wait { load: u64, outcome: watch::Receiver<Option<Outcome>> },
 }
 
 /// Cached credentials, and until when they are handed out without another thought.
 struct Entry {
     credentials: Arc<Credentials>,
     /// `None` for credentials that never need a refresh.
-    windows: Option<Windows>,
-    at_hand: Range<SystemTime>,
+    schedule: Option<RefreshSchedule>,
+    cached: Range<SystemTime>,
     /// While invalidating these credentials does nothing.
-    spared: Option<Range<SystemTime>>,
+    invalidation_suppressed: Option<Range<SystemTime>>,
 }
 
 #[derive(Default)]
-pub(super) struct Slow {
-    flight: Option<Flight>,
+pub(super) struct RefreshState {
+    load: Option<InFlightLoad>,
     flights: u64,
     failure: Option<(Error, Range<SystemTime>)>,
     refused: Option<Arc<Credentials>>,
@@ -64,7 +64,7 @@ pub(super) struct Slow {
 }
 
 /// A load under way; dropping it ends the load.
-struct Flight {
+struct InFlightLoad {
     id: u64,
     /// Past this, a load counts as lost: its timer may have been frozen along with it.
     alive: Range<SystemTime>,
@@ -79,8 +79,8 @@ impl Store {
         load_timeout: Duration,
         random: fastrand::Rng,
     ) -> Self {
-        let slow = Mutex::new(Slow { random, ..Slow::default() });
-        Self { provider, time_source, load_timeout, entry: ArcSwapOption::empty(), slow }
+        let refresh = Mutex::new(RefreshState { random, ..RefreshState::default() });
+        Self { provider, time_source, load_timeout, entry: ArcSwapOption::empty(), refresh }
     }
 
     pub(super) fn load_timeout(&self) -> Duration {
@@ -88,45 +88,45 @@ impl Store {
     }
 
     /// The credentials to use without a look at anything else: no lock, no allocation.
-    pub(super) fn at_hand(&self) -> Option<Arc<Credentials>> {
+    pub(super) fn cached(&self) -> Option<Arc<Credentials>> {
         let entry = self.entry.load();
-        let entry = entry.as_deref().filter(|entry| entry.is_at_hand(|| self.time_source.now()))?;
+        let entry = entry.as_deref().filter(|entry| entry.is_usable(|| self.time_source.now()))?;
         Some(Arc::clone(&entry.credentials))
     }
 
-    /// Whether these are the credentials [`at_hand`](Self::at_hand), by their pointer.
-    pub(super) fn has_at_hand(&self, credentials: &Arc<Credentials>) -> bool {
+    /// Whether these are the credentials [`cached`](Self::cached), by their pointer.
+    pub(super) fn is_cached(&self, credentials: &Arc<Credentials>) -> bool {
         self.entry.load().as_deref().is_some_and(|entry| {
-            Arc::ptr_eq(&entry.credentials, credentials) && entry.is_at_hand(|| self.time_source.now())
+            Arc::ptr_eq(&entry.credentials, credentials) && entry.is_usable(|| self.time_source.now())
         })
     }
 
     /// Decides what a caller gets now, starting a load where one is due.
-    pub(super) fn turn(self: &Arc<Self>) -> Turn {
-        let slow = &mut *self.lock();
+    pub(super) fn look_up(self: &Arc<Self>) -> Lookup {
+        let refresh = &mut *self.lock();
         let now = self.time_source.now();
         if let Some(entry) = self.entry.load_full() {
             let credentials = Arc::clone(&entry.credentials);
-            if entry.is_at_hand(|| now) {
-                return Turn::Answer(Ok(credentials));
+            if entry.is_usable(|| now) {
+                return Lookup::Answer(Ok(credentials));
             }
-            match entry.standing(now) {
-                Standing::Fresh | Standing::Advisory => {
-                    self.join_or_start(slow, now);
-                    self.keep_at_hand(&entry, now, self.load_timeout);
-                    return Turn::Answer(Ok(credentials));
+            match entry.freshness(now) {
+                Freshness::Fresh | Freshness::Advisory => {
+                    self.join_or_start(refresh, now);
+                    self.keep_using(&entry, now, self.load_timeout);
+                    return Lookup::Answer(Ok(credentials));
                 }
-                Standing::Mandatory => {
-                    return self.join_or_start(slow, now).unwrap_or(Turn::Answer(Ok(credentials)));
+                Freshness::Mandatory => {
+                    return self.join_or_start(refresh, now).unwrap_or(Lookup::Answer(Ok(credentials)));
                 }
-                Standing::Expired => {}
+                Freshness::Expired => {}
             }
         }
-        match &slow.failure {
-            Some((error, remembered)) if remembered.contains(&now) => Turn::Answer(Err(error.clone())),
-            _ => self.join_or_start(slow, now).unwrap_or_else(|| {
-                Turn::Answer(Err(Error::new(
-                    ErrorKind::Credentials,
+        match &refresh.failure {
+            Some((error, remembered)) if remembered.contains(&now) => Lookup::Answer(Err(error.clone())),
+            _ => self.join_or_start(refresh, now).unwrap_or_else(|| {
+                Lookup::Answer(Err(Error::new(
+                    ErrorKind::CredentialsUnavailable,
                     "credentials are loaded on a tokio runtime, and this call is not on one; make it on one, or \
                      say .cache_credentials(false) on the signer's builder",
                 )))
@@ -135,54 +135,62 @@ impl Store {
     }
 
     /// Gives up on a load that did not end in time.
-    pub(super) fn abandon(&self, flight: u64) {
-        self.lock().flight.take_if(|current| current.id == flight);
+    pub(super) fn abandon(&self, load: u64) {
+        self.lock().load.take_if(|current| current.id == load);
     }
 
     pub(super) fn invalidate(&self, refused: &Credentials) {
-        let slow = &mut *self.lock();
+        let refresh = &mut *self.lock();
         let now = self.time_source.now();
         if let Some(entry) = self.entry.load_full()
             && *entry.credentials == *refused
-            && !entry.spared.as_ref().is_some_and(|spared| spared.contains(&now))
+            && !entry
+                .invalidation_suppressed
+                .as_ref()
+                .is_some_and(|invalidation_suppressed| invalidation_suppressed.contains(&now))
         {
-            slow.refused = Some(Arc::clone(&entry.credentials));
+            refresh.refused = Some(Arc::clone(&entry.credentials));
             self.entry.store(None);
         }
     }
 
-    /// The flight under way, or a new one; `None` off any tokio runtime.
-    fn join_or_start(self: &Arc<Self>, slow: &mut Slow, now: SystemTime) -> Option<Turn> {
-        slow.flight.take_if(|flight| !flight.alive.contains(&now) || flight.task.is_finished());
-        if slow.flight.is_none() {
+    /// The load under way, or a new one; `None` off any tokio runtime.
+    fn join_or_start(self: &Arc<Self>, refresh: &mut RefreshState, now: SystemTime) -> Option<Lookup> {
+        refresh.load.take_if(|load| !load.alive.contains(&now) || load.task.is_finished());
+        if refresh.load.is_none() {
             let runtime = Handle::try_current().ok()?;
-            slow.flights += 1;
-            let id = slow.flights;
+            refresh.flights += 1;
+            let id = refresh.flights;
             let (done, outcome) = watch::channel(None);
-            let landing = Landing { store: Arc::downgrade(self), flight: id, done: Some(done) };
-            let task = runtime.spawn(load(self.provider.clone(), self.load_timeout, landing)).abort_handle();
+            let guard = LoadGuard { store: Arc::downgrade(self), load: id, done: Some(done) };
+            let task = runtime.spawn(load(self.provider.clone(), self.load_timeout, guard)).abort_handle();
             let alive = span(now, self.load_timeout.saturating_add(Duration::from_secs(1)));
-            slow.flight = Some(Flight { id, alive, outcome, task });
+            refresh.load = Some(InFlightLoad { id, alive, outcome, task });
         }
-        slow.flight.as_ref().map(|flight| Turn::Wait { flight: flight.id, outcome: flight.outcome.clone() })
+        refresh.load.as_ref().map(|load| Lookup::Wait { load: load.id, outcome: load.outcome.clone() })
     }
 
     /// Takes in what a load brought. `None` when it had been given up.
-    fn land(&self, flight: u64, answer: provider::Result) -> Option<Outcome> {
-        let slow = &mut *self.lock();
-        slow.flight.take_if(|current| current.id == flight)?;
+    fn finish(&self, load: u64, answer: provider::Result) -> Option<Outcome> {
+        let refresh = &mut *self.lock();
+        refresh.load.take_if(|current| current.id == load)?;
         let now = self.time_source.now();
         Some(match usable(answer, now) {
-            Ok(credentials) => Ok(self.take_in(slow, credentials, now)),
-            Err(error) => self.do_without(slow, error, now),
+            Ok(credentials) => Ok(self.store(refresh, credentials, now)),
+            Err(error) => self.keep_or_fail(refresh, error, now),
         })
     }
 
-    fn take_in(&self, slow: &mut Slow, credentials: Credentials, now: SystemTime) -> Arc<Credentials> {
-        let windows = Windows::of(&credentials, now, slow.random.f64());
-        let again = slow.refused.take().filter(|refused| **refused == credentials);
-        let brief = draw(&mut slow.random, BRIEF);
-        let spared = again.as_ref().map(|_| span(now, brief));
+    fn store(
+        &self,
+        refresh: &mut RefreshState,
+        credentials: Credentials,
+        now: SystemTime,
+    ) -> Arc<Credentials> {
+        let schedule = RefreshSchedule::of(&credentials, now, refresh.random.f64());
+        let again = refresh.refused.take().filter(|refused| **refused == credentials);
+        let brief = draw(&mut refresh.random, FAILURE_BACKOFF);
+        let invalidation_suppressed = again.as_ref().map(|_| span(now, brief));
         // Equal credentials keep their pointer: what the signer derived from them stays good.
         let known = self.entry.load_full().map(|entry| Arc::clone(&entry.credentials));
         let credentials = [known, again]
@@ -190,24 +198,25 @@ impl Store {
             .flatten()
             .find(|known| **known == credentials)
             .unwrap_or_else(|| Arc::new(credentials));
-        let until = windows.map_or(now, |windows| windows.advisory_at);
-        let at_hand = since(now)..until;
-        let entry = Entry { credentials: Arc::clone(&credentials), windows, at_hand, spared };
+        let until = schedule.map_or(now, |schedule| schedule.advisory_at);
+        let cached = since(now)..until;
+        let entry =
+            Entry { credentials: Arc::clone(&credentials), schedule, cached, invalidation_suppressed };
         self.entry.store(Some(Arc::new(entry)));
-        slow.failure = None;
+        refresh.failure = None;
         tracing::debug!("credentials loaded");
         credentials
     }
 
     /// Goes on with the credentials at hand while they are good; else the failure is every caller's.
-    fn do_without(&self, slow: &mut Slow, error: Error, now: SystemTime) -> Outcome {
+    fn keep_or_fail(&self, refresh: &mut RefreshState, error: Error, now: SystemTime) -> Outcome {
         let entry = self.entry.load_full();
         if let Some(entry) = &entry
-            && entry.standing(now) != Standing::Expired
+            && entry.freshness(now) != Freshness::Expired
         {
-            let mandatory = entry.standing(now) == Standing::Mandatory;
-            let pause = draw(&mut slow.random, if mandatory { BRIEF } else { BACK_OFF });
-            self.keep_at_hand(entry, now, pause);
+            let mandatory = entry.freshness(now) == Freshness::Mandatory;
+            let pause = draw(&mut refresh.random, if mandatory { FAILURE_BACKOFF } else { REFRESH_BACKOFF });
+            self.keep_using(entry, now, pause);
             // The kind alone: what a provider says may hold what it should not.
             tracing::warn!(
                 kind = ?error.kind(),
@@ -224,26 +233,26 @@ impl Store {
             ),
             None => error,
         };
-        slow.failure = Some((error.clone(), span(now, draw(&mut slow.random, BRIEF))));
+        refresh.failure = Some((error.clone(), span(now, draw(&mut refresh.random, FAILURE_BACKOFF))));
         Err(error)
     }
 
     /// Hands `entry` out without another thought for `pause`, but not into a stricter window.
-    fn keep_at_hand(&self, entry: &Entry, now: SystemTime, pause: Duration) {
-        let mut at_hand = span(now, pause);
-        if let Some(windows) = entry.windows {
-            at_hand.end = windows.capped(now, at_hand.end);
+    fn keep_using(&self, entry: &Entry, now: SystemTime, pause: Duration) {
+        let mut cached = span(now, pause);
+        if let Some(schedule) = entry.schedule {
+            cached.end = schedule.capped(now, cached.end);
         }
         self.entry.store(Some(Arc::new(Entry {
             credentials: Arc::clone(&entry.credentials),
-            windows: entry.windows,
-            at_hand,
-            spared: entry.spared.clone(),
+            schedule: entry.schedule,
+            cached,
+            invalidation_suppressed: entry.invalidation_suppressed.clone(),
         })));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Slow> {
-        self.slow.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, RefreshState> {
+        self.refresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -258,47 +267,47 @@ impl fmt::Debug for Store {
 }
 
 impl Entry {
-    fn is_at_hand(&self, now: impl FnOnce() -> SystemTime) -> bool {
-        self.windows.is_none() || self.at_hand.contains(&now())
+    fn is_usable(&self, now: impl FnOnce() -> SystemTime) -> bool {
+        self.schedule.is_none() || self.cached.contains(&now())
     }
 
-    fn standing(&self, now: SystemTime) -> Standing {
-        self.windows.map_or(Standing::Fresh, |windows| windows.standing(now))
+    fn freshness(&self, now: SystemTime) -> Freshness {
+        self.schedule.map_or(Freshness::Fresh, |schedule| schedule.freshness(now))
     }
 }
 
-impl Drop for Flight {
+impl Drop for InFlightLoad {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// The end of a flight, kept even when the provider panics.
-struct Landing {
+/// The end of a load, kept even when the provider panics.
+struct LoadGuard {
     store: Weak<Store>,
-    flight: u64,
+    load: u64,
     done: Option<watch::Sender<Option<Outcome>>>,
 }
 
-impl Landing {
-    fn land(&mut self, answer: provider::Result) {
+impl LoadGuard {
+    fn finish(&mut self, answer: provider::Result) {
         if let (Some(done), Some(store)) = (self.done.take(), self.store.upgrade())
-            && let Some(outcome) = store.land(self.flight, answer)
+            && let Some(outcome) = store.finish(self.load, answer)
         {
             done.send_replace(Some(outcome));
         }
     }
 }
 
-impl Drop for Landing {
+impl Drop for LoadGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.land(Err(CredentialsError::unhandled("the credentials provider panicked")));
+            self.finish(Err(CredentialsError::unhandled("the credentials provider panicked")));
         }
     }
 }
 
-async fn load(provider: SharedCredentialsProvider, limit: Duration, mut landing: Landing) {
+async fn load(provider: SharedCredentialsProvider, limit: Duration, mut guard: LoadGuard) {
     let answer = match tokio::time::timeout(limit, provider.provide_credentials()).await {
         Ok(answer) => answer,
         Err(_) => provider
@@ -306,7 +315,7 @@ async fn load(provider: SharedCredentialsProvider, limit: Duration, mut landing:
             .fallback_on_interrupt()
             .ok_or_else(|| CredentialsError::provider_timed_out(limit)),
     };
-    landing.land(answer);
+    guard.finish(answer);
 }
 
 /// The credentials of a provider's answer, unless they have expired already.
@@ -324,7 +333,7 @@ pub(super) fn usable(answer: provider::Result, now: SystemTime) -> Result<Creden
             }
             _ => "the credentials provider failed; this error's source says why",
         };
-        Error::with_source(ErrorKind::Credentials, message, error)
+        Error::with_source(ErrorKind::CredentialsUnavailable, message, error)
     })?;
     if credentials.expiry().is_some_and(|expiry| expiry <= now) {
         return Err(Error::new(

@@ -123,7 +123,7 @@ async fn one_load_then_the_same_pointer_without_a_lock() {
     let cache = provider.cache(&wall);
     let first = cache.snapshot().await.unwrap();
     wall.forward(minutes(44));
-    let _held = cache.store.slow.lock().unwrap();
+    let _held = cache.store.refresh.lock().unwrap();
     for _ in 0..1000 {
         let again = cache.snapshot().now_or_never().expect("a lock was waited for").unwrap();
         assert!(Arc::ptr_eq(&first, &again));
@@ -158,7 +158,7 @@ async fn in_the_advisory_window_callers_go_on_while_one_refresh_runs() {
         let at_once = cache.snapshot().now_or_never().expect("a caller waited");
         assert_eq!(at_once.unwrap().access_key_id(), "AKID1");
     }
-    assert!(cache.store.at_hand().is_some(), "no lock is taken while a refresh is under way");
+    assert!(cache.store.cached().is_some(), "no lock is taken while a refresh is under way");
     tokio::time::sleep(seconds(4)).await;
     assert_eq!(id(&cache).await, "AKID2");
     assert_eq!(provider.calls(), 2);

@@ -1,10 +1,10 @@
 //! An IAM-authorised endpoint on loopback, for tests.
 
-mod answer;
 mod canonical_text;
-mod claim;
 mod clock;
+mod parsed_authorization;
 mod profile;
+mod response;
 mod server;
 mod verify;
 
@@ -21,7 +21,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use server::{Fault, Fixed, Knobs, State};
+use server::{Fault, Fixed, MutableState, State};
 use verify::Key;
 
 /// The largest body taken unless the builder says otherwise: 64 MiB.
@@ -111,7 +111,7 @@ impl IamGateway {
 
     /// Adds credentials, or replaces those of the same access key id; they are neither expired nor denied.
     pub fn add_credentials(&self, credentials: Credentials) {
-        insert_key(&mut self.state.knobs().keys, credentials);
+        insert_key(&mut self.state.mutable().keys, credentials);
     }
 
     /// From now on requests signed with this key get `ExpiredTokenException`. An unknown key is left unknown.
@@ -121,7 +121,7 @@ impl IamGateway {
 
     /// As [`expire`](Self::expire), after this many more authorised requests with the key.
     pub fn expire_after(&self, requests: u64, access_key_id: &str) {
-        if let Some(key) = self.state.knobs().keys.get_mut(access_key_id) {
+        if let Some(key) = self.state.mutable().keys.get_mut(access_key_id) {
             key.expired = requests == 0;
             key.uses_left = Some(requests);
         }
@@ -129,19 +129,19 @@ impl IamGateway {
 
     /// From now on requests rightly signed with this key get `AccessDeniedException`. An unknown key is left unknown.
     pub fn deny(&self, access_key_id: &str) {
-        if let Some(key) = self.state.knobs().keys.get_mut(access_key_id) {
+        if let Some(key) = self.state.mutable().keys.get_mut(access_key_id) {
             key.denied = true;
         }
     }
 
     /// Sets how many seconds the gateway's clock, and the `Date` it answers with, is ahead of its time source.
     pub fn set_clock_offset(&self, seconds: i64) {
-        self.state.knobs().clock_offset = seconds;
+        self.state.mutable().clock_offset = seconds;
     }
 
     /// Sets the response to authorised requests; `x-amzn-requestid` and `date` are added where it lacks them.
     pub fn respond_with(&self, response: Response<Bytes>) {
-        self.state.knobs().response = response;
+        self.state.mutable().response = response;
     }
 
     /// The next `requests` authorised requests get this status and API Gateway's message for it. Faults are given in
@@ -156,19 +156,19 @@ impl IamGateway {
     }
 
     fn push_faults(&self, requests: usize, fault: Fault) {
-        self.state.knobs().faults.extend(std::iter::repeat_n(fault, requests));
+        self.state.mutable().faults.extend(std::iter::repeat_n(fault, requests));
     }
 
     /// What was received so far and what was answered, in the order of the answers. All of it, bodies included, is
     /// kept until [`clear`](Self::clear).
     #[must_use]
     pub fn requests(&self) -> Vec<ReceivedRequest> {
-        self.state.knobs().received.clone()
+        self.state.mutable().received.clone()
     }
 
     /// Forgets what was received so far; credentials, response and faults stay.
     pub fn clear(&self) {
-        self.state.knobs().received.clear();
+        self.state.mutable().received.clear();
     }
 }
 
@@ -255,14 +255,14 @@ impl IamGatewayBuilder {
             max_body: self.max_body,
             time_source: self.time_source,
         };
-        let knobs = Knobs {
+        let mutable = MutableState {
             keys,
             clock_offset: self.clock_offset,
-            response: answer::default_response(),
+            response: response::default_response(),
             faults: VecDeque::new(),
             received: Vec::new(),
         };
-        let state = Arc::new(State::new(fixed, knobs));
+        let state = Arc::new(State::new(fixed, mutable));
         let accept = tokio::spawn(server::accept(listener, Arc::clone(&state)));
         Ok(IamGateway { addr, state, accept })
     }

@@ -16,9 +16,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::ReceivedRequest;
-use super::answer::{self, Refusal};
 use super::canonical_text::is_sensitive;
 use super::clock::Seconds;
+use super::response::{self, Refusal};
 use super::verify::{self, Expected, Key};
 
 /// What an authorised request gets instead of its response.
@@ -37,7 +37,7 @@ pub(super) struct Fixed {
 }
 
 /// What can change while it runs.
-pub(super) struct Knobs {
+pub(super) struct MutableState {
     pub(super) keys: HashMap<String, Key>,
     pub(super) clock_offset: i64,
     pub(super) response: Response<Bytes>,
@@ -47,16 +47,16 @@ pub(super) struct Knobs {
 
 pub(super) struct State {
     pub(super) fixed: Fixed,
-    knobs: Mutex<Knobs>,
+    mutable: Mutex<MutableState>,
 }
 
 impl State {
-    pub(super) fn new(fixed: Fixed, knobs: Knobs) -> Self {
-        Self { fixed, knobs: Mutex::new(knobs) }
+    pub(super) fn new(fixed: Fixed, mutable: MutableState) -> Self {
+        Self { fixed, mutable: Mutex::new(mutable) }
     }
 
-    pub(super) fn knobs(&self) -> MutexGuard<'_, Knobs> {
-        self.knobs.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn mutable(&self) -> MutexGuard<'_, MutableState> {
+        self.mutable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,35 +98,40 @@ async fn serve(state: &State, request: Request<Incoming>) -> Response<Full<Bytes
         Err(_) => Err(Refusal::of_status(StatusCode::BAD_REQUEST)),
     };
 
-    let now = Seconds::now(&state.fixed.time_source, state.knobs().clock_offset);
+    let now = Seconds::now(&state.fixed.time_source, state.mutable().clock_offset);
     let (body, verdict) = match body {
         Ok(body) => {
-            let verdict = judge(state, &parts, &body, now);
+            let verdict = authenticate(state, &parts, &body, now);
             (body, verdict)
         }
         Err(refusal) => (Bytes::new(), Err(refusal)),
     };
 
-    let mut knobs = state.knobs();
-    let (response, error_type) = match verdict.and_then(|id| settle(&mut knobs, &id)) {
-        Ok(response) => (answer::finish(response, now.http_date()), None),
+    let mut mutable = state.mutable();
+    let (response, error_type) = match verdict.and_then(|id| respond(&mut mutable, &id)) {
+        Ok(response) => (response::finish(response, now.http_date()), None),
         Err(refusal) => (refusal.response(now.http_date()), Some(refusal.error_type)),
     };
-    knobs.received.push(record(parts, body, response.status(), error_type));
+    mutable.received.push(record(parts, body, response.status(), error_type));
     response
 }
 
 /// The access key id that rightly signed a request. Runs without the lock: hashing a large body takes its time.
-fn judge(state: &State, parts: &http::request::Parts, body: &Bytes, now: Seconds) -> Result<String, Refusal> {
+fn authenticate(
+    state: &State,
+    parts: &http::request::Parts,
+    body: &Bytes,
+    now: Seconds,
+) -> Result<String, Refusal> {
     let request =
         verify::Request { method: parts.method.as_str(), uri: &parts.uri, headers: &parts.headers, body };
     let expected = Expected { region: &state.fixed.region, service: &state.fixed.service, now };
-    verify::verify(&request, &expected, |id| state.knobs().keys.get(id).cloned())
+    verify::verify(&request, &expected, |id| state.mutable().keys.get(id).cloned())
 }
 
 /// Counts an authorised request, and gives the fault or response that is its due.
-fn settle(knobs: &mut Knobs, access_key_id: &str) -> Result<Response<Bytes>, Refusal> {
-    if let Some(key) = knobs.keys.get_mut(access_key_id) {
+fn respond(mutable: &mut MutableState, access_key_id: &str) -> Result<Response<Bytes>, Refusal> {
+    if let Some(key) = mutable.keys.get_mut(access_key_id) {
         // Another request may have been the key's last while this one was verified.
         if key.expired {
             return Err(Refusal::expired_token());
@@ -136,10 +141,10 @@ fn settle(knobs: &mut Knobs, access_key_id: &str) -> Result<Response<Bytes>, Ref
             key.expired = left <= 1;
         }
     }
-    match knobs.faults.pop_front() {
+    match mutable.faults.pop_front() {
         Some(Fault::Fail(status)) => Err(Refusal::of_status(status)),
-        Some(Fault::Redirect(status, location)) => Ok(answer::redirect(status, location)),
-        None => Ok(knobs.response.clone()),
+        Some(Fault::Redirect(status, location)) => Ok(response::redirect(status, location)),
+        None => Ok(mutable.response.clone()),
     }
 }
 

@@ -9,11 +9,11 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use http::{HeaderMap, Uri, header};
 
-use super::answer::Refusal;
 use super::canonical_text::{self, CanonicalText, Pairs, sha256_hex};
-use super::claim::{Claim, X_AMZ_DATE};
 use super::clock::Seconds;
+use super::parsed_authorization::{ParsedAuthorization, X_AMZ_DATE};
 use super::profile::{Payload, Profile};
+use super::response::Refusal;
 
 /// Seconds that a signature's date may be off, as API Gateway has it.
 const SKEW: i64 = 300;
@@ -62,67 +62,69 @@ pub(super) fn verify(
             false => Refusal::missing_token(),
         });
     };
-    let claim = Claim::read(request.headers, &query)?;
-    check_signed_headers(&claim, request.headers)?;
-    check_scope(&claim, expected)?;
-    check_time(&claim, expected.now)?;
+    let authorization = ParsedAuthorization::read(request.headers, &query)?;
+    check_signed_headers(&authorization, request.headers)?;
+    check_scope(&authorization, expected)?;
+    check_time(&authorization, expected.now)?;
     let host = read_host(request)?;
-    let key = key(&claim.access_key_id).ok_or_else(Refusal::unrecognized)?;
-    check_token(&claim, &key, request.headers, &query, &profile)?;
+    let key = key(&authorization.access_key_id).ok_or_else(Refusal::unrecognized)?;
+    check_token(&authorization, &key, request.headers, &query, &profile)?;
     check_expiry(&key, expected.now)?;
 
-    let payload = check_payload(&claim, request, &profile)?;
-    let headers = signed_values(&claim, request.headers, &host)?;
+    let payload = check_payload(&authorization, request, &profile)?;
+    let headers = signed_values(&authorization, request.headers, &host)?;
     // What aws-sigv4 adds itself must not be in the target it is given.
-    let (target, rest) = without_signature(request.uri, &claim, &profile)?;
-    let wanted = Wanted { request, claim: &claim, expected, profile: &profile, payload: &payload };
+    let (target, rest) = without_signature(request.uri, &authorization, &profile)?;
+    let wanted =
+        Wanted { request, authorization: &authorization, expected, profile: &profile, payload: &payload };
     let unsigned = if profile.token_signed { "" } else { profile.token_query };
     let shown: Pairs =
         query.into_iter().filter(|(key, _)| key != "X-Amz-Signature" && key != unsigned).collect();
-    let shown = if claim.expires.is_some() { shown } else { rest };
+    let shown = if authorization.expires.is_some() { shown } else { rest };
     if request.uri.path().len() + 1 + canonical_text::canonical_query(&shown, false).len() > MAX_TARGET {
         return Err(Refusal::of_status(http::StatusCode::URI_TOO_LONG));
     }
     let signature = wanted.signature(&key.credentials, &target, &headers)?;
-    if signature != claim.signature {
+    if signature != authorization.signature {
         return Err(Refusal::invalid_signature(wanted.mismatch(&shown, headers)));
     }
     if key.denied {
         return Err(Refusal::denied(denial(request, expected, &key)));
     }
-    Ok(claim.access_key_id)
+    Ok(authorization.access_key_id)
 }
 
-fn check_signed_headers(claim: &Claim, headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_signed_headers(authorization: &ParsedAuthorization, headers: &HeaderMap) -> Result<(), Refusal> {
     let unsigned = |name: &str| {
         Refusal::invalid_signature(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization."))
     };
-    if !claim.signs("host") {
+    if !authorization.signs("host") {
         return Err(unsigned("Host' or ':authority"));
     }
-    if claim.expires.is_none() && !claim.signs(X_AMZ_DATE) {
+    if authorization.expires.is_none() && !authorization.signs(X_AMZ_DATE) {
         return Err(unsigned(X_AMZ_DATE));
     }
-    if let Some(name) = headers.keys().find(|n| n.as_str().starts_with("x-amz-") && !claim.signs(n.as_str()))
+    if let Some(name) =
+        headers.keys().find(|n| n.as_str().starts_with("x-amz-") && !authorization.signs(n.as_str()))
     {
         return Err(unsigned(name.as_str()));
     }
     let missing = |name: &&String| *name != "host" && !headers.contains_key(name.as_str());
-    if let Some(name) = claim.signed_headers.iter().find(missing) {
+    if let Some(name) = authorization.signed_headers.iter().find(missing) {
         return Err(Refusal::invalid_signature(format!("The signed header '{name}' is not in the request.")));
     }
     // aws-sigv4 never signs these two in a presigned URL, so it could not tell whether they were.
     let skipped = ["x-amz-user-agent", "x-amz-checksum-mode"];
-    if claim.signs("authorization")
-        || (claim.expires.is_some() && skipped.iter().any(|name| claim.signs(name)))
+    if authorization.signs("authorization")
+        || (authorization.expires.is_some() && skipped.iter().any(|name| authorization.signs(name)))
     {
         return Err(Refusal::invalid_signature("A header among the 'SignedHeaders' cannot be signed."));
     }
     Ok(())
 }
 
-fn check_scope(claim: &Claim, expected: &Expected<'_>) -> Result<(), Refusal> {
-    let scope = &claim.scope;
+fn check_scope(authorization: &ParsedAuthorization, expected: &Expected<'_>) -> Result<(), Refusal> {
+    let scope = &authorization.scope;
     let mut wrong = Vec::new();
     if scope.region != expected.region {
         wrong.push(format!("Credential should be scoped to a valid region, not '{}'. ", scope.region));
@@ -136,7 +138,7 @@ fn check_scope(claim: &Claim, expected: &Expected<'_>) -> Result<(), Refusal> {
             scope.terminator
         ));
     }
-    let date_time = claim.date.amz_date();
+    let date_time = authorization.date.amz_date();
     let date = date_time.get(..8).unwrap_or_default();
     if scope.date != date {
         wrong.push(format!(
@@ -148,22 +150,22 @@ fn check_scope(claim: &Claim, expected: &Expected<'_>) -> Result<(), Refusal> {
     if wrong.is_empty() { Ok(()) } else { Err(Refusal::invalid_signature(wrong.concat())) }
 }
 
-fn check_time(claim: &Claim, now: Seconds) -> Result<(), Refusal> {
-    let life = claim.expires.unwrap_or(SKEW);
+fn check_time(authorization: &ParsedAuthorization, now: Seconds) -> Result<(), Refusal> {
+    let life = authorization.expires.unwrap_or(SKEW);
     let text = |life: i64| match life % 60 {
         0 => format!("{} min.", life / 60),
         _ => format!("{life} sec."),
     };
-    let (date, now_text) = (claim.date.amz_date(), now.amz_date());
+    let (date, now_text) = (authorization.date.amz_date(), now.amz_date());
     let (earliest, latest) = (now.plus(-life), now.plus(SKEW));
-    if claim.date < earliest {
+    if authorization.date < earliest {
         return Err(Refusal::invalid_signature(format!(
             "Signature expired: {date} is now earlier than {} ({now_text} - {})",
             earliest.amz_date(),
             text(life)
         )));
     }
-    if claim.date > latest {
+    if authorization.date > latest {
         return Err(Refusal::invalid_signature(format!(
             "Signature not yet current: {date} is still later than {} ({now_text} + {})",
             latest.amz_date(),
@@ -190,7 +192,7 @@ fn read_host(request: &Request<'_>) -> Result<String, Refusal> {
 }
 
 fn check_token(
-    claim: &Claim,
+    authorization: &ParsedAuthorization,
     key: &Key,
     headers: &HeaderMap,
     query: &Pairs,
@@ -198,7 +200,7 @@ fn check_token(
 ) -> Result<(), Refusal> {
     let mut given: Vec<&[u8]> =
         headers.get_all(profile.token_header).iter().map(|value| value.as_bytes()).collect();
-    if claim.expires.is_some() {
+    if authorization.expires.is_some() {
         // A presigned URL has its token in the query, and only there.
         let in_query = query.iter().filter(|(key, _)| key == profile.token_query);
         given.extend(in_query.map(|(_, value)| value.as_bytes()));
@@ -224,13 +226,17 @@ enum SignedPayload {
     Unsigned,
 }
 
-fn check_payload(claim: &Claim, request: &Request<'_>, profile: &Profile) -> Result<SignedPayload, Refusal> {
+fn check_payload(
+    authorization: &ParsedAuthorization,
+    request: &Request<'_>,
+    profile: &Profile,
+) -> Result<SignedPayload, Refusal> {
     let hash = sha256_hex(request.body);
     if profile.payload == Payload::Hash {
         return Ok(SignedPayload::Hash(hash));
     }
     let Some(declared) = request.headers.get(CONTENT_SHA256) else {
-        return match claim.expires.is_some() && profile.payload != Payload::DeclaredHash {
+        return match authorization.expires.is_some() && profile.payload != Payload::DeclaredHash {
             true => Ok(SignedPayload::Unsigned),
             false => Err(Refusal::invalid_signature(
                 "Missing required header for this request: x-amz-content-sha256",
@@ -253,12 +259,12 @@ fn check_payload(claim: &Claim, request: &Request<'_>, profile: &Profile) -> Res
 
 /// The signed headers and their values, in the order of the list.
 fn signed_values<'a>(
-    claim: &'a Claim,
+    authorization: &'a ParsedAuthorization,
     headers: &'a HeaderMap,
     host: &'a str,
 ) -> Result<Vec<(&'a str, Vec<&'a str>)>, Refusal> {
-    let mut signed = Vec::with_capacity(claim.signed_headers.len());
-    for name in &claim.signed_headers {
+    let mut signed = Vec::with_capacity(authorization.signed_headers.len());
+    for name in &authorization.signed_headers {
         let values = if name == "host" {
             vec![host]
         } else {
@@ -273,13 +279,17 @@ fn signed_values<'a>(
 }
 
 /// The target without what aws-sigv4 puts there itself, and the decoded query that is left.
-fn without_signature(uri: &Uri, claim: &Claim, profile: &Profile) -> Result<(String, Pairs), Refusal> {
+fn without_signature(
+    uri: &Uri,
+    authorization: &ParsedAuthorization,
+    profile: &Profile,
+) -> Result<(String, Pairs), Refusal> {
     let path = uri.path();
     if !path.starts_with('/') {
         return Err(Refusal::invalid_signature("The request target must be a path."));
     }
     let added = |key: &str| {
-        claim.expires.is_some()
+        authorization.expires.is_some()
             && (key == profile.token_query
                 || matches!(
                     key,
@@ -307,7 +317,7 @@ fn without_signature(uri: &Uri, claim: &Claim, profile: &Profile) -> Result<(Str
 /// What the signature must cover.
 struct Wanted<'a> {
     request: &'a Request<'a>,
-    claim: &'a Claim,
+    authorization: &'a ParsedAuthorization,
     expected: &'a Expected<'a>,
     profile: &'a Profile,
     payload: &'a SignedPayload,
@@ -321,7 +331,7 @@ impl Wanted<'_> {
         target: &str,
         headers: &[(&str, Vec<&str>)],
     ) -> Result<String, Refusal> {
-        let presigned = self.claim.expires.is_some();
+        let presigned = self.authorization.expires.is_some();
         let mut settings = SigningSettings::default();
         settings.excluded_headers = None;
         settings.session_token_name_override = match presigned {
@@ -334,7 +344,7 @@ impl Wanted<'_> {
             settings.percent_encoding_mode = PercentEncodingMode::Single;
             settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         }
-        if let Some(expires) = self.claim.expires {
+        if let Some(expires) = self.authorization.expires {
             settings.signature_location = SignatureLocation::QueryParams;
             settings.expires_in = Some(std::time::Duration::from_secs(expires.unsigned_abs()));
             if !self.profile.token_signed {
@@ -347,7 +357,7 @@ impl Wanted<'_> {
             .identity(&identity)
             .region(self.expected.region)
             .name(self.expected.service)
-            .time(self.claim.date.system_time())
+            .time(self.authorization.date.system_time())
             .settings(settings)
             .build()
             .map_err(|_| refuse())?
@@ -382,9 +392,10 @@ impl Wanted<'_> {
         };
         let scope = format!(
             "{}/{}/{}/aws4_request",
-            self.claim.scope.date, self.expected.region, self.expected.service
+            self.authorization.scope.date, self.expected.region, self.expected.service
         );
-        let to_sign = canonical_text::string_to_sign(&self.claim.date.amz_date(), &scope, &text.build(false));
+        let to_sign =
+            canonical_text::string_to_sign(&self.authorization.date.amz_date(), &scope, &text.build(false));
         format!(
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
              Access Key and signing method. Consult the service documentation for details.\n\nThe Canonical String \

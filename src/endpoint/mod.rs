@@ -1,10 +1,9 @@
 //! Where a signature belongs: a host's scope ([`Endpoint`]), and where one may go ([`AllowedOrigins`]).
 
-mod columns;
-mod forms;
+mod generated;
 mod origins;
-mod table;
-mod zone;
+mod partitions;
+mod resource_hosts;
 
 use std::borrow::Cow;
 use std::str;
@@ -12,9 +11,9 @@ use std::str;
 use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind};
-use columns::Suffix;
-use forms::Scope;
 pub(crate) use origins::AllowedOrigins;
+use partitions::Suffix;
+use resource_hosts::Scope;
 
 /// Longest host name that DNS knows, in bytes.
 const MAX_HOST: usize = 253;
@@ -65,7 +64,7 @@ impl Endpoint {
             );
             Error::new(ErrorKind::ScopeUnknown, message)
         })?;
-        if let Some((suffix, front)) = zone::suffix(name) {
+        if let Some((suffix, front)) = partitions::suffix(name) {
             return in_domain(suffix, front).ok_or_else(|| {
                 let message = format!(
                     "{} is in a domain of AWS but of no form known here: say the signing name with \
@@ -75,10 +74,10 @@ impl Endpoint {
                 Error::new(ErrorKind::ScopeUnknown, message)
             });
         }
-        if let Some((service, region, partition)) = zone::elsewhere(name) {
+        if let Some((service, region, partition)) = partitions::elsewhere(name) {
             return Ok(Self::regional(service, region, Some(partition), "sign-in endpoint"));
         }
-        if zone::under(name, "r2.cloudflarestorage.com").is_some() {
+        if partitions::under(name, "r2.cloudflarestorage.com").is_some() {
             return Ok(Self::regional("s3", Cow::Borrowed("auto"), None, "Cloudflare R2"));
         }
         let message = format!(
@@ -194,7 +193,7 @@ impl Endpoint {
 
 /// The scope of the host with these labels in front of a domain of AWS.
 fn in_domain(suffix: &Suffix, front: &str) -> Option<Endpoint> {
-    if zone::is_customers(front) {
+    if partitions::is_customers(front) {
         return None;
     }
     let (front, vpce) = match front.strip_suffix(".vpce") {
@@ -241,7 +240,7 @@ fn without_region(suffix: &Suffix, name: &str) -> Option<Endpoint> {
             return Some(Endpoint::regional("s3", region, Some(partition), "S3, old form"));
         }
     }
-    let (service, scope, rule) = forms::regionless(name)?;
+    let (service, scope, rule) = resource_hosts::regionless(name)?;
     let partition = suffix.partition_of(if name.ends_with(".us-gov") { "us-gov-west-1" } else { "*" });
     Some(match scope {
         Scope::EveryRegion => Endpoint::everywhere(service, partition, rule),
@@ -293,13 +292,13 @@ impl Name {
         if let Some((service, to)) = fixed {
             return Some(Endpoint::fixed(service, to, Some(partition)));
         }
-        if let Ok(at) = table::SERVICES.binary_search_by(|(key, _)| (*key).cmp(name)) {
+        if let Ok(at) = generated::SERVICES.binary_search_by(|(key, _)| (*key).cmp(name)) {
             let rule = if vpce { "VPC endpoint" } else { "service endpoint" };
-            return table::SERVICES
+            return generated::SERVICES
                 .get(at)
                 .map(|(_, s)| Endpoint::regional(*s, region, Some(partition), rule));
         }
-        if let Some(service) = forms::resource(name) {
+        if let Some(service) = resource_hosts::resource(name) {
             let rule = if vpce { "VPC endpoint" } else { "resource endpoint" };
             return Some(Endpoint::regional(service, region, Some(partition), rule));
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{is_name, shown, zone};
+use super::{is_name, partitions, shown};
 use crate::error::{BuildError, BuildErrorKind, Error, ErrorKind};
 
 /// The origins that credentials may go to.
@@ -46,7 +46,7 @@ impl AllowedOrigins {
     /// Allows a host over https: `api.example.com`, `*.internal.example.com` (one label or more in the star's
     /// place), `[fd00::1]`; at any port unless one is given.
     ///
-    /// Names that are not ASCII are turned into punycode (with the feature `reqwest-middleware`).
+    /// Names that are not ASCII are turned into punycode (with the feature `reqwest`).
     ///
     /// # Errors
     /// [`BuildErrorKind::InvalidOrigin`] for anything that is not a host.
@@ -105,7 +105,7 @@ impl AllowedOrigins {
         if self.origins.iter().any(|o| o.https == https && o.port == at && o.host.is(parsed)) {
             return Ok(());
         }
-        let aws = matches!(parsed, Host::Name(name) if zone::is_aws(name));
+        let aws = matches!(parsed, Host::Name(name) if partitions::is_aws(name));
         let over_https = aws || self.hosts.iter().any(|p| p.matches(parsed, port.unwrap_or(443)));
         match (https, over_https) {
             (true, true) => Ok(()),
@@ -134,7 +134,9 @@ impl AllowedOrigins {
 impl Pattern {
     fn matches(&self, host: Host<&str>, port: u16) -> bool {
         let same = match (&self.host, host) {
-            (Host::Name(pattern), Host::Name(name)) if self.below => zone::under(name, pattern).is_some(),
+            (Host::Name(pattern), Host::Name(name)) if self.below => {
+                partitions::under(name, pattern).is_some()
+            }
             (own, host) => own.is(host),
         };
         same && self.port.is_none_or(|own| own == port)
@@ -182,7 +184,7 @@ fn is_loopback(host: Host<&str>) -> bool {
         Host::V6(address) => address.is_loopback(),
         Host::Name(name) => {
             name.eq_ignore_ascii_case("localhost")
-                || zone::under(name, "localhost").is_some()
+                || partitions::under(name, "localhost").is_some()
                 || name.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
         }
     }
@@ -222,7 +224,7 @@ fn authority(text: &str) -> Result<(Host<Box<str>>, Option<u16>), &'static str> 
     }
 }
 
-#[cfg(feature = "reqwest-middleware")]
+#[cfg(feature = "reqwest")]
 fn to_ascii(host: &str) -> Result<std::borrow::Cow<'_, str>, &'static str> {
     if host.is_ascii() {
         return Ok(host.into());
@@ -230,7 +232,7 @@ fn to_ascii(host: &str) -> Result<std::borrow::Cow<'_, str>, &'static str> {
     idna::domain_to_ascii(host).map(Into::into).map_err(|_| "it is no internationalised domain name")
 }
 
-#[cfg(not(feature = "reqwest-middleware"))]
+#[cfg(not(feature = "reqwest"))]
 fn to_ascii(host: &str) -> Result<std::borrow::Cow<'_, str>, &'static str> {
     if host.is_ascii() {
         return Ok(host.into());

@@ -338,7 +338,7 @@ async fn buffer_and_timeout_go_around_it() {
     .await;
     let relative = Request::get("/relative").body(body("")).unwrap();
     let error = service.oneshot(relative).await.unwrap_err();
-    assert_eq!(found(&error).kind(), sigv4_middleware::ErrorKind::Target);
+    assert_eq!(found(&error).kind(), sigv4_middleware::ErrorKind::InvalidUri);
     // Around reqwest's client as well.
     let service = ServiceBuilder::new()
         .buffer(4)

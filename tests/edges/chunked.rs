@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use sigv4_middleware::{
-    AwsChunked, BoxError, BuildErrorKind, ChecksumAlgorithm, ErrorKind, PayloadMode, ServiceProfile, Signer,
+    AwsChunked, BoxError, BuildErrorKind, ChecksumAlgorithm, ErrorKind, PayloadMode, Signer, SigningSettings,
 };
 use tower::{ServiceExt, service_fn};
 
@@ -52,11 +52,11 @@ async fn refused(signer: &Signer, request: Request<TestBody>) -> (ErrorKind, Str
 async fn only_services_that_take_chunks_get_them() {
     let put = || request(Method::PUT, URL, Some(signed()));
     let (kind, said) = refused(&signer("execute-api"), put()).await;
-    assert_eq!(kind, ErrorKind::Payload);
+    assert_eq!(kind, ErrorKind::UnsupportedPayload);
     assert!(said.contains("execute-api") && said.contains(".aws_chunked(true)"), "{said}");
 
-    let dialect = ServiceProfile::default().aws_chunked(true);
-    let own_store = signing("own-store").profile(dialect).build().unwrap();
+    let dialect = SigningSettings::default().aws_chunked(true);
+    let own_store = signing("own-store").signing_settings(dialect).build().unwrap();
     let (headers, wire) = handed_on(&own_store, put()).await.unwrap();
     assert_eq!(headers["x-amz-content-sha256"], "STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
     assert!(wire.starts_with(b"4;chunk-signature="));
@@ -67,7 +67,7 @@ async fn what_is_not_signed_does_not_go_over_plain_http_unasked() {
     for mode in [unsigned(), PayloadMode::Unsigned] {
         let put = |url: &str| request(Method::PUT, url, Some(mode.clone()));
         let (kind, said) = refused(&signer("s3"), put(URL)).await;
-        assert_eq!(kind, ErrorKind::Payload);
+        assert_eq!(kind, ErrorKind::UnsupportedPayload);
         assert!(said.contains(".allow_unsigned_over_http(true)"), "{said}");
         let over_tls = URL.replace("http:", "https:");
         assert!(handed_on(&signer("s3"), put(&over_tls)).await.is_ok());
@@ -80,7 +80,7 @@ async fn what_is_not_signed_does_not_go_over_plain_http_unasked() {
 async fn chunks_that_are_too_small_are_refused() {
     let small = PayloadMode::AwsChunked(AwsChunked::signed().chunk_size(8191));
     let (kind, said) = refused(&signer("s3"), request(Method::PUT, URL, Some(small.clone()))).await;
-    assert_eq!(kind, ErrorKind::Payload);
+    assert_eq!(kind, ErrorKind::UnsupportedPayload);
     assert!(said.contains("8192"), "{said}");
     let error = signing("s3").payload_mode(small).build().unwrap_err();
     assert_eq!(error.kind(), BuildErrorKind::InvalidValue);
@@ -122,7 +122,7 @@ async fn a_put_without_a_body_is_not_sent_in_chunks_unless_it_says_so() {
     let said = PayloadMode::AwsChunked(AwsChunked::signed().decoded_length(5));
     let signer = signing("s3").payload_mode(said).build().unwrap();
     let (kind, _) = refused(&signer, request(Method::PUT, URL, None).map(|_| body(""))).await;
-    assert_eq!(kind, ErrorKind::Payload);
+    assert_eq!(kind, ErrorKind::UnsupportedPayload);
 }
 
 /// The layer around `reqwest::Client` goes by the signer's mode; the gateway, which decodes no chunks, says so.

@@ -468,5 +468,5 @@ async fn other_requests_of_the_signer_are_buffered() {
 async fn a_region_set_is_refused() {
     let signer = Signer::builder().credentials(role()).service("transcribe").region_set("*").build().unwrap();
     let error = wire(&signer, request(NOWHERE, of(messages()))).await.err().unwrap();
-    assert_eq!(found(&error).kind(), ErrorKind::Payload);
+    assert_eq!(found(&error).kind(), ErrorKind::UnsupportedPayload);
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_smithy_async::time::StaticTimeSource;
 use http::{Method, Request, Uri};
-use sigv4_middleware::{Credentials, ErrorKind, Presigning, Signer};
+use sigv4_middleware::{Credentials, ErrorKind, PresigningConfig, Signer};
 
 use crate::support::{KEY, SECRET, TOKEN, gateway, signer};
 
@@ -44,20 +44,20 @@ async fn a_lifetime_is_whole_seconds_from_one_to_seven_days() {
         assert_eq!(url.is_ok(), good, "{asked:?}");
         match url {
             Ok(url) => assert!(url.query().unwrap().contains(&format!("X-Amz-Expires={}&", asked.as_secs()))),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::Expiry),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidExpiry),
         }
     }
 }
 
 #[tokio::test]
 async fn a_url_does_not_outlive_its_credentials() {
-    let hour = Presigning::new(Duration::from_secs(3600));
+    let hour = PresigningConfig::new(Duration::from_secs(3600));
     let parts = get(&object());
     let shortened = ending_in(1200).presign_request(&parts, hour).await.unwrap();
     assert_eq!(shortened.expires_in(), Duration::from_secs(1200));
     assert!(shortened.uri().query().unwrap().contains("X-Amz-Expires=1200&"));
     let refused = ending_in(1200).presign_request(&parts, hour.refuse_shortening(true)).await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Expiry);
+    assert_eq!(refused.kind(), ErrorKind::InvalidExpiry);
     assert!(refused.to_string().contains("1200s"), "{refused}");
     let whole = ending_in(7200).presign_request(&parts, hour.refuse_shortening(true)).await.unwrap();
     assert_eq!(whole.expires_in(), Duration::from_secs(3600));
@@ -84,7 +84,7 @@ async fn a_signed_payload_is_the_only_one_that_is_taken() {
         // As an earlier signature may have left it.
         let uri: Uri = format!("{}/key?X-Amz-Content-Sha256=00", gateway.url()).parse().unwrap();
         let put = Request::put(&uri).body(()).unwrap().into_parts().0;
-        let presigning = Presigning::new(Duration::from_secs(60)).payload("this body");
+        let presigning = PresigningConfig::new(Duration::from_secs(60)).payload("this body");
         let presigned = signer(service).presign_request(&put, presigning).await.unwrap();
         let url = presigned.uri().to_string();
         assert!(!url.contains("Content-Sha256"), "{url}");

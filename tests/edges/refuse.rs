@@ -50,11 +50,11 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case {
             signer: |signer| signer.credentials(NoCredentials),
-            ..case("no credentials", Kind::Credentials, "provider")
+            ..case("no credentials", Kind::CredentialsUnavailable, "provider")
         },
         Case {
             signer: |signer| signer.credentials(NoCredentials).cache_credentials(false),
-            ..case("no credentials, uncached", Kind::Credentials, "provider")
+            ..case("no credentials, uncached", Kind::CredentialsUnavailable, "provider")
         },
         Case {
             signer: |signer| {
@@ -86,43 +86,43 @@ pub(crate) fn cases() -> Vec<Case> {
         Case {
             request: |request, _| request.uri("/relative?a=b"),
             edges: NO_EDGE_BUT_HYPER,
-            ..case("relative URI", Kind::Target, "give it a scheme and host")
+            ..case("relative URI", Kind::InvalidUri, "give it a scheme and host")
         },
         Case {
             request: |request, _| request.uri("ftp://localhost/"),
-            ..case("another scheme", Kind::Target, "use one of these schemes")
+            ..case("another scheme", Kind::InvalidUri, "use one of these schemes")
         },
         Case {
             request: |request, url| request.uri(url.replacen("://", "://user:hunter2@", 1)),
-            ..case("userinfo in the URI", Kind::Target, "remove it")
+            ..case("userinfo in the URI", Kind::InvalidUri, "remove it")
         },
         Case {
             request: |request, url| request.uri(format!("{url}/?a=%E9")),
-            ..case("query that is not UTF-8", Kind::Target, "escape the text's UTF-8 bytes")
+            ..case("query that is not UTF-8", Kind::InvalidUri, "escape the text's UTF-8 bytes")
         },
         Case {
             request: |request, url| request.uri(format!("{url}/?a=%zz")),
-            ..case("broken escape", Kind::Target, "write a percent sign as %25")
+            ..case("broken escape", Kind::InvalidUri, "write a percent sign as %25")
         },
         Case {
             signer: |signer| signer.plus_in_query(PlusInQuery::Refuse),
             request: |request, url| request.uri(format!("{url}/?a=b+c")),
-            ..case("plus that shall be refused", Kind::Target, "write a space as %20")
+            ..case("plus that shall be refused", Kind::InvalidUri, "write a space as %20")
         },
         Case {
             request: |request, url| request.uri(format!("{url}/?{}", "+".repeat(30_000))),
-            ..case("target that grows too long", Kind::Target, "send what is long in the body")
+            ..case("target that grows too long", Kind::InvalidUri, "send what is long in the body")
         },
         Case {
             request: |request, url| {
                 let host = url.trim_start_matches("http://");
                 request.uri(url).header("host", host).header("host", host)
             },
-            ..case("two Host headers", Kind::Host, "keep one")
+            ..case("two Host headers", Kind::HostMismatch, "keep one")
         },
         Case {
             request: |request, url| request.uri(url).header("host", "other.example.com"),
-            ..case("Host of another server", Kind::Host, ".allow_host_header(true)")
+            ..case("Host of another server", Kind::HostMismatch, ".allow_host_mismatch(true)")
         },
         Case {
             request: |request, url| request.uri(url).header("authorization", "Bearer caller-token"),
@@ -136,23 +136,23 @@ pub(crate) fn cases() -> Vec<Case> {
             request: |request, url| {
                 request.uri(url).header("x-amz-meta-a", HeaderValue::from_bytes(b"gr\xfcn").unwrap())
             },
-            ..case("signed header that is not UTF-8", Kind::Header, "encode it")
+            ..case("signed header that is not UTF-8", Kind::InvalidHeader, "encode it")
         },
         Case {
             request: |request, url| {
-                let sign = overrides::SignHeaders::from([http::header::CONNECTION]);
+                let sign = overrides::SignHeaders::from_iter([http::header::CONNECTION]);
                 request.uri(url).extension(sign)
             },
             edges: &[Edge::Middleware, Edge::LayerOnHyper],
-            ..case("connection header to be signed", Kind::Header, "cannot be signed")
+            ..case("connection header to be signed", Kind::InvalidHeader, "cannot be signed")
         },
         Case {
-            request: |request, url| request.uri(url).extension(overrides::Region::from("eu\n")),
+            request: |request, url| request.uri(url).extension(overrides::SigningRegion::new("eu\n")),
             edges: &[Edge::Middleware, Edge::LayerOnHyper],
             ..case("region with a newline for one request", Kind::ScopeInvalid, "other than letters")
         },
         Case {
-            request: |request, url| request.uri(url).extension(overrides::Service::from("s3/../x")),
+            request: |request, url| request.uri(url).extension(overrides::SigningName::new("s3/../x")),
             edges: &[Edge::Middleware, Edge::LayerOnHyper],
             ..case("service with a slash for one request", Kind::ScopeInvalid, "other than letters")
         },
@@ -197,7 +197,7 @@ pub(crate) fn cases() -> Vec<Case> {
         },
         Case {
             signer: |signer| signer.payload_mode(sigv4_middleware::PayloadMode::Unsigned),
-            ..case("unsigned payload over plain http", Kind::Payload, "use https")
+            ..case("unsigned payload over plain http", Kind::UnsupportedPayload, "use https")
         },
     ]
 }
@@ -274,14 +274,14 @@ async fn the_body_of_a_bad_request_is_not_read() {
 
     let gateway = gateway("execute-api").await;
     let early = [
-        Kind::Target,
-        Kind::Host,
+        Kind::InvalidUri,
+        Kind::HostMismatch,
         Kind::OriginNotAllowed,
         Kind::InsecureOrigin,
         Kind::ScopeUnknown,
         Kind::ScopeInvalid,
         Kind::ForeignAuthorization,
-        Kind::Header,
+        Kind::InvalidHeader,
     ];
     for case in cases().into_iter().filter(|case| early.contains(&case.kind)) {
         for edge in case.edges {
@@ -305,10 +305,10 @@ pub(crate) fn bad_bodies() -> Vec<(Frames, bool, ErrorKind, &'static str)> {
         (
             vec![data(b"ab"), Err(io::Error::other("disk gone"))],
             false,
-            ErrorKind::BodyStream,
+            ErrorKind::BodyFailed,
             "after 2 bytes",
         ),
-        (vec![Err(io::Error::other("disk gone"))], false, ErrorKind::BodyStream, "after 0 bytes"),
+        (vec![Err(io::Error::other("disk gone"))], false, ErrorKind::BodyFailed, "after 0 bytes"),
         (vec![data(b"ab")], true, ErrorKind::BodyTimeout, ".body_timeout(…)"),
         (
             vec![data(b"ab"), Ok(Frame::trailers(HeaderMap::new()))],
@@ -372,7 +372,7 @@ async fn userinfo_the_way_reqwest_has_it() {
     let service = layered(reqwest(gateway.addr(), Http::One), &signer("execute-api"));
     let request = reqwest::Request::new(http::Method::GET, url.parse().unwrap());
     let error = service.oneshot(request).await.unwrap_err();
-    assert_eq!(found(&error).kind(), ErrorKind::Target);
+    assert_eq!(found(&error).kind(), ErrorKind::InvalidUri);
     assert!(!format!("{error:?} {error}").contains("hunter2"));
     assert!(gateway.requests().is_empty());
 }
@@ -381,7 +381,7 @@ async fn userinfo_the_way_reqwest_has_it() {
 fn what_no_signer_is_built_with() {
     let refused = |builder: SignerBuilder| builder.build().unwrap_err();
     let cases = [
-        (refused(Signer::builder()), BuildErrorKind::Credentials, ".environment()"),
+        (refused(Signer::builder()), BuildErrorKind::MissingCredentials, ".credentials_from_env()"),
         (refused(signing("execute-api").region("eu-west-1\n")), BuildErrorKind::InvalidValue, "eu-west-1\\n"),
         (refused(signing("execute-api").region("")), BuildErrorKind::InvalidValue, "empty"),
         (refused(signing("execute-api").default_region("a/b")), BuildErrorKind::InvalidValue, "a/b"),
@@ -418,6 +418,6 @@ fn no_signer_from_an_empty_environment() {
         return;
     }
     let error = Signer::from_env().unwrap_err();
-    assert_eq!(error.kind(), BuildErrorKind::Credentials);
+    assert_eq!(error.kind(), BuildErrorKind::MissingCredentials);
     assert!(error.to_string().contains("AWS_ACCESS_KEY_ID"), "{error}");
 }

@@ -132,7 +132,7 @@ async fn the_error_is_found_through_the_wrapping_of_reqwest_retry() {
     let client = middleware(reqwest(gateway.addr(), Http::One), &signer);
     let request = client.post(gateway.url()).body(reqwest::Body::wrap_stream(failing));
     let error = request.send().await.unwrap_err();
-    assert_eq!(Error::find(&error).map(Error::kind), Some(ErrorKind::BodyStream), "{error:?}");
+    assert_eq!(Error::find(&error).map(Error::kind), Some(ErrorKind::BodyFailed), "{error:?}");
     assert!(gateway.requests().is_empty());
 }
 

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use http::{Method, Request, StatusCode, Uri};
 use sigv4_middleware::{
     CachedCredentials, Credentials, Endpoint, EnvironmentCredentials, Error, IamGateway, Payload,
-    PayloadMode, PlusInQuery, Presigning, ServiceProfile, SigV4Layer, SigV4Middleware, SignedBody, Signer,
-    overrides,
+    PayloadMode, PlusInQuery, PresigningConfig, SigV4Layer, SigV4Middleware, SignedBody, Signer,
+    SigningSettings, overrides,
 };
 use tower::Service;
 use tracing::subscriber::DefaultGuard;
@@ -223,7 +223,7 @@ async fn of_every_type() {
 
     let uri: Uri = format!("{}/key?a=b", gateway.url()).parse().unwrap();
     let (mut parts, _) = request(&gateway, Method::PUT).body(()).unwrap().into_parts();
-    let explanation = signer.explain(&mut parts, SECRET).await.unwrap();
+    let explanation = signer.sign_with_details(&mut parts, SECRET).await.unwrap();
     seen.show(&explanation);
     seen.0.lock().unwrap().extend(explanation.to_string().bytes());
     for name in ["authorization", "x-amz-security-token"] {
@@ -231,7 +231,7 @@ async fn of_every_type() {
         seen.show(&parts.headers[name]);
     }
     let (mut parts, _) = Request::put(&uri).body(()).unwrap().into_parts();
-    let presigning = Presigning::new(Duration::from_secs(60)).payload(SECRET);
+    let presigning = PresigningConfig::new(Duration::from_secs(60)).payload(SECRET);
     seen.show(&presigning);
     let presigned = signer.presign_request(&parts, presigning).await.unwrap();
     assert!(presigned.uri().query().unwrap().contains("X-Amz-Security-Token="));
@@ -239,15 +239,25 @@ async fn of_every_type() {
     signer.sign(&mut parts, SECRET).await.unwrap();
     seen.show(&parts);
 
-    seen.show(&(Payload::from(SECRET), PayloadMode::Buffered, PlusInQuery::Space, ServiceProfile::default()));
+    seen.show(&(
+        Payload::from(SECRET),
+        PayloadMode::Buffered,
+        PlusInQuery::Space,
+        SigningSettings::default(),
+    ));
     seen.show(&Endpoint::infer("sts.eu-west-1.amazonaws.com").unwrap());
-    let sign = overrides::SignHeaders::from([http::header::COOKIE]);
-    seen.show(&(sign, overrides::Region::from("r"), overrides::Service::from("s"), overrides::SkipSigning));
+    let sign = overrides::SignHeaders::from_iter([http::header::COOKIE]);
+    seen.show(&(
+        sign,
+        overrides::SigningRegion::new("r"),
+        overrides::SigningName::new("s"),
+        overrides::SkipSigning,
+    ));
     let soon = SystemTime::now() + Duration::from_secs(5);
     let expiring = Credentials::new(KEY, SECRET, Some(TOKEN.into()), Some(soon), "test");
     let shortened = signing("s3").credentials(expiring).build().unwrap();
     shortened.presign(&Method::GET, &uri, Duration::from_secs(60)).await.unwrap();
     seen.error(&Signer::builder().build().unwrap_err());
     drop(guard);
-    seen.holds_no_secret(&["SigV4Layer", "Presigned", "Explanation", "WARN", "Sensitive"]);
+    seen.holds_no_secret(&["SigV4Layer", "Presigned", "SigningDetails", "WARN", "Sensitive"]);
 }

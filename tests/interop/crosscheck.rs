@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Request};
 use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::{Value, json};
-use sigv4_middleware::{Credentials, Presigning, SigV4Layer, SigV4Middleware, Signer};
+use sigv4_middleware::{Credentials, PresigningConfig, SigV4Layer, SigV4Middleware, Signer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -257,7 +257,7 @@ async fn random_urls_are_presigned_as_others_presign_them() {
         let origin = ["http://127.0.0.1:8080", "https://localhost"][n % 2];
         let (parts, body) = request(&mut random, origin).into_parts();
         let expires = [1, 60, 3600, 604_800][random.usize(..4)];
-        let presigning = Presigning::new(Duration::from_secs(expires));
+        let presigning = PresigningConfig::new(Duration::from_secs(expires));
         let said = random.bool();
         let presigning = if said { presigning.payload(&body[..]) } else { presigning };
         let presigned = signer.presign_request(&parts, presigning).await;

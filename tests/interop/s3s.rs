@@ -215,7 +215,7 @@ async fn a_stream_whose_length_is_said_is_taken() {
 
         let unknown =
             send(edge, put(&s3s.url("no"), PayloadMode::AwsChunked(mode), streamed(frames()))).await;
-        assert_eq!(Error::find(unknown.unwrap_err().as_ref()).unwrap().kind(), ErrorKind::Payload);
+        assert_eq!(Error::find(unknown.unwrap_err().as_ref()).unwrap().kind(), ErrorKind::UnsupportedPayload);
     }
 }
 

@@ -55,7 +55,7 @@ fn a_reader_that_lies_about_its_length_or_fails_leaves_nothing_behind() {
     assert_eq!(s3s.stored("failing"), None);
 
     let unknown = put(&s3s, "unknown").send_signed_reader(Cursor::new(body.clone()), &chunked).unwrap_err();
-    assert_eq!(Error::find(&unknown).unwrap().kind(), ErrorKind::Payload);
+    assert_eq!(Error::find(&unknown).unwrap().kind(), ErrorKind::UnsupportedPayload);
     assert!(unknown.to_string().contains("content-length"), "{unknown}");
     let another = signer(PayloadMode::Sha256Checked([7; 32]));
     let request = put(&s3s, "another").header("content-length", body.len());

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use sigv4_middleware::{Credentials, SigV4Layer, SigV4Middleware, SignedBody, Signer, overrides::RegionSet};
+use sigv4_middleware::{
+    Credentials, SigV4Layer, SigV4Middleware, SignedBody, Signer, overrides::SigningRegionSet,
+};
 use tower::{ServiceBuilder, ServiceExt};
 
 use crate::server::{Keys, Ministack};
@@ -94,6 +96,6 @@ async fn by_an_override() {
         answer["headers"]["x-amz-region-set"].clone()
     };
     assert_eq!(seen(client.get(&url)).await, serde_json::Value::Null);
-    let with = client.get(&url).with_extension(RegionSet::from("eu-*"));
+    let with = client.get(&url).with_extension(SigningRegionSet::new("eu-*"));
     assert_eq!(seen(with).await, "eu-*");
 }

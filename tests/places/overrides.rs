@@ -3,8 +3,8 @@
 use http::{Request, header};
 use reqwest_middleware::ClientWithMiddleware;
 use sha2::{Digest, Sha256};
-use sigv4_middleware::overrides::{Region, RegionSet, Service, SignHeaders, SkipSigning};
-use sigv4_middleware::{Error, ErrorKind, IamGateway, PayloadMode, ReceivedRequest, ServiceProfile, Signer};
+use sigv4_middleware::overrides::{SignHeaders, SigningName, SigningRegion, SigningRegionSet, SkipSigning};
+use sigv4_middleware::{Error, ErrorKind, IamGateway, PayloadMode, ReceivedRequest, Signer, SigningSettings};
 use tower::ServiceExt;
 
 use crate::recorder::Recorder;
@@ -37,10 +37,10 @@ async fn service_and_region() {
     for edge in EDGES {
         let received = sent(edge, &gateway, |request| request).await;
         assert_eq!(received.status, 403, "{edge:?}: the signer was told another scope");
-        let received = sent(edge, &gateway, |request| request.extension(Service::from("s3"))).await;
+        let received = sent(edge, &gateway, |request| request.extension(SigningName::new("s3"))).await;
         assert_eq!(received.status, 403, "{edge:?}: the region is another");
         let received = sent(edge, &gateway, |request| {
-            request.extension(Service::from("s3")).extension(Region::from(REGION.to_owned()))
+            request.extension(SigningName::new("s3")).extension(SigningRegion::new(REGION.to_owned()))
         })
         .await;
         assert_eq!(received.status, 200, "{edge:?}");
@@ -56,7 +56,7 @@ async fn region_set() {
     for edge in EDGES {
         let received = sent(edge, &gateway, |request| {
             // A region set wins over a region.
-            request.extension(RegionSet::from("eu-*,us-east-1")).extension(Region::from(REGION))
+            request.extension(SigningRegionSet::new("eu-*,us-east-1")).extension(SigningRegion::new(REGION))
         })
         .await;
         let authorization = received.header("authorization").unwrap();
@@ -68,7 +68,7 @@ async fn region_set() {
 }
 
 fn right(request: http::request::Builder) -> http::request::Builder {
-    request.extension(Service::from("s3")).extension(Region::from(REGION))
+    request.extension(SigningName::new("s3")).extension(SigningRegion::new(REGION))
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn headers_to_sign() {
         let received = sent(edge, &gateway, right).await;
         assert!(received.status == 200 && !names(&received).contains(";range;"), "{edge:?}");
         let received =
-            sent(edge, &gateway, |request| right(request).extension(SignHeaders::from([header::RANGE])))
+            sent(edge, &gateway, |request| right(request).extension(SignHeaders::from_iter([header::RANGE])))
                 .await;
         assert!(received.status == 200 && names(&received).contains(";range;"), "{edge:?}");
     }
@@ -100,7 +100,7 @@ async fn payload_mode() {
         let before = gateway.requests().len();
         let unsigned = put(&gateway).extension(PayloadMode::Unsigned).body(body("hello")).unwrap();
         let error = edge.send(Http::One, gateway.addr(), &signer("s3"), unsigned).await.err().unwrap();
-        assert_eq!(found(&error).kind(), ErrorKind::Payload, "{edge:?}: over plain http");
+        assert_eq!(found(&error).kind(), ErrorKind::UnsupportedPayload, "{edge:?}: over plain http");
         assert_eq!(gateway.requests().len(), before);
     }
 }
@@ -110,14 +110,15 @@ async fn service_profile() {
     let gateway = gateway("s3").await;
     for edge in EDGES {
         let received =
-            sent(edge, &gateway, |request| right(request).extension(ServiceProfile::default())).await;
+            sent(edge, &gateway, |request| right(request).extension(SigningSettings::default())).await;
         assert_eq!(
             (received.status.as_u16(), received.header("x-amz-content-sha256")),
             (403, None),
             "{edge:?}"
         );
         let received =
-            sent(edge, &gateway, |request| right(request).extension(ServiceProfile::for_service("s3"))).await;
+            sent(edge, &gateway, |request| right(request).extension(SigningSettings::for_service("s3")))
+                .await;
         assert_eq!(received.status, 200, "{edge:?}");
     }
 }
@@ -173,12 +174,12 @@ async fn no_override_widens_the_allowed_origins() {
     let evil = Recorder::start().await;
     let scoped = |uri: &str| -> Request<TestBody> {
         Request::put(uri)
-            .extension(Service::from("execute-api"))
-            .extension(Region::from("us-east-1"))
-            .extension(RegionSet::from("*"))
-            .extension(SignHeaders::from([header::RANGE]))
+            .extension(SigningName::new("execute-api"))
+            .extension(SigningRegion::new("us-east-1"))
+            .extension(SigningRegionSet::new("*"))
+            .extension(SignHeaders::from_iter([header::RANGE]))
             .extension(PayloadMode::Unsigned)
-            .extension(ServiceProfile::for_service("s3"))
+            .extension(SigningSettings::for_service("s3"))
             .body(body("hello"))
             .unwrap()
     };
@@ -195,7 +196,7 @@ async fn no_override_widens_the_allowed_origins() {
     // Nor do they tell a host what a scope cannot carry.
     let gateway = gateway("s3").await;
     for edge in EDGES {
-        let request = put(&gateway).extension(Region::from("us\neast")).body(body("")).unwrap();
+        let request = put(&gateway).extension(SigningRegion::new("us\neast")).body(body("")).unwrap();
         let error = edge.send(Http::One, gateway.addr(), &signer, request).await.err().unwrap();
         assert_eq!(found(&error).kind(), ErrorKind::ScopeInvalid, "{edge:?}");
     }
@@ -205,7 +206,7 @@ async fn no_override_widens_the_allowed_origins() {
 #[tokio::test]
 async fn the_signer_by_itself() {
     let (mut parts, ()) = Request::get("https://bucket.s3.amazonaws.com/key")
-        .extension(Region::from("eu-central-1"))
+        .extension(SigningRegion::new("eu-central-1"))
         .body(())
         .unwrap()
         .into_parts();
@@ -225,7 +226,7 @@ async fn requests_to_other_origins_pass_through_unsigned_where_that_is_said() {
     for edge in EDGES {
         gateway.clear();
         let get = |host: &str| Request::get(format!("http://{host}:{}/", gateway.addr().port()));
-        let signer = builder().unsigned_elsewhere(true).build().unwrap();
+        let signer = builder().pass_through_disallowed_origins(true).build().unwrap();
         for (host, signed) in [("api.example.com", false), ("localhost", true)] {
             let request = get(host).header("cookie", "mine").body(body("")).unwrap();
             edge.send(Http::One, gateway.addr(), &signer, request).await.unwrap();

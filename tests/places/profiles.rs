@@ -144,7 +144,7 @@ async fn presigned() {
 /// A gateway of one service refuses what is signed by the rule of another: what is shown above is not chance.
 #[tokio::test]
 async fn one_profile_is_not_another() {
-    use sigv4_middleware::ServiceProfile;
+    use sigv4_middleware::SigningSettings;
     for (service, other) in [
         ("s3", "execute-api"),
         ("execute-api", "s3"),
@@ -154,7 +154,7 @@ async fn one_profile_is_not_another() {
     ] {
         let gateway = gateway(service).await;
         let signer = Signer::builder().credentials(role()).service(service).region(REGION);
-        let signer = signer.profile(ServiceProfile::for_service(other)).build().unwrap();
+        let signer = signer.signing_settings(SigningSettings::for_service(other)).build().unwrap();
         let received = over_https(&gateway, &signer, &format!("https://localhost{PATH}")).await;
         assert_eq!(received.status, 403, "{service} as {other}");
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use http::{Extensions, HeaderValue, Method, StatusCode};
 use reqwest::{Request, Response, ResponseBuilderExt};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
-use sigv4_middleware::overrides::{Region, Service};
+use sigv4_middleware::overrides::{SigningName, SigningRegion};
 use sigv4_middleware::{Error, ErrorKind, IamGateway, SigV4Middleware, Signer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -159,7 +159,7 @@ async fn a_bucket_is_found_whatever_was_said_of_its_region() {
     for signer in [builder().default_region("us-east-1"), builder().region("us-east-1")] {
         let signer = signer.build().unwrap();
         for (client, sent) in [client(signer.clone(), by_header), client(signer.clone(), by_location)] {
-            for over in [None, Some(Region::from("us-east-1"))] {
+            for over in [None, Some(SigningRegion::new("us-east-1"))] {
                 let mut request = client.put("https://bucket.s3.amazonaws.com/key").body("the object");
                 if let Some(over) = over {
                     request = request.with_extension(over);
@@ -200,8 +200,8 @@ async fn a_region_once_told_holds_for_the_host() {
 
     // A service said for the request is the request's, wherever it is led.
     let (client, sent) = client(Signer::builder().credentials(role()).build().unwrap(), answer);
-    let request = client.get("http://127.0.0.1/c").with_extension(Region::from("us-east-1"));
-    request.with_extension(Service::from("s3")).send().await.unwrap();
+    let request = client.get("http://127.0.0.1/c").with_extension(SigningRegion::new("us-east-1"));
+    request.with_extension(SigningName::new("s3")).send().await.unwrap();
     assert_eq!(scopes(&sent), ["us-east-1/s3", "eu-central-1/s3"]);
 }
 
@@ -227,9 +227,9 @@ async fn five_redirects_are_followed_and_no_more() {
 async fn a_location_that_is_no_url_or_leaves_http_is_refused() {
     for (location, expected) in [
         ("http://[::1", ErrorKind::Redirected),
-        ("ftp://localhost/", ErrorKind::Target),
-        ("https://user:secret@localhost/", ErrorKind::Target),
-        ("https://s3.us-east-1.amazonaws.com@evil.example/", ErrorKind::Target),
+        ("ftp://localhost/", ErrorKind::InvalidUri),
+        ("https://user:secret@localhost/", ErrorKind::InvalidUri),
+        ("https://s3.us-east-1.amazonaws.com@evil.example/", ErrorKind::InvalidUri),
         ("//evil.example/", ErrorKind::OriginNotAllowed),
         ("https://evil-amazonaws.com/", ErrorKind::OriginNotAllowed),
         ("http://s3.us-east-1.amazonaws.com/", ErrorKind::InsecureOrigin),

@@ -1,7 +1,7 @@
 //! What is said of service and region, and what the host says; and the errors that tell the line to add.
 
 use http::Request;
-use sigv4_middleware::overrides::{Region, Service};
+use sigv4_middleware::overrides::{SigningName, SigningRegion};
 use sigv4_middleware::{ErrorKind, Signer, SignerBuilder};
 
 use crate::support::{EDGES, Http, REGION, body, found, gateway, role};
@@ -71,7 +71,7 @@ async fn a_contradiction_names_both_sides_and_the_way_out() {
 #[cfg(feature = "sigv4a")]
 #[tokio::test]
 async fn a_multi_region_access_point() {
-    use sigv4_middleware::overrides::RegionSet;
+    use sigv4_middleware::overrides::SigningRegionSet;
 
     let mrap = "https://mfzwi23gnjvgw.mrap.accesspoint.s3-global.amazonaws.com/key";
     assert_eq!(scope(builder(), mrap).await.unwrap(), "s3");
@@ -85,7 +85,8 @@ async fn a_multi_region_access_point() {
 
     // One region's host is signed with SigV4a where that is said.
     assert_eq!(scope(builder().region_set("eu-west-1,eu-central-1"), API).await.unwrap(), "execute-api");
-    let (mut parts, ()) = Request::get(API).extension(RegionSet::from("*")).body(()).unwrap().into_parts();
+    let (mut parts, ()) =
+        Request::get(API).extension(SigningRegionSet::new("*")).body(()).unwrap().into_parts();
     builder().credentials(role()).build().unwrap().sign(&mut parts, "").await.unwrap();
     assert_eq!(parts.headers["x-amz-region-set"], "*");
 }
@@ -94,7 +95,7 @@ async fn a_multi_region_access_point() {
 #[tokio::test]
 async fn an_override_is_no_contradiction() {
     let signer = builder().credentials(role()).service("execute-api").region("eu-west-1").build().unwrap();
-    let request = Request::get(BUCKET).extension(Service::from("s3")).extension(Region::from("r"));
+    let request = Request::get(BUCKET).extension(SigningName::new("s3")).extension(SigningRegion::new("r"));
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
     signer.sign(&mut parts, "").await.unwrap();
     assert!(parts.headers["authorization"].to_str().unwrap().contains("/r/s3/aws4_request"));

@@ -89,7 +89,7 @@ async fn with_recovery_off_the_first_refusal_is_the_callers() {
         let clock = ManualTimeSource::new(noon());
         let gateway = gateway_past_the_first(&clock, false).await;
         let provider = Provider::of([role("AKID1"), role("AKID2")]);
-        let signer = signer(provider.clone(), &clock).recovery(false).build().unwrap();
+        let signer = signer(provider.clone(), &clock).retry_on_auth_error(false).build().unwrap();
         assert_eq!(edge.send(&signer, post(&gateway.url())).await.body, EXPIRED);
         assert_eq!((tries(&gateway).len(), provider.calls()), (1, 1), "{edge:?}");
     }

@@ -94,7 +94,7 @@ async fn child() {
         .region(REGION)
         .time_source(clock)
         .clock_skew_correction(switches != "no correction")
-        .recovery(switches != "no recovery")
+        .retry_on_auth_error(switches != "no recovery")
         .build()
         .unwrap();
     for _ in 0..2 {

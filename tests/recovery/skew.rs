@@ -17,7 +17,7 @@ const MINUTE: i64 = 60;
 async fn alike(correct: Option<bool>, recover: bool) -> (ManualTimeSource, IamGateway, Signer) {
     let clock = ManualTimeSource::new(noon());
     let gateway = gateway(&clock, [role("AKID")]).await;
-    let mut builder = signer(role("AKID"), &clock).recovery(recover);
+    let mut builder = signer(role("AKID"), &clock).retry_on_auth_error(recover);
     if let Some(correct) = correct {
         builder = builder.clock_skew_correction(correct);
     }

@@ -11,7 +11,7 @@ use std::{env, fs};
 
 use http::request::Parts;
 use serde::Deserialize;
-use sigv4_middleware::{Payload, Presigning, ServiceProfile, Signer};
+use sigv4_middleware::{Payload, PresigningConfig, Signer, SigningSettings};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -158,33 +158,33 @@ impl Case {
         assert_eq!(context.omit_session_token, self.is(&TOKEN_AFTERWARDS), "{}", self.name);
         let time: SystemTime = OffsetDateTime::parse(&context.timestamp, &Rfc3339).unwrap().into();
         let credentials = || credentials(&keys.access_key_id, &keys.secret_access_key, token);
-        let signer = |profile: ServiceProfile| -> Signer {
+        let signer = |profile: SigningSettings| -> Signer {
             let builder = signer(credentials(), time, &request.host, &context.service, &context.region);
             let builder = match self.algorithm {
                 Algorithm::V4 => builder,
                 #[cfg(feature = "sigv4a")]
                 Algorithm::V4a => builder.region_set(context.region.clone()),
             };
-            signing_all(builder.profile(profile), &parts).build().unwrap()
+            signing_all(builder.signing_settings(profile), &parts).build().unwrap()
         };
-        let profile = ServiceProfile::default().double_encode(false).normalize_path(context.normalize);
+        let profile = SigningSettings::default().double_encode(false).normalize_path(context.normalize);
 
         let headers = signer(profile.content_sha256_header(context.sign_body));
         let mut signed = parts.clone();
         let explained =
-            headers.explain(&mut signed, &request.body).await.map_err(|error| error.to_string())?;
+            headers.sign_with_details(&mut signed, &request.body).await.map_err(|error| error.to_string())?;
         let (canonical, to_sign) =
             (self.read("header-canonical-request.txt"), self.read("header-string-to-sign.txt"));
         same_explanation(&explained, token, &canonical, &to_sign)?;
         self.check_signature("header", &to_sign, signature_of(authorization(&signed)))?;
 
         let lifetime = Duration::from_secs(context.expiration_in_seconds);
-        let presigning = Presigning::new(lifetime).payload(Payload::from(&request.body));
+        let presigning = PresigningConfig::new(lifetime).payload(Payload::from(&request.body));
         let presigned =
             signer(profile).presign_request(&parts, presigning).await.map_err(|error| error.to_string())?;
         let (canonical, to_sign) =
             (self.read("query-canonical-request.txt"), self.read("query-string-to-sign.txt"));
-        same_explanation(presigned.explanation(), token, &canonical, &to_sign)
+        same_explanation(presigned.details(), token, &canonical, &to_sign)
             .map_err(|difference| format!("presigned: {difference}"))?;
         self.check_signature("query", &to_sign, presigned_signature(&presigned))
     }
@@ -212,7 +212,8 @@ impl Case {
         let credentials = credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None);
         let builder = signer(credentials, time, &request.host, "service", "us-east-1");
         let signer = signing_all(builder, &parts).build().unwrap();
-        let explained = signer.explain(&mut parts, &request.body).await.map_err(|error| error.to_string())?;
+        let explained =
+            signer.sign_with_details(&mut parts, &request.body).await.map_err(|error| error.to_string())?;
         let expected = self.read("header-canonical-request.txt");
         same("canonical request", explained.canonical_request(), expected.trim_end())
     }

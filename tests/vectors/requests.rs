@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use http::request::Parts;
 use serde::Deserialize;
-use sigv4_middleware::{Payload, Presigning, ServiceProfile, Signer};
+use sigv4_middleware::{Payload, PresigningConfig, Signer, SigningSettings};
 
 use crate::report::{Outcome, Report, same};
 use crate::support::{
@@ -109,7 +109,7 @@ impl Case {
         let keys = &self.credentials;
         let credentials =
             credentials(&keys.access_key_id, &keys.secret_access_key, keys.session_token.as_deref());
-        let profile = ServiceProfile::for_service(&self.service)
+        let profile = SigningSettings::for_service(&self.service)
             .double_encode(self.config.double_uri_encode)
             .normalize_path(self.config.normalize_path)
             .content_sha256_header(self.config.content_sha256_header);
@@ -119,12 +119,13 @@ impl Case {
         if let Some(set) = &self.region_set {
             builder = builder.region_set(set.clone());
         }
-        signing_all(builder.profile(profile), parts).build().unwrap()
+        signing_all(builder.signing_settings(profile), parts).build().unwrap()
     }
 
     async fn check_headers(&self, signer: &Signer, mut parts: Parts, payload: Payload<'_>) -> Outcome {
         let given = parts.headers.clone();
-        let explained = signer.explain(&mut parts, payload).await.map_err(|error| error.to_string())?;
+        let explained =
+            signer.sign_with_details(&mut parts, payload).await.map_err(|error| error.to_string())?;
         let expected = &self.expected;
         let token = self.credentials.session_token.as_deref();
         same_explanation(&explained, token, &expected.canonical_request, &expected.string_to_sign)?;
@@ -180,12 +181,12 @@ impl Case {
 
     async fn check_presigned(&self, signer: &Signer, parts: &Parts, payload: Payload<'_>) -> Outcome {
         let expires = self.config.expires.ok_or("a presigned case without expires")?;
-        let presigning = Presigning::new(Duration::from_secs(expires)).payload(payload);
+        let presigning = PresigningConfig::new(Duration::from_secs(expires)).payload(payload);
         let presigned = signer.presign_request(parts, presigning).await.map_err(|error| error.to_string())?;
         let expected = &self.expected;
         let token = self.credentials.session_token.as_deref();
         let (canonical, to_sign) = (&expected.canonical_request, &expected.string_to_sign);
-        same_explanation(presigned.explanation(), token, canonical, to_sign)?;
+        same_explanation(presigned.details(), token, canonical, to_sign)?;
         self.check_signature(presigned_signature(&presigned))?;
         let Some(signed_target) = &expected.signed_target else { return Ok(()) };
         let sent = presigned.uri().path_and_query().map_or("", |target| target.as_str());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Method, Uri};
 use serde::Deserialize;
-use sigv4_middleware::{Presigning, Signer};
+use sigv4_middleware::{PresigningConfig, Signer};
 
 use crate::chunked::{Document, TrailerDocument};
 use crate::report::{Outcome, Report, same};
@@ -108,7 +108,7 @@ impl Documents {
         let method = Method::from_bytes(case.method.as_bytes()).unwrap();
         let (mut parts, ()) = http::Request::new(()).into_parts();
         (parts.method, parts.uri) = (method, uri);
-        let presigning = Presigning::new(Duration::from_secs(case.expires));
+        let presigning = PresigningConfig::new(Duration::from_secs(case.expires));
         let presigned =
             signer.presign_request(&parts, presigning).await.map_err(|error| error.to_string())?;
         same("signature", presigned_signature(&presigned), &case.signature)
@@ -126,7 +126,8 @@ impl HeaderCase {
         }
 
         let signer = signing_all(builder, &parts).build().unwrap();
-        let explained = signer.explain(&mut parts, &self.body).await.map_err(|error| error.to_string())?;
+        let explained =
+            signer.sign_with_details(&mut parts, &self.body).await.map_err(|error| error.to_string())?;
         same("canonical request", explained.canonical_request(), &self.canonical_request)?;
         if let Some(string_to_sign) = &self.string_to_sign {
             same("string to sign", explained.string_to_sign(), string_to_sign)?;

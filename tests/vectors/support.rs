@@ -6,7 +6,7 @@ use aws_smithy_async::time::StaticTimeSource;
 use http::header::{HOST, HeaderName, USER_AGENT};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
-use sigv4_middleware::{Credentials, Explanation, Presigned, Signer, SignerBuilder};
+use sigv4_middleware::{Credentials, Presigned, Signer, SignerBuilder, SigningDetails};
 
 use crate::report::{Outcome, same};
 
@@ -67,7 +67,7 @@ pub(crate) fn head(
 
 /// Compares what was signed with a case's canonical request and string to sign.
 pub(crate) fn same_explanation(
-    explanation: &Explanation,
+    explanation: &SigningDetails,
     token: Option<&str>,
     canonical_request: &str,
     string_to_sign: &str,

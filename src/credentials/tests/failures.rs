@@ -1,6 +1,7 @@
 //! What a failing provider does to callers.
 
 use super::*;
+use crate::env::Env;
 use std::error::Error as _;
 
 /// A provider whose first call succeeds and which then is down until told otherwise.
@@ -99,7 +100,7 @@ async fn a_failed_first_load_is_remembered_for_one_to_five_seconds() {
         let wall = Wall::new();
         let provider = Scripted::ready(|_| Err(broken()));
         let cache = CachedCredentials::builder(provider.clone()).time_source(wall.clone()).seed(seed).build();
-        assert_eq!(cache.snapshot().await.unwrap_err().kind(), ErrorKind::Credentials);
+        assert_eq!(cache.snapshot().await.unwrap_err().kind(), ErrorKind::CredentialsUnavailable);
         let mut tenths = 0;
         while provider.calls() == 1 {
             wall.forward(Duration::from_millis(100));
@@ -144,7 +145,7 @@ async fn a_provider_that_hangs_is_given_up_after_the_load_timeout() {
         let asked = tokio::time::Instant::now();
         let error = cache.snapshot().await.unwrap_err();
         assert_eq!(asked.elapsed().as_secs(), expected.as_secs());
-        assert_eq!(error.kind(), ErrorKind::Credentials);
+        assert_eq!(error.kind(), ErrorKind::CredentialsUnavailable);
         let cause = error.source().unwrap().downcast_ref::<CredentialsError>();
         assert!(matches!(cause, Some(CredentialsError::ProviderTimedOut(_))), "{error:?}");
     }
@@ -193,7 +194,7 @@ async fn a_provider_that_panics_is_an_error_and_no_more() {
     });
     let cache = provider.cache(&wall);
     let error = cache.snapshot().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Credentials);
+    assert_eq!(error.kind(), ErrorKind::CredentialsUnavailable);
     assert!(format!("{error:?}").contains("panicked"), "{error:?}");
     wall.forward(seconds(5));
     assert_eq!(id(&cache).await, "AKID2");
@@ -203,7 +204,7 @@ async fn a_provider_that_panics_is_an_error_and_no_more() {
 fn without_a_runtime_the_error_tells_both_ways_out() {
     let cache = Scripted::ready(|call| Ok(token(call, None))).cache(&Wall::new());
     let error = cache.snapshot().now_or_never().unwrap().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Credentials);
+    assert_eq!(error.kind(), ErrorKind::CredentialsUnavailable);
     let message = error.to_string();
     assert!(message.contains("tokio") && message.contains(".cache_credentials(false)"), "{message}");
 }
@@ -214,6 +215,6 @@ async fn what_an_unset_environment_gives_says_so() {
     let error = cache.snapshot().await.unwrap_err();
     assert!(error.to_string().starts_with("no credentials were found; "), "{error}");
     let as_provider = cache.provide_credentials().await.unwrap_err();
-    assert_eq!(Error::find(&as_provider).unwrap().kind(), ErrorKind::Credentials);
+    assert_eq!(Error::find(&as_provider).unwrap().kind(), ErrorKind::CredentialsUnavailable);
     assert!(format!("{as_provider:?}").contains("AWS_ACCESS_KEY_ID"));
 }

@@ -125,13 +125,13 @@ fn off_a_runtime_a_load_is_refused_and_what_is_at_hand_is_given() {
     let (provider, wall_of_provider) = (slow_hourly(&wall), wall.clone());
     let cache = provider.cache(&wall);
     let error = futures_util::FutureExt::now_or_never(cache.snapshot()).unwrap().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Credentials);
+    assert_eq!(error.kind(), ErrorKind::CredentialsUnavailable);
     assert!(error.to_string().contains("tokio"), "{error}");
     runtime().block_on(id(&cache));
     for _ in 0..3 {
         wall_of_provider.forward(minutes(19) + seconds(50));
-        let at_hand = cache.snapshot().now_or_never().unwrap().unwrap();
-        assert_eq!(at_hand.access_key_id(), "AKID1");
+        let cached = cache.snapshot().now_or_never().unwrap().unwrap();
+        assert_eq!(cached.access_key_id(), "AKID1");
     }
 }
 
@@ -192,5 +192,5 @@ fn stress() {
     });
     assert!(provider.calls() > 50, "{}", provider.calls());
     assert_eq!(most.load(Ordering::SeqCst), 1, "loads at once");
-    assert!(cache.store.slow.try_lock().is_ok());
+    assert!(cache.store.refresh.try_lock().is_ok());
 }

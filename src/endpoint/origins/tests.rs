@@ -221,7 +221,7 @@ fn what_is_no_host_or_origin() {
     assert!(allowed.hosts.is_empty() && allowed.origins.is_empty());
 }
 
-#[cfg(feature = "reqwest-middleware")]
+#[cfg(feature = "reqwest")]
 #[test]
 fn names_that_are_not_ascii() {
     let allowed = allowed(&["Bücher.example", "*.例え。テスト"], &["http://straße.example:81"]);

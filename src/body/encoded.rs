@@ -1,0 +1,159 @@
+//! A body that is framed on its way, as a body.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::chunked::{self, Framing};
+use super::coalesce::{data, poll_frame};
+#[cfg(feature = "event-stream")]
+use super::event_stream;
+use crate::error::{BoxError, Error};
+use crate::signing::streaming::ChunkSigner;
+#[cfg(feature = "event-stream")]
+use crate::signing::streaming::EventSigner;
+
+pin_project! {
+    /// A body framed as it is asked for: never more than one chunk or message ahead of what was taken.
+    #[derive(Clone, Debug)]
+    pub(crate) struct EncodedBody<B> {
+        #[pin]
+        source: B,
+        // What of the source's last frame belongs to later chunks.
+        rest: Bytes,
+        encoder: Encoder,
+        failed: bool,
+    }
+}
+
+/// What makes bytes for the wire of a source's. Boxed: hash states are large, and most bodies have none.
+#[derive(Clone, Debug)]
+enum Encoder {
+    Chunks(Box<chunked::ChunkEncoder>),
+    #[cfg(feature = "event-stream")]
+    Events(Box<event_stream::EventEncoder>),
+}
+
+impl Encoder {
+    fn next(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Chunks(encoder) => encoder.next(),
+            #[cfg(feature = "event-stream")]
+            Self::Events(encoder) => encoder.next(),
+        }
+    }
+
+    /// Whether the source may end here.
+    fn is_sated(&self) -> bool {
+        match self {
+            Self::Chunks(encoder) => encoder.is_sated(),
+            #[cfg(feature = "event-stream")]
+            Self::Events(encoder) => encoder.is_sated(),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match self {
+            Self::Chunks(encoder) => encoder.is_done(),
+            #[cfg(feature = "event-stream")]
+            Self::Events(encoder) => encoder.is_done(),
+        }
+    }
+
+    fn feed(&mut self, source: &mut Bytes) -> Result<(), Error> {
+        match self {
+            Self::Chunks(encoder) => encoder.feed(source),
+            #[cfg(feature = "event-stream")]
+            Self::Events(encoder) => encoder.feed(source),
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        match self {
+            Self::Chunks(encoder) => encoder.end(),
+            #[cfg(feature = "event-stream")]
+            Self::Events(encoder) => encoder.end(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Chunks(encoder) => SizeHint::with_exact(encoder.unsent()),
+            #[cfg(feature = "event-stream")]
+            Self::Events(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl<B> EncodedBody<B> {
+    /// In chunks, whose signatures go on from the request's.
+    pub(super) fn in_chunks(source: B, framing: &Framing, chain: ChunkSigner) -> Self {
+        Self::new(source, Encoder::Chunks(Box::new(chunked::ChunkEncoder::new(framing, chain))))
+    }
+
+    /// In the envelopes of an event stream, whose signatures go on from the request's.
+    #[cfg(feature = "event-stream")]
+    pub(super) fn in_envelopes(source: B, chain: EventSigner) -> Self {
+        Self::new(source, Encoder::Events(Box::new(event_stream::EventEncoder::new(chain))))
+    }
+
+    fn new(source: B, encoder: Encoder) -> Self {
+        Self { source, rest: Bytes::new(), encoder, failed: false }
+    }
+}
+
+impl<B> Body for EncodedBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut this = self.project();
+        loop {
+            if *this.failed {
+                return Poll::Ready(None);
+            }
+            if let Some(bytes) = this.encoder.next() {
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            if this.encoder.is_done() {
+                return Poll::Ready(None);
+            }
+            let taken = if !this.rest.is_empty() {
+                this.encoder.feed(this.rest).map_err(Into::into)
+            } else if this.encoder.is_sated() && this.source.is_end_stream() {
+                this.encoder.end().map_err(Into::into)
+            } else {
+                match ready!(poll_frame(this.source.as_mut(), cx)) {
+                    None => this.encoder.end().map_err(Into::into),
+                    Some(Err(error)) => Err(error.into()),
+                    Some(Ok(frame)) => data(frame).map_err(Into::into).map(|mut data| {
+                        *this.rest = data.copy_to_bytes(data.remaining());
+                    }),
+                }
+            };
+            if let Err(error) = taken {
+                *this.failed = true;
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+    }
+
+    /// Exact where it can be, so that HTTP/1.1 sends `content-length`.
+    fn size_hint(&self) -> SizeHint {
+        self.encoder.size_hint()
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.encoder.is_done()
+    }
+}

@@ -1,0 +1,25 @@
+//! Request bodies on their way: buffered, verified, or encoded in signed chunks or messages.
+
+mod buffer;
+mod checksum;
+mod chunked;
+mod coalesce;
+mod encoded;
+#[cfg(feature = "event-stream")]
+mod event_stream;
+mod outgoing;
+mod signed;
+mod verified;
+
+pub(crate) use buffer::{Buffered, buffer};
+#[cfg(feature = "blocking")]
+pub(crate) use buffer::{stream_failed, too_large};
+#[cfg(feature = "reqwest")]
+pub(crate) use chunked::{DECODED_CONTENT_LENGTH, TRAILER};
+pub(crate) use encoded::EncodedBody;
+pub(crate) use outgoing::OutgoingBody;
+#[cfg(feature = "blocking")]
+pub(crate) use outgoing::set_length;
+pub(crate) use signed::ReplayCell;
+pub use signed::SignedBody;
+pub(crate) use verified::VerifiedBody;

@@ -1,0 +1,338 @@
+//! [`SignerBuilder`].
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource, TimeSource};
+use http::HeaderName;
+
+use super::scope;
+use super::settings::Settings;
+use super::signer::{Inner, Signer};
+use crate::cache::SmallCache;
+use crate::clock;
+use crate::clock::Clock;
+use crate::credentials::{self, CachedCredentials, CredentialsSource, EnvironmentCredentials};
+use crate::endpoint::AllowedOrigins;
+use crate::env::Env;
+use crate::error::{BuildError, BuildErrorKind};
+use crate::signing::date::LastDate;
+use crate::signing::headers::HeaderPolicy;
+use crate::signing::payload::PayloadMode;
+use crate::signing::signing_settings::SigningSettings;
+use crate::signing::target::PlusInQuery;
+
+/// Hosts that are remembered with what they tell.
+const HOSTS: usize = 64;
+
+/// Builds a [`Signer`]; made by [`Signer::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use sigv4_middleware::{Credentials, Signer};
+///
+/// let signer = Signer::builder()
+///     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "static"))
+///     .service("execute-api")
+///     .region("ap-northeast-1")
+///     .allow_host("api.example.com")
+///     .body_limit(64 * 1024 * 1024)
+///     .build()?;
+/// # Ok::<(), sigv4_middleware::BuildError>(())
+/// ```
+#[must_use = "a builder does nothing until .build() is called"]
+pub struct SignerBuilder {
+    credentials: Option<SharedCredentialsProvider>,
+    /// Why the last source of credentials that was set has none.
+    pub(super) error: Option<BuildError>,
+    cache_credentials: bool,
+    time_source: SharedTimeSource,
+    clock_skew_correction: Option<bool>,
+    hosts: Vec<String>,
+    origins: Vec<String>,
+    settings: Settings,
+}
+
+impl Default for SignerBuilder {
+    fn default() -> Self {
+        Self {
+            credentials: None,
+            error: None,
+            cache_credentials: true,
+            time_source: SharedTimeSource::new(SystemTimeSource::new()),
+            clock_skew_correction: None,
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            settings: Settings::default(),
+        }
+    }
+}
+
+impl SignerBuilder {
+    /// Where credentials come from: any provider of the AWS SDK, or static
+    /// [`Credentials`](crate::Credentials).
+    ///
+    /// What the provider gives is cached and refreshed before it expires, see
+    /// [`CachedCredentials`](crate::CachedCredentials).
+    pub fn credentials(mut self, provider: impl ProvideCredentials + 'static) -> Self {
+        self.credentials = Some(SharedCredentialsProvider::new(provider));
+        self.error = None;
+        self
+    }
+
+    /// Whether the signer caches what the provider gives; `true` by default. Turn it off for a provider that caches
+    /// for itself: it is then asked for every request.
+    pub fn cache_credentials(mut self, cache: bool) -> Self {
+        self.cache_credentials = cache;
+        self
+    }
+
+    /// The credentials of the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`), and
+    /// its region (`AWS_REGION`, then `AWS_DEFAULT_REGION`) for hosts that do not tell one.
+    ///
+    /// # Errors
+    /// [`BuildErrorKind::MissingCredentials`] where key id or secret is missing or empty.
+    pub fn credentials_from_env(self) -> Self {
+        self.credentials_from(&Env::process())
+    }
+
+    fn credentials_from(mut self, env: &Env) -> Self {
+        let provider = EnvironmentCredentials::from_env(env.clone());
+        if let Err(error) = provider.load() {
+            let why =
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            self.error = Some(BuildError::new(
+                BuildErrorKind::MissingCredentials,
+                format!("no credentials in the environment: {why}"),
+            ));
+            return self;
+        }
+        let region = credentials::region_from_env(env);
+        let builder = self.credentials(provider);
+        match region {
+            Some(region) => builder.default_region(region),
+            None => builder,
+        }
+    }
+
+    /// The service's signing name (`execute-api`, `s3`, `es`, …) for every request.
+    ///
+    /// Needed for hosts that do not tell it, such as custom domains. A host that tells another is an error.
+    pub fn service(mut self, service: impl Into<Cow<'static, str>>) -> Self {
+        self.settings.scope.service = Some(service.into());
+        self
+    }
+
+    /// The region (`eu-central-1`, …) for every request.
+    ///
+    /// Needed for hosts that do not tell it. A host that tells another is an error.
+    pub fn region(mut self, region: impl Into<Cow<'static, str>>) -> Self {
+        self.settings.scope.region = Some(region.into());
+        self
+    }
+
+    /// The region set (`us-east-1,eu-*`, `*`) for every request, signed with SigV4a instead of SigV4.
+    ///
+    /// Needs feature `sigv4a`; without it every request is refused. Hosts that take SigV4a only, such as S3's
+    /// multi-region access points, need no line.
+    pub fn region_set(mut self, region_set: impl Into<Cow<'static, str>>) -> Self {
+        self.settings.scope.region_set = Some(region_set.into());
+        self
+    }
+
+    /// The region for requests to hosts that do not tell one; a host that does is signed for its own.
+    pub fn default_region(mut self, region: impl Into<Cow<'static, str>>) -> Self {
+        self.settings.scope.default_region = Some(region.into());
+        self
+    }
+
+    /// Whether service and region said here win over what a host says, where by default the contradiction is an
+    /// error.
+    pub fn scope_overrides_host(mut self, overrides_host: bool) -> Self {
+        self.settings.scope.overrides_host = overrides_host;
+        self
+    }
+
+    /// Allows requests over https to a host besides AWS's own and loopback: `api.example.com`, or
+    /// `*.internal.example.com` for all names below one.
+    ///
+    /// Its owner can use the session token that requests carry, anywhere and until it expires.
+    pub fn allow_host(mut self, host: impl Into<String>) -> Self {
+        self.hosts.push(host.into());
+        self
+    }
+
+    /// Allows requests to exactly one origin, `http://minio:9000`; the way to sign over plain http.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.push(origin.into());
+        self
+    }
+
+    /// Whether requests to origins that may not be signed for are sent as they came, unsigned, where by default they
+    /// are errors. For a client that calls other hosts too. Loopback may be signed for, so that an unsigned
+    /// request there needs [`SkipSigning`](crate::overrides::SkipSigning).
+    pub fn pass_through_disallowed_origins(mut self, unsigned: bool) -> Self {
+        self.settings.pass_through_disallowed_origins = unsigned;
+        self
+    }
+
+    /// A header to be signed where a request has it, besides `host`, `content-type`, `content-md5` and `x-amz-*`,
+    /// which always are.
+    ///
+    /// `content-length`, `cookie`, `user-agent` and others that clients and proxies like to change may be named
+    /// where they are known to arrive as the request carries them; headers of the connection may not.
+    pub fn sign_header(mut self, name: HeaderName) -> Self {
+        self.settings.headers.named.push(name);
+        self
+    }
+
+    /// Whether every header is signed that is not known to be changed on the way (`user-agent`, `connection`,
+    /// `x-forwarded-*`, …); `false` by default.
+    pub fn sign_all_headers(mut self, all: bool) -> Self {
+        self.settings.headers.all = all;
+        self
+    }
+
+    /// Whether an Authorization header that is not a SigV4 one is replaced, where by default it is an error.
+    pub fn replace_authorization(mut self, replace: bool) -> Self {
+        self.settings.headers.replace_authorization = replace;
+        self
+    }
+
+    /// Whether a Host header may name another host than the URI, and is signed as it is; by default an error.
+    pub fn allow_host_mismatch(mut self, may_differ: bool) -> Self {
+        self.settings.allow_host_mismatch = may_differ;
+        self
+    }
+
+    /// What a raw `+` in a query means.
+    pub fn plus_in_query(mut self, plus: PlusInQuery) -> Self {
+        self.settings.plus = plus;
+        self
+    }
+
+    /// How bodies enter the signature, where a request does not say.
+    pub fn payload_mode(mut self, payload: PayloadMode) -> Self {
+        self.settings.payload = payload;
+        self
+    }
+
+    /// Whether payloads that are not signed may go over plain http too, where anyone on the way can change them;
+    /// `false` by default. For tests against a store on loopback.
+    pub fn allow_unsigned_over_http(mut self, allow: bool) -> Self {
+        self.settings.allow_unsigned_over_http = allow;
+        self
+    }
+
+    /// The service profile for every request, in place of the one that goes with the service's signing name.
+    pub fn signing_settings(mut self, settings: SigningSettings) -> Self {
+        self.settings.signing = Some(settings);
+        self
+    }
+
+    /// Largest body, in bytes, that is held in memory to be hashed or to be sent again; 10 MiB by default.
+    pub fn body_limit(mut self, bytes: u64) -> Self {
+        self.settings.limits.size = bytes;
+        self
+    }
+
+    /// How long a streaming body is waited for until its end; 60 seconds by default.
+    ///
+    /// The client's own timeouts begin when the request is sent, which is after that.
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.limits.timeout = timeout;
+        self
+    }
+
+    /// The clock to sign by; the system's by default.
+    pub fn time_source(mut self, time_source: impl TimeSource + 'static) -> Self {
+        self.time_source = SharedTimeSource::new(time_source);
+        self
+    }
+
+    /// Whether the offset of a server's clock is learned from its answers and corrected; by default unless the
+    /// environment says `AWS_DISABLE_CLOCK_SKEW_CORRECTION=true`.
+    pub fn clock_skew_correction(mut self, correct: bool) -> Self {
+        self.clock_skew_correction = Some(correct);
+        self
+    }
+
+    /// Whether the layer and the middleware sign and send a request once more when the server refused it for its
+    /// date or for expired credentials; `true` by default.
+    ///
+    /// Only a body that lies in memory, or none, can be sent again: one that was read to be hashed, or that was sent as
+    /// it came, unsigned or by a known hash, and came in one piece, no longer than [`body_limit`](Self::body_limit).
+    pub fn retry_on_auth_error(mut self, retry: bool) -> Self {
+        self.settings.retry_on_auth_error = retry;
+        self
+    }
+
+    /// The signer.
+    ///
+    /// # Errors
+    /// [`BuildErrorKind::MissingCredentials`] without credentials, [`BuildErrorKind::InvalidValue`] for a service, region or
+    /// header that cannot be signed and for chunks that are too small, [`BuildErrorKind::InvalidOrigin`] for a host or origin that is none.
+    pub fn build(self) -> Result<Signer, BuildError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let provider = self.credentials.ok_or_else(|| {
+            BuildError::new(
+                BuildErrorKind::MissingCredentials,
+                "no credentials: call .credentials(provider) or .credentials_from_env() on the signer's builder",
+            )
+        })?;
+        let scope = &self.settings.scope;
+        for region in [&scope.region, &scope.default_region] {
+            scope::check(scope.service.as_deref(), region.as_deref(), scope.region_set.as_deref())
+                .map_err(|why| BuildError::new(BuildErrorKind::InvalidValue, why))?;
+        }
+        if let Some(refusal) = self.settings.headers.named.iter().find_map(HeaderPolicy::refusal) {
+            return Err(BuildError::new(BuildErrorKind::InvalidValue, refusal));
+        }
+        if let PayloadMode::AwsChunked(options) = self.settings.payload
+            && let Some(refusal) = options.refusal()
+        {
+            return Err(BuildError::new(BuildErrorKind::InvalidValue, refusal));
+        }
+        let mut origins = AllowedOrigins::default();
+        self.hosts.iter().try_for_each(|host| origins.allow_host(host))?;
+        self.origins.iter().try_for_each(|origin| origins.allow_origin(origin))?;
+        let credentials = if self.cache_credentials {
+            let cache = CachedCredentials::builder(provider).time_source(self.time_source.clone());
+            CredentialsSource::Cached(cache.build())
+        } else {
+            CredentialsSource::uncached(provider, self.time_source.clone())
+        };
+        let correction = self.clock_skew_correction.unwrap_or_else(|| !clock::disabled_by(&Env::process()));
+        Ok(Signer {
+            inner: Arc::new(Inner {
+                credentials,
+                keys: ArcSwapOption::empty(),
+                clock: Arc::new(Clock::new(self.time_source, correction)),
+                last_date: LastDate::default(),
+                hosts: SmallCache::new(HOSTS),
+                origins,
+                settings: self.settings,
+                #[cfg(feature = "blocking")]
+                runtime: crate::runtime::LazyRuntime::default(),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for SignerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignerBuilder")
+            .field("scope", &self.settings.scope)
+            .field("hosts", &self.hosts)
+            .field("origins", &self.origins)
+            .field("headers", &self.settings.headers)
+            .field("limits", &self.settings.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,242 @@
+//! Which headers are signed.
+
+use http::header::{self, HeaderMap, HeaderName};
+
+use crate::error::{Error, ErrorKind};
+use crate::signing::canonical::SignedHeaders;
+
+/// More signed header lines than any server takes; a bound against requests made to be slow.
+const MAX_SIGNED: usize = 512;
+
+/// Headers that belong to one connection, to another signature or to the servers on the way: never signed.
+const NEVER: [&str; 13] = [
+    "authorization",
+    "connection",
+    "expect",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "x-amzn-trace-id",
+];
+
+/// Headers that clients and proxies like to add, change or drop: signed only where they are named.
+const FRAGILE: [&str; 10] = [
+    "accept-encoding",
+    "baggage",
+    "content-length",
+    "cookie",
+    "forwarded",
+    "max-forwards",
+    "referer",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+];
+
+fn is_never_signed(name: &str) -> bool {
+    NEVER.binary_search(&name).is_ok()
+}
+
+fn is_fragile(name: &str) -> bool {
+    FRAGILE.binary_search(&name).is_ok() || name.starts_with("x-forwarded-") || name.starts_with("sec-")
+}
+
+/// Headers that the signer itself writes; what a request has of them is left over from an earlier signature.
+pub(crate) mod signature_headers {
+    use http::HeaderName;
+
+    pub(crate) const DATE_NAME: &str = "x-amz-date";
+    pub(crate) const TOKEN_NAME: &str = "x-amz-security-token";
+    pub(crate) const S3_SESSION_TOKEN_NAME: &str = "x-amz-s3session-token";
+    pub(crate) const CONTENT_SHA256_NAME: &str = "x-amz-content-sha256";
+    pub(crate) const REGION_SET_NAME: &str = "x-amz-region-set";
+
+    pub(crate) const DATE: HeaderName = HeaderName::from_static(DATE_NAME);
+    pub(crate) const TOKEN: HeaderName = HeaderName::from_static(TOKEN_NAME);
+    pub(crate) const S3_SESSION_TOKEN: HeaderName = HeaderName::from_static(S3_SESSION_TOKEN_NAME);
+    pub(crate) const CONTENT_SHA256: HeaderName = HeaderName::from_static(CONTENT_SHA256_NAME);
+    pub(crate) const REGION_SET: HeaderName = HeaderName::from_static(REGION_SET_NAME);
+
+    /// All of them but Authorization.
+    pub(crate) const ALL: [HeaderName; 5] = [DATE, TOKEN, S3_SESSION_TOKEN, CONTENT_SHA256, REGION_SET];
+
+    /// Whether a name is one of [`ALL`].
+    pub(crate) fn is_one(name: &str) -> bool {
+        matches!(name, DATE_NAME | TOKEN_NAME | S3_SESSION_TOKEN_NAME | CONTENT_SHA256_NAME | REGION_SET_NAME)
+    }
+}
+
+/// What is signed beyond the headers that always are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HeaderPolicy {
+    pub(crate) all: bool,
+    pub(crate) named: Vec<HeaderName>,
+    pub(crate) replace_authorization: bool,
+}
+
+impl HeaderPolicy {
+    /// Why a header cannot be named to be signed, if it cannot.
+    pub(crate) fn refusal(name: &HeaderName) -> Option<String> {
+        let refusal =
+            || format!("the header {name} cannot be signed: it does not reach the server as it is sent");
+        is_never_signed(name.as_str()).then(refusal)
+    }
+
+    fn signs(&self, name: &HeaderName, for_this_request: &[HeaderName]) -> bool {
+        let text = name.as_str();
+        text.starts_with("x-amz-")
+            || name == header::CONTENT_TYPE
+            || text == "content-md5"
+            || self.named.contains(name)
+            || for_this_request.contains(name)
+            || (self.all && !is_never_signed(text) && !is_fragile(text))
+    }
+
+    /// Adds the headers to be signed, all but host and the signer's own.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ForeignAuthorization`], and [`ErrorKind::InvalidHeader`] for a value that is not text.
+    pub(crate) fn select<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        for_this_request: &[HeaderName],
+        signed: &mut SignedHeaders<'a>,
+    ) -> Result<(), Error> {
+        if let Some(refusal) = for_this_request.iter().find_map(Self::refusal) {
+            return Err(Error::new(ErrorKind::InvalidHeader, refusal));
+        }
+        for (name, value) in headers {
+            if name == header::AUTHORIZATION {
+                if !self.replace_authorization && !value.as_bytes().starts_with(b"AWS4-") {
+                    return Err(foreign_authorization(value.as_bytes()));
+                }
+            } else if signature_headers::is_one(name.as_str()) {
+                signed.replace = true;
+            } else if name != header::HOST && self.signs(name, for_this_request) {
+                // AWS compares text; bytes that are none would be read as other characters there.
+                let bytes = value.as_bytes();
+                if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
+                    return Err(Error::new(
+                        ErrorKind::InvalidHeader,
+                        format!(
+                            "the value of the header {name} is not UTF-8 and cannot be signed; encode it"
+                        ),
+                    ));
+                }
+                if signed.len() == MAX_SIGNED {
+                    return Err(Error::new(
+                        ErrorKind::InvalidHeader,
+                        format!("the request has more than {MAX_SIGNED} header lines to be signed"),
+                    ));
+                }
+                signed.push(name.as_str(), bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn foreign_authorization(value: &[u8]) -> Error {
+    let hint =
+        if value.starts_with(b"Basic ") { " (reqwest makes one of user:password@ in a URL)" } else { "" };
+    Error::new(
+        ErrorKind::ForeignAuthorization,
+        format!(
+            "the request already has an Authorization header that is not a SigV4 one{hint}; remove it, or call \
+             .replace_authorization(true) on the signer's builder"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn select(policy: &HeaderPolicy, headers: &HeaderMap, named: &[HeaderName]) -> Result<(), Error> {
+        policy.select(headers, named, &mut SignedHeaders::default())
+    }
+
+    fn names(policy: &HeaderPolicy, headers: &HeaderMap) -> String {
+        let mut signed = SignedHeaders::default();
+        policy.select(headers, &[], &mut signed).unwrap();
+        signed.sort();
+        String::from_utf8(signed.names().to_vec()).unwrap()
+    }
+
+    fn headers(names: &[&'static str]) -> HeaderMap {
+        names.iter().map(|name| (HeaderName::from_static(name), HeaderValue::from_static("v"))).collect()
+    }
+
+    #[test]
+    fn the_lists_are_sorted() {
+        assert!(NEVER.is_sorted() && FRAGILE.is_sorted());
+    }
+
+    #[test]
+    fn an_allow_list_decides() {
+        let given = headers(&[
+            "content-type",
+            "content-md5",
+            "x-amz-meta-a",
+            "x-amz-date",
+            "x-amz-security-token",
+            "x-amzn-trace-id",
+            "accept",
+            "range",
+            "user-agent",
+            "cookie",
+            "x-forwarded-for",
+            "sec-fetch-mode",
+            "host",
+            "content-length",
+        ]);
+        assert_eq!(names(&HeaderPolicy::default(), &given), "content-md5;content-type;x-amz-meta-a");
+        let all = HeaderPolicy { all: true, ..HeaderPolicy::default() };
+        assert_eq!(names(&all, &given), "accept;content-md5;content-type;range;x-amz-meta-a");
+        let named = vec![header::RANGE, header::CONTENT_LENGTH];
+        let named = HeaderPolicy { named, ..HeaderPolicy::default() };
+        assert_eq!(names(&named, &given), "content-length;content-md5;content-type;range;x-amz-meta-a");
+    }
+
+    #[test]
+    fn hop_by_hop_headers_cannot_be_named() {
+        assert!(HeaderPolicy::refusal(&header::CONNECTION).is_some());
+        assert!(HeaderPolicy::refusal(&header::COOKIE).is_none(), "the caller may know that it survives");
+        let error = select(&HeaderPolicy::default(), &HeaderMap::new(), &[header::TE]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidHeader);
+    }
+
+    #[test]
+    fn utf8_values_are_signed_and_others_refused() {
+        let with = |value: &[u8]| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-amz-meta-a", HeaderValue::from_bytes(value).unwrap());
+            headers
+        };
+        assert!(select(&HeaderPolicy::default(), &with("gr\u{fc}n".as_bytes()), &[]).is_ok());
+        let error = select(&HeaderPolicy::default(), &with(b"gr\xfcn"), &[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidHeader);
+        assert!(error.to_string().contains("x-amz-meta-a"));
+    }
+
+    #[test]
+    fn a_bearer_token_is_not_replaced_unasked() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer abc"));
+        let error = select(&HeaderPolicy::default(), &headers, &[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ForeignAuthorization);
+        assert!(!format!("{error:?}").contains("abc"));
+        let replacing = HeaderPolicy { replace_authorization: true, ..HeaderPolicy::default() };
+        assert!(select(&replacing, &headers, &[]).is_ok());
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("AWS4-HMAC-SHA256 old"));
+        assert!(select(&HeaderPolicy::default(), &headers, &[]).is_ok());
+    }
+}

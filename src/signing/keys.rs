@@ -1,0 +1,380 @@
+//! Signing keys, derived once for a day, region and service, and kept with the credentials they come from.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_sigv4::sign::v4::generate_signing_key;
+use hmac::{Hmac, KeyInit, Mac};
+use http::HeaderValue;
+use sha2::Sha256;
+use smallvec::SmallVec;
+
+use crate::cache::SmallCache;
+use crate::error::{Error, ErrorKind};
+use crate::signing::date::AmzDate;
+
+/// Signing keys kept for one set of credentials. A signer serves a handful of scopes; a proxy for every region a few
+/// dozen.
+const KEYS: usize = 64;
+
+/// One set of credentials with all that is derived from it, which lives and dies with it.
+///
+/// The keys hang on the credentials instead of being looked up by them: no secret is ever a key of a map, and
+/// rotation drops (and thereby zeroises) every key of the old credentials at once.
+pub(crate) struct CredentialsWithKeys {
+    credentials: Arc<Credentials>,
+    token: Option<HeaderValue>,
+    keys: SmallCache<SigningKey>,
+    #[cfg(feature = "sigv4a")]
+    v4a_key: std::sync::OnceLock<Option<zeroize::Zeroizing<[u8; 32]>>>,
+}
+
+impl CredentialsWithKeys {
+    /// # Errors
+    /// [`ErrorKind::CredentialsInvalid`] where key id or token cannot be sent in a header.
+    pub(crate) fn new(credentials: Arc<Credentials>) -> Result<Self, Error> {
+        let id = credentials.access_key_id();
+        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'/' | b',')) {
+            return Err(Error::new(
+                ErrorKind::CredentialsInvalid,
+                "the access key id is empty or has characters other than letters, digits and the like; check for \
+                 a stray newline or quote where it is stored",
+            ));
+        }
+        if credentials.secret_access_key().is_empty()
+            || credentials.secret_access_key().bytes().any(|byte| byte.is_ascii_control())
+        {
+            return Err(Error::new(
+                ErrorKind::CredentialsInvalid,
+                "the secret access key is empty or has a control character; check for a stray newline where it is \
+                 stored",
+            ));
+        }
+        let token = credentials.session_token().filter(|token| !token.is_empty()).map(header).transpose()?;
+        Ok(Self {
+            credentials,
+            token,
+            keys: SmallCache::new(KEYS),
+            #[cfg(feature = "sigv4a")]
+            v4a_key: std::sync::OnceLock::new(),
+        })
+    }
+
+    pub(crate) fn credentials(&self) -> &Arc<Credentials> {
+        &self.credentials
+    }
+
+    pub(crate) fn access_key_id(&self) -> &str {
+        self.credentials.access_key_id()
+    }
+
+    /// The session token as a header value, marked sensitive.
+    pub(crate) fn token(&self) -> Option<&HeaderValue> {
+        self.token.as_ref()
+    }
+
+    /// Whether these are the credentials this was made from, by value.
+    pub(crate) fn is_of(&self, other: &Credentials) -> bool {
+        let own = &self.credentials;
+        own.access_key_id() == other.access_key_id()
+            && own.secret_access_key() == other.secret_access_key()
+            && own.session_token() == other.session_token()
+    }
+
+    /// The key for a day, region and service, derived at most once while it is kept.
+    pub(crate) fn signing_key(
+        &self,
+        time: SystemTime,
+        date: &AmzDate,
+        reach: RegionScope<'_>,
+        service: &str,
+    ) -> Result<Arc<SigningKey>, Error> {
+        if let Some(key) = self.keys.find(|key| key.is_for(date.day(), reach, service)) {
+            return Ok(key);
+        }
+        let day = date.day();
+        let key = match reach {
+            RegionScope::Region(region) => {
+                let secret = self.credentials.secret_access_key();
+                let derived = generate_signing_key(secret, time, region, service);
+                SigningKey {
+                    secret: Secret::V4(mac(derived.as_ref())?),
+                    scope: format!("{day}/{region}/{service}/aws4_request"),
+                }
+            }
+            #[cfg(feature = "sigv4a")]
+            RegionScope::RegionSet(_) => SigningKey {
+                secret: Secret::V4a(self.v4a_key()?),
+                scope: format!("{day}/{service}/aws4_request"),
+            },
+            #[cfg(not(feature = "sigv4a"))]
+            RegionScope::RegionSet(_) => return Err(no_sigv4a()),
+        };
+        Ok(self.keys.add(key))
+    }
+
+    /// The private key of SigV4a: costly to derive, and the same for every day, region set and service.
+    #[cfg(feature = "sigv4a")]
+    fn v4a_key(&self) -> Result<zeroize::Zeroizing<[u8; 32]>, Error> {
+        let derive = || {
+            let own = &self.credentials;
+            let derived =
+                aws_sigv4::sign::v4a::generate_signing_key(own.access_key_id(), own.secret_access_key());
+            <[u8; 32]>::try_from(derived.as_ref()).ok().map(zeroize::Zeroizing::new)
+        };
+        self.v4a_key.get_or_init(derive).clone().ok_or_else(|| {
+            Error::new(ErrorKind::CredentialsInvalid, "no SigV4a key can be derived from these credentials")
+        })
+    }
+}
+
+/// The error for a request that only SigV4a can sign, in a build without it.
+#[cfg(not(feature = "sigv4a"))]
+fn no_sigv4a() -> Error {
+    Error::new(
+        ErrorKind::ScopeInvalid,
+        "a region set is signed with SigV4a; switch on the feature `sigv4a` of sigv4-middleware",
+    )
+}
+
+fn mac(key: &[u8]) -> Result<Hmac<Sha256>, Error> {
+    Hmac::new_from_slice(key).map_err(|error| {
+        Error::with_source(ErrorKind::CredentialsInvalid, "the signing key is not one", error)
+    })
+}
+
+/// Where a signature is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RegionScope<'a> {
+    /// In one region: SigV4.
+    Region(&'a str),
+    /// In a set of regions, such as `us-east-1,eu-*`: SigV4a.
+    RegionSet(&'a str),
+}
+
+impl<'a> RegionScope<'a> {
+    /// The one region.
+    pub(crate) fn region(self) -> Option<&'a str> {
+        match self {
+            Self::Region(region) => Some(region),
+            Self::RegionSet(_) => None,
+        }
+    }
+
+    /// The name of the algorithm.
+    pub(crate) fn algorithm(self) -> &'static str {
+        match self {
+            Self::Region(_) => "AWS4-HMAC-SHA256",
+            Self::RegionSet(_) => "AWS4-ECDSA-P256-SHA256",
+        }
+    }
+}
+
+/// Session tokens are base64 and its like. Text beyond ASCII is read differently by each server; and white space that
+/// is collapsed where the token is signed would hide it from being left out of what is explained.
+fn header(token: &str) -> Result<HeaderValue, Error> {
+    let text = token.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    let collapses = token.contains("  ") || token.trim_ascii() != token;
+    let value = (text && !collapses).then(|| HeaderValue::from_str(token).ok()).flatten();
+    let mut value = value.ok_or_else(|| {
+        Error::new(
+            ErrorKind::CredentialsInvalid,
+            "the session token has outer white space or characters that no token has; check for a stray newline or \
+             quote where it is stored",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// A key good for one credential scope. Zeroised on drop.
+pub(crate) struct SigningKey {
+    secret: Secret,
+    /// `20150830/us-east-1/execute-api/aws4_request`; without the region for SigV4a.
+    scope: String,
+}
+
+enum Secret {
+    /// A keyed MAC state; `hmac` and `sha2` zeroise it.
+    V4(Hmac<Sha256>),
+    #[cfg(feature = "sigv4a")]
+    V4a(zeroize::Zeroizing<[u8; 32]>),
+}
+
+impl Secret {
+    fn is_for(&self, reach: RegionScope<'_>) -> bool {
+        match self {
+            Self::V4(_) => matches!(reach, RegionScope::Region(_)),
+            #[cfg(feature = "sigv4a")]
+            Self::V4a(_) => matches!(reach, RegionScope::RegionSet(_)),
+        }
+    }
+}
+
+impl SigningKey {
+    fn is_for(&self, day: &str, reach: RegionScope<'_>, service: &str) -> bool {
+        let mut parts = [Some(day), reach.region(), Some(service)].into_iter().flatten();
+        let rest = parts.try_fold(self.scope.as_str(), |text, part| {
+            text.strip_prefix(part).and_then(|text| text.strip_prefix('/'))
+        });
+        rest == Some("aws4_request") && self.secret.is_for(reach)
+    }
+
+    pub(crate) fn is_v4a(&self) -> bool {
+        !matches!(self.secret, Secret::V4(_))
+    }
+
+    /// The credential scope without the key id.
+    pub(crate) fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// The signature of the concatenated parts, in lower-case hex.
+    pub(crate) fn sign(&self, parts: &[&[u8]]) -> SignatureHex {
+        match &self.secret {
+            Secret::V4(mac) => {
+                let mut mac = mac.clone();
+                for part in parts {
+                    mac.update(part);
+                }
+                SmallVec::from_slice(&hex(&mac.finalize().into_bytes().into()))
+            }
+            #[cfg(feature = "sigv4a")]
+            Secret::V4a(key) => {
+                let signature = aws_sigv4::sign::v4a::calculate_signature(key.as_slice(), &parts.concat());
+                SmallVec::from_slice(signature.as_bytes())
+            }
+        }
+    }
+}
+
+/// A signature in hex: 64 digits of a MAC, or up to 144 of SigV4a's DER.
+pub(crate) type SignatureHex = SmallVec<[u8; 64]>;
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
+    let mut out = [0; 64];
+    for (two, byte) in out.chunks_exact_mut(2).zip(bytes) {
+        two.copy_from_slice(&HEX[usize::from(*byte)]);
+    }
+    out
+}
+
+/// Every byte in lower-case hex.
+const HEX: [[u8; 2]; 256] = {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    fn identity(secret: &str, token: Option<&str>) -> Result<CredentialsWithKeys, Error> {
+        CredentialsWithKeys::new(Arc::new(Credentials::new(
+            "AKIDEXAMPLE",
+            secret,
+            token.map(str::to_owned),
+            None,
+            "test",
+        )))
+    }
+
+    fn key_at(identity: &CredentialsWithKeys, seconds: u64, region: &str) -> Arc<SigningKey> {
+        let time = UNIX_EPOCH + Duration::from_secs(seconds);
+        identity.signing_key(time, &AmzDate::new(time).unwrap(), RegionScope::Region(region), "iam").unwrap()
+    }
+
+    #[test]
+    fn signs_as_the_documentation_does() {
+        // The example of "Signature Version 4 signing process", 30 August 2015.
+        let identity = identity("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None).unwrap();
+        let key = key_at(&identity, 1_440_938_160, "us-east-1");
+        assert_eq!(key.scope(), "20150830/us-east-1/iam/aws4_request");
+        let string_to_sign = "AWS4-HMAC-SHA256\n20150830T123600Z\n20150830/us-east-1/iam/aws4_request\n\
+                              f536975d06c0309214f805bb90ccff089219ecd68b2577efef23edd43b7e1a59";
+        let signature = key.sign(&[&string_to_sign.as_bytes()[..20], &string_to_sign.as_bytes()[20..]]);
+        assert_eq!(&signature[..], b"5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7");
+    }
+
+    #[test]
+    fn a_key_is_derived_once_and_anew_after_midnight() {
+        let identity = identity("secret", None).unwrap();
+        let before = key_at(&identity, 86_399, "us-east-1");
+        assert!(Arc::ptr_eq(&before, &key_at(&identity, 1, "us-east-1")));
+        let after = key_at(&identity, 86_400, "us-east-1");
+        assert_ne!(before.scope(), after.scope());
+        assert_ne!(before.sign(&[b"x"]), after.sign(&[b"x"]));
+        assert!(!Arc::ptr_eq(&before, &key_at(&identity, 1, "us-east")), "a region that is another's prefix");
+        // A late request of yesterday still finds yesterday's key.
+        assert!(Arc::ptr_eq(&before, &key_at(&identity, 86_399, "us-east-1")));
+    }
+
+    #[test]
+    fn the_keys_kept_are_bounded() {
+        let identity = identity("secret", None).unwrap();
+        for region in 0..3 * KEYS {
+            key_at(&identity, 0, &format!("r-{region}"));
+        }
+        assert_eq!(identity.keys.len(), KEYS);
+    }
+
+    #[cfg(feature = "sigv4a")]
+    #[test]
+    fn a_sigv4a_key_serves_every_region_set() {
+        let identity = identity("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None).unwrap();
+        let time = UNIX_EPOCH + Duration::from_secs(1_440_938_160);
+        let key = |set| {
+            let date = AmzDate::new(time).unwrap();
+            identity.signing_key(time, &date, RegionScope::RegionSet(set), "service").unwrap()
+        };
+        assert_eq!(key("us-east-1").scope(), "20150830/service/aws4_request");
+        assert!(Arc::ptr_eq(&key("us-east-1"), &key("*")));
+        assert_ne!(key("*").scope(), key_at(&identity, 1_440_938_160, "service").scope());
+    }
+
+    /// The key of AWS's own suite for SigV4a: `public-key.json` there.
+    #[cfg(feature = "sigv4a")]
+    #[test]
+    fn the_sigv4a_key_is_the_published_one() {
+        let identity = identity("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None).unwrap();
+        let key = p256::ecdsa::SigningKey::from_slice(identity.v4a_key().unwrap().as_slice()).unwrap();
+        let point = key.verifying_key().to_sec1_point(false);
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let known = "b6618f6a65740a99e650b33b6b4b5bd0d43b176d721a3edfea7e7d2d56d936b1\
+                     865ed22a7eadc9c5cb9d2cbaca1b3699139fedc5043dc6661864218330c8e518";
+        assert_eq!(hex(&point.as_bytes()[1..]), known);
+    }
+
+    #[test]
+    fn keys_are_zeroised_on_drop() {
+        fn zeroised<T: zeroize::ZeroizeOnDrop>() {}
+        // `Hmac` is made of two of these, and a buffer for the message.
+        zeroised::<<Sha256 as hmac::EagerHash>::Core>();
+    }
+
+    #[test]
+    fn material_that_no_header_carries_is_refused() {
+        let kind = |result: Result<CredentialsWithKeys, Error>| result.err().map(|error| error.kind());
+        for token in ["a\nb", "a\tb", "a  b", " ab", "ab ", " ", "caf\u{e9}"] {
+            let refused = kind(identity("secret", Some(token)));
+            assert_eq!(refused, Some(ErrorKind::CredentialsInvalid), "{token:?}");
+        }
+        assert_eq!(kind(identity("secret\n", None)), Some(ErrorKind::CredentialsInvalid));
+        assert_eq!(kind(identity("", None)), Some(ErrorKind::CredentialsInvalid));
+        let id =
+            |id: &str| CredentialsWithKeys::new(Arc::new(Credentials::new(id, "secret", None, None, "test")));
+        assert_eq!(kind(id("AKID\nX")), Some(ErrorKind::CredentialsInvalid));
+        assert_eq!(kind(id("")), Some(ErrorKind::CredentialsInvalid));
+        assert!(identity("secret", Some("tok/with+plus and space==")).is_ok());
+    }
+}

@@ -1,0 +1,24 @@
+//! Signing: [`Signer`] and what it is made of.
+
+pub(crate) mod aws_chunked;
+pub(crate) mod builder;
+pub(crate) mod canonical;
+pub(crate) mod date;
+pub(crate) mod details;
+pub(crate) mod headers;
+pub(crate) mod keys;
+pub mod overrides;
+pub(crate) mod payload;
+pub(crate) mod prepare;
+pub(crate) mod presign;
+pub(crate) mod request;
+mod scope;
+#[cfg(feature = "aws-config")]
+mod sdk_config;
+pub(crate) mod settings;
+pub(crate) mod sign;
+pub(crate) mod signature;
+pub(crate) mod signer;
+pub(crate) mod signing_settings;
+pub(crate) mod streaming;
+pub(crate) mod target;

@@ -1,0 +1,262 @@
+//! How a body enters the signature: [`PayloadMode`], [`Payload`] and the payload hash.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use http::HeaderValue;
+#[cfg(feature = "event-stream")]
+use http::header::{CONTENT_TYPE, HeaderMap};
+use sha2::{Digest, Sha256};
+
+use super::aws_chunked::AwsChunked;
+use super::keys::hex;
+use crate::error::{Error, ErrorKind};
+
+/// The media type of an event stream.
+#[cfg(feature = "event-stream")]
+pub(crate) const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+
+/// `x-amz-content-sha256` of an event stream, and the last line of its canonical request.
+#[cfg(feature = "event-stream")]
+const EVENTS_SHA256: &str = "STREAMING-AWS4-HMAC-SHA256-EVENTS";
+
+/// How a request's body enters its signature.
+///
+/// Which bodies can be sent a second time is said at [`recovery`](crate::SignerBuilder::recovery).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PayloadMode {
+    /// The body is held in memory, up to the signer's limit, and its SHA-256 is signed. The default.
+    #[default]
+    Buffered,
+    /// The body is sent as it comes and signed by a SHA-256 known beforehand (32 raw bytes, not hex).
+    ///
+    /// The server refuses the request if the body's hash is another.
+    Sha256([u8; 32]),
+    /// As [`Sha256`](Self::Sha256), and the body is hashed while it is sent: one of another hash is cut off before its
+    /// end, with an error of kind [`ErrorKind::BodyMismatch`] on its stream.
+    ///
+    /// For servers that take the hash on trust. The last frame is held back until the body has ended.
+    Sha256Checked([u8; 32]),
+    /// The body is sent as it comes and not signed (`UNSIGNED-PAYLOAD`): S3 and VPC Lattice take that, and only over
+    /// https, unless [allowed](crate::SignerBuilder::allow_unsigned_over_http).
+    Unsigned,
+    /// The body is sent as it comes, in chunks that are signed or that a checksum follows: S3 takes that.
+    ///
+    /// Said for a whole signer it is for its PUT requests that have a body, which are what S3 takes in chunks; others are
+    /// buffered.
+    AwsChunked(AwsChunked),
+    /// The body is an event stream, `application/vnd.amazon.eventstream`, sent as it comes, each of its messages in a
+    /// signed envelope: Amazon Transcribe, Amazon Lex and Amazon Bedrock take that, over HTTP/2.
+    ///
+    /// The body is encoded messages, cut into frames in any way; each goes out as soon as it is whole, dated by the
+    /// signer's clock, and after the last an empty one that ends the stream. One of more than 24 MiB, one that is
+    /// malformed or one that is cut short ends the body with an error of kind [`ErrorKind::BodyMismatch`] on its stream.
+    /// Over HTTP/2 clients of hyper do not hand that on but a reset stream; it is logged by `tracing` at debug level.
+    ///
+    /// By [AWS's rules for Transcribe](https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.html);
+    /// SigV4 only. Such a body cannot be sent a second time by the signer's own
+    /// [recovery](crate::SignerBuilder::recovery).
+    ///
+    /// Said for a whole signer it is for requests of that content type; others are buffered.
+    ///
+    /// ```
+    /// use aws_smithy_eventstream::frame::write_message_to;
+    /// use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
+    /// use futures_util::{StreamExt, stream};
+    /// use http_body_util::StreamBody;
+    /// use sigv4_middleware::PayloadMode;
+    ///
+    /// let audio = stream::iter(["PCM", "samples"]).map(|samples| {
+    ///     let message = Message::new(samples)
+    ///         .add_header(Header::new(":message-type", HeaderValue::String("event".into())))
+    ///         .add_header(Header::new(":event-type", HeaderValue::String("AudioEvent".into())));
+    ///     let mut encoded = Vec::new();
+    ///     write_message_to(&message, &mut encoded)?;
+    ///     Ok::<_, aws_smithy_eventstream::error::Error>(http_body::Frame::data(bytes::Bytes::from(encoded)))
+    /// });
+    /// let url = "https://transcribestreaming.eu-west-1.amazonaws.com/stream-transcription";
+    /// let request = http::Request::post(url)
+    ///     .header("content-type", "application/vnd.amazon.eventstream")
+    ///     .header("x-amzn-transcribe-language-code", "en-US")
+    ///     .extension(PayloadMode::EventStream)
+    ///     .body(StreamBody::new(audio))?;
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[cfg(feature = "event-stream")]
+    EventStream,
+}
+
+/// A payload to be signed by [`Signer::sign`](crate::Signer::sign): bytes, a known hash, or nothing.
+///
+/// Made by `From` from anything that holds bytes, or by one of the functions here.
+///
+/// ```
+/// use sigv4_middleware::Payload;
+///
+/// let of_bytes = Payload::from(r#"{"order":1}"#);
+/// let empty = Payload::empty();
+/// # let _ = (of_bytes, empty);
+/// ```
+#[derive(Clone, Copy)]
+pub struct Payload<'a>(Repr<'a>);
+
+#[derive(Clone, Copy)]
+enum Repr<'a> {
+    Bytes(&'a [u8]),
+    Sha256([u8; 32]),
+    Unsigned,
+    Chunked(&'static str),
+}
+
+impl Payload<'_> {
+    /// No body.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Repr::Bytes(&[]))
+    }
+
+    /// A body whose SHA-256 is known (32 raw bytes, not hex).
+    #[must_use]
+    pub fn sha256(sha256: [u8; 32]) -> Self {
+        Self(Repr::Sha256(sha256))
+    }
+
+    /// A body that is not signed: `UNSIGNED-PAYLOAD`, over https only.
+    #[must_use]
+    pub fn unsigned() -> Self {
+        Self(Repr::Unsigned)
+    }
+
+    /// A body in chunks, by what `x-amz-content-sha256` says of it.
+    pub(crate) fn chunked(content_sha256: &'static str) -> Self {
+        Self(Repr::Chunked(content_sha256))
+    }
+
+    #[cfg(feature = "event-stream")]
+    pub(crate) fn event_stream() -> Self {
+        Self(Repr::Chunked(EVENTS_SHA256))
+    }
+
+    #[cfg(feature = "event-stream")]
+    pub(crate) fn is_event_stream(&self) -> bool {
+        matches!(self.0, Repr::Chunked(EVENTS_SHA256))
+    }
+
+    pub(crate) fn is_unsigned(&self) -> bool {
+        match self.0 {
+            Repr::Unsigned => true,
+            Repr::Chunked(content_sha256) => content_sha256.starts_with("STREAMING-UNSIGNED-"),
+            Repr::Bytes(_) | Repr::Sha256(_) => false,
+        }
+    }
+
+    /// Whether it is bytes, of which nobody has said how they enter the signature.
+    pub(crate) fn is_bytes(&self) -> bool {
+        matches!(self.0, Repr::Bytes(_))
+    }
+
+    pub(crate) fn is_chunked(&self) -> bool {
+        matches!(self.0, Repr::Chunked(_))
+    }
+
+    /// What the canonical request ends with.
+    pub(crate) fn hash(&self) -> PayloadHash {
+        match self.0 {
+            Repr::Bytes([]) => {
+                PayloadHash::Text("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+            }
+            Repr::Bytes(bytes) => PayloadHash::Hex(hex(&Sha256::digest(bytes).into())),
+            Repr::Sha256(sha256) => PayloadHash::Hex(hex(&sha256)),
+            Repr::Unsigned => PayloadHash::Text("UNSIGNED-PAYLOAD"),
+            Repr::Chunked(content_sha256) => PayloadHash::Text(content_sha256),
+        }
+    }
+}
+
+impl<'a> From<&'a [u8]> for Payload<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self(Repr::Bytes(bytes))
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Payload<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Self(Repr::Bytes(bytes))
+    }
+}
+
+impl<'a> From<&'a str> for Payload<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Repr::Bytes(text.as_bytes()))
+    }
+}
+
+impl<'a> From<&'a String> for Payload<'a> {
+    fn from(text: &'a String) -> Self {
+        Self(Repr::Bytes(text.as_bytes()))
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Payload<'a> {
+    fn from(bytes: &'a Vec<u8>) -> Self {
+        Self(Repr::Bytes(bytes))
+    }
+}
+
+impl<'a> From<&'a Bytes> for Payload<'a> {
+    fn from(bytes: &'a Bytes) -> Self {
+        Self(Repr::Bytes(bytes))
+    }
+}
+
+impl<'a> From<&'a Cow<'_, [u8]>> for Payload<'a> {
+    fn from(bytes: &'a Cow<'_, [u8]>) -> Self {
+        Self(Repr::Bytes(bytes))
+    }
+}
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Repr::Bytes(bytes) => write!(f, "Payload({} bytes)", bytes.len()),
+            Repr::Sha256(_) => f.write_str("Payload(sha256)"),
+            Repr::Unsigned => f.write_str("Payload(unsigned)"),
+            Repr::Chunked(content_sha256) => write!(f, "Payload({content_sha256})"),
+        }
+    }
+}
+
+/// The last line of a canonical request, and the value of `x-amz-content-sha256`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PayloadHash {
+    Text(&'static str),
+    Hex([u8; 64]),
+}
+
+impl PayloadHash {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Hex(hex) => hex,
+        }
+    }
+
+    pub(crate) fn to_header(self) -> Result<HeaderValue, Error> {
+        match self {
+            Self::Text(text) => Ok(HeaderValue::from_static(text)),
+            Self::Hex(hex) => HeaderValue::from_bytes(&hex).map_err(|error| {
+                Error::with_source(ErrorKind::UnsupportedPayload, "the payload hash is not text", error)
+            }),
+        }
+    }
+}
+
+/// Whether `content-type` is that of an event stream.
+#[cfg(feature = "event-stream")]
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let Some(Ok(value)) = headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else { return false };
+    let media_type = value.split_once(';').map_or(value, |(media_type, _)| media_type);
+    media_type.trim().eq_ignore_ascii_case(EVENT_STREAM)
+}

@@ -1,0 +1,159 @@
+//! Everything that is decided about a request before its body is read.
+
+use http::Method;
+
+use super::canonical::{CanonicalRequest, SignedHeaders};
+use super::keys::RegionScope;
+use super::payload::PayloadMode;
+#[cfg(feature = "event-stream")]
+use super::payload::is_event_stream;
+use super::request::RequestView;
+use super::scope::Scope;
+use super::signer::Signer;
+use super::signing_settings::SigningSettings;
+use super::target::{self, Origin, PathForm, Target};
+use crate::error::{Error, ErrorKind};
+
+/// Everything about a request that can be decided, or refused, before its body is looked at.
+#[derive(Debug)]
+pub(crate) struct PreparedRequest<'a> {
+    pub(super) request: RequestView<'a>,
+    pub(super) origin: Origin<'a>,
+    /// The Host that the server will see.
+    pub(super) host: &'a [u8],
+    pub(super) scope: Scope<'a>,
+    pub(super) profile: SigningSettings,
+    pub(super) target: Target<'a>,
+    pub(super) payload: PayloadMode,
+}
+
+impl PreparedRequest<'_> {
+    /// How the body is to be treated.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnsupportedPayload`] where the service does not take it so.
+    fn payload_mode(&self) -> Result<PayloadMode, Error> {
+        #[cfg(feature = "event-stream")]
+        if self.payload == PayloadMode::EventStream && self.region_set()?.is_some() {
+            return Err(Error::new(
+                ErrorKind::UnsupportedPayload,
+                "event streams are signed with SigV4, for one region; say a region in place of the region set",
+            ));
+        }
+        let PayloadMode::AwsChunked(options) = &self.payload else { return Ok(self.payload.clone()) };
+        if !self.profile.aws_chunked {
+            return Err(Error::new(
+                ErrorKind::UnsupportedPayload,
+                format!(
+                    "the service {} does not take bodies in aws-chunked form, which is S3's own; use another payload \
+                     mode, or a SigningSettings with .aws_chunked(true) for a store that speaks S3's dialect",
+                    self.service_and_reach()?.0
+                ),
+            ));
+        }
+        match options.refusal() {
+            Some(refusal) => Err(Error::new(ErrorKind::UnsupportedPayload, refusal)),
+            None => {
+                let of_signer = self.request.overrides.payload.is_none();
+                let options = options.for_v4a(self.region_set()?.is_some()).unless_empty(of_signer);
+                Ok(PayloadMode::AwsChunked(options))
+            }
+        }
+    }
+
+    pub(crate) fn service_and_reach(&self) -> Result<(&str, RegionScope<'_>), Error> {
+        self.scope.service_and_reach()
+    }
+
+    /// The region set, for a request signed with SigV4a.
+    pub(crate) fn region_set(&self) -> Result<Option<&str>, Error> {
+        Ok(match self.service_and_reach()?.1 {
+            RegionScope::Region(_) => None,
+            RegionScope::RegionSet(set) => Some(set),
+        })
+    }
+
+    pub(crate) fn profile(&self) -> &SigningSettings {
+        &self.profile
+    }
+
+    pub(crate) fn target(&self) -> &Target<'_> {
+        &self.target
+    }
+
+    /// Adds the headers that are signed, before the signer's own.
+    pub(crate) fn headers<'a>(
+        &'a self,
+        signer: &Signer,
+        headers: &mut SignedHeaders<'a>,
+    ) -> Result<(), Error> {
+        let policy = &signer.inner.settings.headers;
+        policy.select(self.request.headers, self.request.overrides.sign_headers, headers)?;
+        headers.push("host", self.host);
+        Ok(())
+    }
+
+    pub(crate) fn canonical<'a, 'h>(
+        &'a self,
+        query: &'a str,
+        headers: &'a SignedHeaders<'h>,
+        payload_hash: &'a [u8],
+    ) -> CanonicalRequest<'a, 'h> {
+        CanonicalRequest {
+            method: self.request.method.as_str(),
+            path: &self.target.path,
+            query,
+            double_encode: self.profile.double_encode,
+            normalize_path: self.profile.normalize_path,
+            headers,
+            payload_hash,
+        }
+    }
+}
+
+impl Signer {
+    /// Decides where, for what and in which form a request is signed.
+    pub(crate) fn prepare<'a>(&'a self, request: RequestView<'a>) -> Result<PreparedRequest<'a>, Error> {
+        let inner = &*self.inner;
+        let origin = Origin::new(request.scheme, request.authority)?;
+        let known = inner.known_host(origin.host);
+        if !(known.allowed && origin.is_secure() && origin.port.is_none()) {
+            inner.origins.check(origin.http_scheme(), origin.host, origin.port)?;
+        }
+        let host = target::host(&origin, request.headers, inner.settings.allow_host_mismatch)?;
+        let scope = inner.scope(&request, known)?;
+        let (service, _) = scope.service_and_reach()?;
+        let profile = request.overrides.profile.or(inner.settings.signing);
+        let profile = profile.unwrap_or_else(|| SigningSettings::for_service(service));
+        let form = if profile.double_encode { PathForm::AsGiven } else { PathForm::Strict };
+        let target = Target::new(request.path, request.query, form, inner.settings.plus, true)?;
+        let said = request.overrides.payload.unwrap_or(match inner.settings.payload {
+            PayloadMode::AwsChunked(_) if request.method != Method::PUT => &PayloadMode::Buffered,
+            #[cfg(feature = "event-stream")]
+            PayloadMode::EventStream if !is_event_stream(request.headers) => &PayloadMode::Buffered,
+            ref payload => payload,
+        });
+        let unsigned = *said == PayloadMode::Buffered && inner.leaves_unsigned(&profile, &origin);
+        let payload = if unsigned { PayloadMode::Unsigned } else { said.clone() };
+        Ok(PreparedRequest { request, origin, host, scope, profile, target, payload })
+    }
+
+    /// Whether a request is to be sent as it came: it says so, or goes to an origin that may not be signed for and the
+    /// signer was told to let such requests through.
+    pub(crate) fn passes_through(&self, request: &RequestView<'_>) -> bool {
+        let not_allowed = || {
+            let origin = Origin::new(request.scheme, request.authority);
+            origin.is_ok_and(|origin| {
+                self.inner.origins.check(origin.http_scheme(), origin.host, origin.port).is_err()
+            })
+        };
+        request.overrides.skip || (self.inner.settings.pass_through_disallowed_origins && not_allowed())
+    }
+
+    /// Refuses what can be refused before the body is read, and says how to read it.
+    pub(crate) fn preview(&self, request: RequestView<'_>) -> Result<PayloadMode, Error> {
+        let prepared = self.prepare(request)?;
+        prepared.headers(self, &mut SignedHeaders::default())?;
+        prepared.payload_mode()
+    }
+}

@@ -1,0 +1,379 @@
+//! Presigned URLs: the signature in the query, for whoever is to make the request.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, Method, Request, Uri, request::Parts};
+
+use crate::error::{Error, ErrorKind};
+use crate::signing::canonical::SignedHeaders;
+use crate::signing::details::SigningDetails;
+use crate::signing::headers::signature_headers;
+use crate::signing::payload::Payload;
+use crate::signing::prepare::PreparedRequest;
+use crate::signing::request::RequestView;
+use crate::signing::sign::SigningContext;
+use crate::signing::signer::{Signer, with_target};
+use crate::signing::target::strict_value;
+
+/// The longest lifetime that AWS accepts: 7 days.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What a presigned URL shall be good for.
+///
+/// ```
+/// use std::time::Duration;
+/// use sigv4_middleware::{Payload, PresigningConfig};
+///
+/// let presigning = PresigningConfig::new(Duration::from_secs(300)).payload(Payload::from("the body to be sent"));
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct PresigningConfig<'a> {
+    expires_in: Duration,
+    payload: Option<Payload<'a>>,
+    refuse_shortening: bool,
+}
+
+impl<'a> PresigningConfig<'a> {
+    /// A URL that is good for this long: whole seconds, from 1 second to 7 days.
+    pub fn new(expires_in: Duration) -> Self {
+        Self { expires_in, payload: None, refuse_shortening: false }
+    }
+
+    /// Signs a body, which the request must then be made with.
+    ///
+    /// Without it the payload is left unsigned for S3 and VPC Lattice, and signed as empty for every other service. S3
+    /// has to be told of a signed one by a header, which is then among [`Presigned::headers`].
+    pub fn payload(self, payload: impl Into<Payload<'a>>) -> Self {
+        Self { payload: Some(payload.into()), ..self }
+    }
+
+    /// Whether it is an error, of kind [`ErrorKind::InvalidExpiry`], that the credentials expire before the URL shall. By
+    /// default the URL's lifetime is shortened to theirs, with a warning in the log.
+    pub fn refuse_shortening(self, refuse: bool) -> Self {
+        Self { refuse_shortening: refuse, ..self }
+    }
+}
+
+/// A presigned URL, and what was signed into it.
+///
+/// Debug leaves the query out, which holds the signature and the session token.
+#[derive(Clone)]
+pub struct Presigned {
+    uri: Uri,
+    headers: HeaderMap,
+    expires_in: Duration,
+    details: SigningDetails,
+}
+
+impl fmt::Debug for Presigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presigned")
+            .field("authority", &self.uri.authority())
+            .field("path", &self.uri.path())
+            .field("headers", &self.headers)
+            .field("expires_in", &self.expires_in)
+            .field("details", &self.details)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Presigned {
+    /// The URL. It is a bearer of power: whoever has it can make the request until it expires.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The URL by itself.
+    #[must_use]
+    pub fn into_uri(self) -> Uri {
+        self.uri
+    }
+
+    /// Headers that have to be sent with the URL, besides those of the request that were signed: none but
+    /// `x-amz-content-sha256` where [a payload of S3](PresigningConfig::payload) is signed. S3 takes it from nowhere else, as
+    /// the AWS SDK for Go has it.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// How long it is good for; less than asked where the credentials expire before.
+    #[must_use]
+    pub fn expires_in(&self) -> Duration {
+        self.expires_in
+    }
+
+    /// The canonical request and string to sign, without the session token.
+    #[must_use]
+    pub fn details(&self) -> &SigningDetails {
+        &self.details
+    }
+}
+
+impl Signer {
+    /// Presigns a URL: whoever has it can make this one request until it expires, without credentials.
+    ///
+    /// `expires_in` is 1 second to 7 days. For a `wss://` URL the method is GET.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use http::{Method, Uri};
+    /// use sigv4_middleware::{Credentials, Signer};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder().credentials(credentials).build()?;
+    /// let object = Uri::from_static("https://bucket.s3.eu-central-1.amazonaws.com/report.pdf");
+    /// let url = signer.presign(&Method::GET, &object, Duration::from_secs(300)).await?;
+    /// assert!(url.query().is_some_and(|query| query.contains("X-Amz-Expires=300")));
+    /// # Ok(()) }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidExpiry`] for a lifetime out of range, and what [`sign`](Self::sign) errors with.
+    pub async fn presign(&self, method: &Method, uri: &Uri, expires_in: Duration) -> Result<Uri, Error> {
+        let (mut parts, ()) = Request::new(()).into_parts();
+        (parts.method, parts.uri) = (method.clone(), uri.clone());
+        Ok(self.presign_request(&parts, PresigningConfig::new(expires_in)).await?.into_uri())
+    }
+
+    /// Presigns a whole request head. The headers that are signed, by the same rule as in [`sign`](Self::sign), must
+    /// be sent with the URL.
+    ///
+    /// Signature parameters that the URI has already are replaced.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidExpiry`] for a lifetime out of range, or longer than that of the credentials where shortening is
+    /// refused; and what [`sign`](Self::sign) errors with.
+    pub async fn presign_request(
+        &self,
+        parts: &Parts,
+        presigning: PresigningConfig<'_>,
+    ) -> Result<Presigned, Error> {
+        let request = RequestView::of(parts);
+        let keys = self.keys_for(&request).await?;
+        let prepared = self.prepare(request)?;
+        let (context, now) = self.presigning_context(&prepared, keys)?;
+        let expires_in = lifetime(&presigning, &context, now)?;
+
+        let presigns_unsigned = prepared.profile().presigns_unsigned;
+        let payload = presigning
+            .payload
+            .unwrap_or_else(|| if presigns_unsigned { Payload::unsigned() } else { Payload::empty() });
+        let hash = payload.hash();
+
+        let mut headers = SignedHeaders::default();
+        prepared.headers(self, &mut headers)?;
+        let mut to_send = HeaderMap::new();
+        if presigns_unsigned && !payload.is_unsigned() {
+            headers.push_own(signature_headers::CONTENT_SHA256_NAME, hash.as_bytes());
+            to_send.insert(signature_headers::CONTENT_SHA256, hash.to_header()?);
+        }
+        headers.sort();
+        let names = String::from_utf8_lossy(headers.names());
+        let (mut query, appended) = query(&prepared, &context, &names, expires_in)?;
+
+        let (signature, details) = {
+            let canonical = prepared.canonical(&query, &headers, hash.as_bytes());
+            (context.sign(&canonical), context.details(&prepared, &canonical))
+        };
+        query.push_str("&X-Amz-Signature=");
+        query.push_str(&String::from_utf8_lossy(&signature));
+        query.push_str(&appended);
+        let uri = with_target(&parts.uri, format!("{}?{query}", prepared.target().path))?;
+        Ok(Presigned { uri, headers: to_send, expires_in, details })
+    }
+}
+
+/// The lifetime asked for, no longer than that of the credentials.
+fn lifetime(
+    presigning: &PresigningConfig<'_>,
+    context: &SigningContext,
+    now: SystemTime,
+) -> Result<Duration, Error> {
+    let asked = Duration::from_secs(presigning.expires_in.as_secs());
+    if asked.is_zero() || asked > LONGEST || asked != presigning.expires_in {
+        return Err(Error::new(
+            ErrorKind::InvalidExpiry,
+            format!(
+                "a presigned URL lives for whole seconds, from 1 to {}; asked for {:?}",
+                LONGEST.as_secs(),
+                presigning.expires_in
+            ),
+        ));
+    }
+    let credentials = context.keys.credentials().expiry();
+    let left = credentials.map(|expiry| expiry.duration_since(now).unwrap_or_default().as_secs());
+    match left.map(Duration::from_secs) {
+        Some(left) if left < asked => {
+            if presigning.refuse_shortening || left.is_zero() {
+                return Err(Error::new(
+                    ErrorKind::InvalidExpiry,
+                    format!(
+                        "the credentials expire in {left:?}, before a presigned URL of {asked:?} would; ask for a \
+                         shorter lifetime, or renew the credentials"
+                    ),
+                ));
+            }
+            tracing::warn!(
+                ?asked,
+                ?left,
+                "a presigned URL ends with its credentials, before it was asked to"
+            );
+            Ok(left)
+        }
+        _ => Ok(asked),
+    }
+}
+
+/// The query to be signed, and what is appended to it after the signature.
+fn query(
+    prepared: &PreparedRequest<'_>,
+    context: &SigningContext,
+    signed_headers: &str,
+    expires_in: Duration,
+) -> Result<(String, String), Error> {
+    let mut query = prepared.target().query().to_owned();
+    let credential = format!("{}/{}", context.keys.access_key_id(), context.key.scope());
+    let parameters = [
+        ("X-Amz-Algorithm", context.algorithm),
+        ("X-Amz-Credential", &credential),
+        ("X-Amz-Date", context.date.as_str()),
+        ("X-Amz-Expires", &expires_in.as_secs().to_string()),
+        ("X-Amz-SignedHeaders", signed_headers),
+    ];
+    for (name, value) in parameters {
+        push(&mut query, name, value);
+    }
+    if let Some(set) = prepared.region_set()? {
+        push(&mut query, "X-Amz-Region-Set", set);
+    }
+    let mut appended = String::new();
+    if let Some(token) = context.keys.token().and_then(|token| token.to_str().ok()) {
+        let profile = prepared.profile();
+        let to = if profile.appends_token { &mut appended } else { &mut query };
+        push(to, profile.token_parameter(), token);
+        if profile.appends_token {
+            appended.insert(0, '&');
+        }
+    }
+    Ok((query, appended))
+}
+
+fn push(query: &mut String, name: &str, value: &str) {
+    if !query.is_empty() {
+        query.push('&');
+    }
+    query.push_str(name);
+    query.push('=');
+    query.push_str(&strict_value(value));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use aws_credential_types::Credentials;
+    use aws_sigv4::http_request::{
+        SessionTokenMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
+    };
+    use aws_sigv4::sign::v4;
+    use aws_smithy_async::time::StaticTimeSource;
+
+    use super::*;
+
+    const TOKEN: &str = "IQoJb3JpZ2luX2VjE+Token/Example==";
+    const LIFETIME: Duration = Duration::from_secs(300);
+
+    fn credentials() -> Credentials {
+        Credentials::new("ASIAEXAMPLE", "secret", Some(TOKEN.to_owned()), None, "test")
+    }
+
+    fn noon() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_790_000_000)
+    }
+
+    /// What aws-sigv4 signs the same handshake with; it knows no `wss`.
+    fn second_opinion(url: &str, service: &str, region: &str, token: SessionTokenMode) -> String {
+        let mut settings = SigningSettings::default();
+        settings.signature_location = SignatureLocation::QueryParams;
+        settings.expires_in = Some(LIFETIME);
+        settings.session_token_mode = token;
+        let keys = credentials().into();
+        let params = v4::SigningParams::builder().identity(&keys).region(region).name(service);
+        let params = params.time(noon()).settings(settings).build().unwrap().into();
+        let url = url.replacen("ws", "http", 1);
+        let request =
+            SignableRequest::new("GET", &url, std::iter::empty(), SignableBody::Bytes(b"")).unwrap();
+        sign(request, &params).unwrap().into_parts().1
+    }
+
+    #[tokio::test]
+    async fn web_sockets_are_signed_for_what_their_host_tells() {
+        let signer =
+            Signer::builder().credentials(credentials()).time_source(StaticTimeSource::new(noon())).build();
+        let signer = signer.unwrap();
+        let token = format!("X-Amz-Security-Token={}", strict_value(TOKEN));
+        use SessionTokenMode::{Exclude, Include};
+        for (url, service, region, mode) in [
+            ("wss://abc.execute-api.eu-west-1.amazonaws.com/prod", "execute-api", "eu-west-1", Include),
+            ("wss://abc.execute-api.eu-west-1.amazonaws.com/p?a=b", "execute-api", "eu-west-1", Include),
+            (
+                "wss://abc.appsync-realtime-api.us-west-2.amazonaws.com/graphql",
+                "appsync",
+                "us-west-2",
+                Include,
+            ),
+            ("wss://abc-ats.iot.us-east-2.amazonaws.com/mqtt", "iotdevicegateway", "us-east-2", Exclude),
+        ] {
+            let given = Uri::from_static(url);
+            let presigned = signer.presign(&Method::GET, &given, LIFETIME).await.unwrap();
+            assert_eq!(presigned.scheme(), given.scheme());
+            assert_eq!(presigned.authority(), given.authority());
+            assert_eq!(presigned.path(), given.path());
+            let query = presigned.query().unwrap();
+            assert!(query.contains(&format!("%2F{region}%2F{service}%2Faws4_request&")), "{query}");
+            // AWS IoT wants the token behind the signature, and not in it.
+            let signature = format!("X-Amz-Signature={}", second_opinion(url, service, region, mode));
+            let end = match mode {
+                Exclude => format!("&{signature}&{token}"),
+                _ => format!("&{token}&{signature}"),
+            };
+            assert!(query.ends_with(&end), "{query} does not end with {end}");
+        }
+    }
+
+    /// `ws://` is plain http: the signature would be anyone's on the way.
+    #[tokio::test]
+    async fn a_socket_in_the_clear_is_refused_but_on_loopback() {
+        let signer = Signer::builder().credentials(credentials()).service("execute-api").region("r").build();
+        let signer = signer.unwrap();
+        let presign = async |url| signer.presign(&Method::GET, &Uri::from_static(url), LIFETIME).await;
+        let clear = presign("ws://abc.execute-api.r.amazonaws.com/prod").await;
+        assert_eq!(clear.unwrap_err().kind(), ErrorKind::InsecureOrigin);
+        let foreign = presign("wss://chat.example.com/").await;
+        assert_eq!(foreign.unwrap_err().kind(), ErrorKind::OriginNotAllowed);
+        assert_eq!(presign("ws://127.0.0.1:9/").await.unwrap().scheme_str(), Some("ws"));
+    }
+
+    #[tokio::test]
+    async fn a_url_that_its_signature_makes_too_long_is_refused() {
+        let signer = Signer::builder()
+            .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "static"))
+            .build()
+            .unwrap();
+        let presign = async |bytes: usize| {
+            let uri = format!("https://bucket.s3.eu-central-1.amazonaws.com/key?a={}", "b".repeat(bytes));
+            signer.presign(&Method::GET, &uri.parse().unwrap(), Duration::from_secs(300)).await
+        };
+        let url = presign(65_000).await.unwrap();
+        assert_eq!(url.to_string().parse::<Uri>().unwrap(), url);
+        let error = presign(65_400).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidUri);
+        assert!(error.to_string().contains("65534 bytes"), "{error}");
+    }
+}

@@ -1,0 +1,49 @@
+//! What a builder is told and a signer goes by, unchanged.
+
+use std::time::Duration;
+
+use super::payload::PayloadMode;
+use super::scope::ScopeSettings;
+use crate::signing::headers::HeaderPolicy;
+use crate::signing::signing_settings::SigningSettings;
+use crate::signing::target::PlusInQuery;
+
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) scope: ScopeSettings,
+    pub(super) headers: HeaderPolicy,
+    pub(super) allow_host_mismatch: bool,
+    pub(super) plus: PlusInQuery,
+    pub(super) payload: PayloadMode,
+    pub(super) signing: Option<SigningSettings>,
+    pub(super) limits: BufferLimits,
+    pub(super) allow_unsigned_over_http: bool,
+    pub(super) pass_through_disallowed_origins: bool,
+    pub(super) retry_on_auth_error: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            scope: ScopeSettings::default(),
+            headers: HeaderPolicy::default(),
+            allow_host_mismatch: false,
+            plus: PlusInQuery::default(),
+            payload: PayloadMode::default(),
+            signing: None,
+            limits: BufferLimits { size: 10 * 1024 * 1024, timeout: Duration::from_secs(60) },
+            allow_unsigned_over_http: false,
+            pass_through_disallowed_origins: false,
+            retry_on_auth_error: true,
+        }
+    }
+}
+
+/// How much of a body is taken into memory, and how long it is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BufferLimits {
+    /// Bytes.
+    pub(crate) size: u64,
+    /// For the whole body.
+    pub(crate) timeout: Duration,
+}

@@ -1,0 +1,287 @@
+//! The steps of one signature, in their order.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, HeaderValue};
+
+use super::canonical::{CanonicalRequest, HashSink, SignedHeaders};
+use super::date::AmzDate;
+use super::details::SigningDetails;
+use super::headers::signature_headers;
+#[cfg(feature = "event-stream")]
+use super::keys::RegionScope;
+use super::keys::{CredentialsWithKeys, SignatureHex, SigningKey, hex};
+use super::payload::Payload;
+use super::prepare::PreparedRequest;
+use super::request::RequestView;
+use super::signature::{Signature, SignedWith};
+use super::signer::{Inner, Signer};
+use super::signing_settings::SigningSettings;
+use super::streaming::ChunkSigner;
+#[cfg(feature = "event-stream")]
+use super::streaming::EventSigner;
+use super::target::{self, Origin};
+use crate::error::{Error, ErrorKind};
+
+impl Signer {
+    /// The signature of a request, with the credentials and the time of this context.
+    #[cfg(feature = "reqwest")]
+    pub(crate) async fn signature(
+        &self,
+        request: &RequestView<'_>,
+        payload: Payload<'_>,
+    ) -> Result<Signature, Error> {
+        let keys = self.keys_for(request).await?;
+        self.signature_by(keys, request, payload)
+    }
+
+    /// The signature of a request, with the time of this context.
+    pub(super) fn signature_by(
+        &self,
+        keys: Arc<CredentialsWithKeys>,
+        request: &RequestView<'_>,
+        payload: Payload<'_>,
+    ) -> Result<Signature, Error> {
+        let prepared = self.prepare(*request)?;
+        Ok(self.sign_headers(&prepared, keys, payload, |_, _| ())?.0)
+    }
+
+    pub(super) async fn signature_with_details(
+        &self,
+        request: &RequestView<'_>,
+        payload: Payload<'_>,
+    ) -> Result<(Signature, SigningDetails), Error> {
+        let keys = self.keys_for(request).await?;
+        let prepared = self.prepare(*request)?;
+        let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
+            context.details(&prepared, canonical)
+        };
+        self.sign_headers(&prepared, keys, payload, explain)
+    }
+
+    /// Credentials for a request, with their keys. One that cannot be signed does not wait for them, but is refused.
+    pub(crate) async fn keys_for(
+        &self,
+        request: &RequestView<'_>,
+    ) -> Result<Arc<CredentialsWithKeys>, Error> {
+        if let Some(keys) = self.inner.cached_keys() {
+            return Ok(keys);
+        }
+        self.prepare(*request)?;
+        self.inner.load_keys().await
+    }
+
+    /// CredentialsWithKeys, date and key for a presigned URL, whose date is never shifted by what was learned of a clock.
+    pub(crate) fn presigning_context(
+        &self,
+        prepared: &PreparedRequest<'_>,
+        keys: Arc<CredentialsWithKeys>,
+    ) -> Result<(SigningContext, SystemTime), Error> {
+        let now = self.inner.clock.now();
+        Ok((SigningContext::new(&self.inner, prepared, keys, now)?, now))
+    }
+
+    /// Signs a planned request. Pure but for the clock and the caches of the signer.
+    ///
+    /// `look` is shown what was signed, after the fact.
+    fn sign_headers<T>(
+        &self,
+        prepared: &PreparedRequest<'_>,
+        keys: Arc<CredentialsWithKeys>,
+        payload: Payload<'_>,
+        look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
+    ) -> Result<(Signature, T), Error> {
+        let inner = &*self.inner;
+        if payload.is_unsigned() && !prepared.origin.is_secure() && !inner.settings.allow_unsigned_over_http {
+            return Err(Error::new(
+                ErrorKind::UnsupportedPayload,
+                "an unsigned payload over plain http could be changed by anyone on the way; use https, or a payload \
+                 that is hashed or signed, or call .allow_unsigned_over_http(true) on the signer's builder",
+            ));
+        }
+        let unsigned = payload.is_bytes() && inner.leaves_unsigned(&prepared.profile, &prepared.origin);
+        let payload = if unsigned { Payload::unsigned() } else { payload };
+        let reading = inner.clock.read(prepared.origin.host);
+        let context = SigningContext::new(inner, prepared, Arc::clone(&keys), reading.corrected())?;
+        let hash = payload.hash();
+        let token = context.keys.token().map(|token| (prepared.profile.token_header, token));
+
+        let mut headers = SignedHeaders::default();
+        prepared.headers(self, &mut headers)?;
+        // The signer's own in part, and signed by all who send chunks.
+        if payload.is_chunked()
+            && let Some(encoding) = prepared.request.headers.get(CONTENT_ENCODING)
+            && !headers.contains(CONTENT_ENCODING.as_str())
+        {
+            headers.push("content-encoding", encoding.as_bytes());
+        }
+        headers.push_own(signature_headers::DATE_NAME, context.date.as_str().as_bytes());
+        if let Some((name, token)) = token {
+            headers.push_own(name, token.as_bytes());
+        }
+        let region_set = prepared.region_set()?;
+        if let Some(set) = region_set {
+            headers.push(signature_headers::REGION_SET_NAME, set.as_bytes());
+        }
+        let declares_payload = prepared.profile.content_sha256_header || payload.is_chunked();
+        if declares_payload {
+            headers.push_own(signature_headers::CONTENT_SHA256_NAME, hash.as_bytes());
+        }
+        headers.sort();
+
+        let canonical = prepared.canonical(prepared.target.query(), &headers, hash.as_bytes());
+        let signature = context.sign(&canonical);
+        let chain = payload.is_chunked().then(|| Box::new(context.chain(signature.clone())));
+        #[cfg(feature = "event-stream")]
+        let events = match prepared.service_and_reach()? {
+            (service, RegionScope::Region(region)) if payload.is_event_stream() => {
+                let clock = (Arc::clone(&inner.clock), prepared.origin.host);
+                let chain = EventSigner::new(Arc::clone(&keys), clock, (service, region), &signature);
+                Some(Box::new(chain))
+            }
+            _ => None,
+        };
+        let signature = Signature {
+            date: context.date.header().clone(),
+            token: token.map(|(_, value)| (prepared.profile.token_header_name(), value.clone())),
+            content_sha256: declares_payload.then(|| hash.to_header()).transpose()?,
+            authorization: authorization(&context, headers.names(), &signature)?,
+            region_set: region_set.map(region_set_header).transpose()?,
+            replace: headers.replace,
+            rewritten: prepared.target.is_rewritten().then(|| prepared.target.to_path_and_query()),
+            attempt: SignedWith {
+                keys,
+                reading,
+                chain,
+                #[cfg(feature = "event-stream")]
+                events,
+            },
+        };
+        Ok((signature, look(&context, &canonical)))
+    }
+}
+
+impl Inner {
+    /// Whether a payload of which nothing is said goes unsigned.
+    pub(super) fn leaves_unsigned(&self, profile: &SigningSettings, origin: &Origin<'_>) -> bool {
+        profile.unsigned_payload && (origin.is_secure() || self.settings.allow_unsigned_over_http)
+    }
+
+    /// The keys that was last made, if its credentials are those at hand.
+    fn cached_keys(&self) -> Option<Arc<CredentialsWithKeys>> {
+        let known = self.keys.load();
+        let keys = known.as_ref()?;
+        self.credentials.is_cached(keys.credentials()).then(|| Arc::clone(keys))
+    }
+
+    /// The credentials of this context, with their keys.
+    pub(super) async fn load_keys(&self) -> Result<Arc<CredentialsWithKeys>, Error> {
+        let credentials = self.credentials.snapshot().await?;
+        let known = self.keys.load();
+        if let Some(keys) = known.as_ref() {
+            let same = Arc::ptr_eq(keys.credentials(), &credentials) || keys.is_of(&credentials);
+            if same {
+                return Ok(Arc::clone(keys));
+            }
+        }
+        let keys = Arc::new(CredentialsWithKeys::new(credentials)?);
+        self.keys.store(Some(Arc::clone(&keys)));
+        Ok(keys)
+    }
+}
+
+/// What a signature is made with, all of one context.
+pub(crate) struct SigningContext {
+    pub(crate) keys: Arc<CredentialsWithKeys>,
+    pub(crate) date: Arc<AmzDate>,
+    pub(crate) key: Arc<SigningKey>,
+    pub(crate) algorithm: &'static str,
+}
+
+impl SigningContext {
+    fn new(
+        inner: &Inner,
+        prepared: &PreparedRequest<'_>,
+        keys: Arc<CredentialsWithKeys>,
+        time: SystemTime,
+    ) -> Result<Self, Error> {
+        let (service, reach) = prepared.service_and_reach()?;
+        let date = inner.last_date.at(time)?;
+        let key = keys.signing_key(time, &date, reach, service)?;
+        Ok(Self { keys, date, key, algorithm: reach.algorithm() })
+    }
+
+    /// The signature of a canonical request, in lower-case hex.
+    pub(crate) fn sign(&self, canonical: &CanonicalRequest<'_, '_>) -> SignatureHex {
+        self.key.sign(&self.string_to_sign(&canonical_hash(canonical)))
+    }
+
+    /// What the signatures within the request's body go on from.
+    fn chain(&self, signature: SignatureHex) -> ChunkSigner {
+        ChunkSigner::new(Arc::clone(&self.key), Arc::clone(&self.date), self.algorithm, signature)
+    }
+
+    fn string_to_sign<'a>(&'a self, canonical_hash: &'a [u8; 64]) -> [&'a [u8]; 7] {
+        let (date, scope) = (self.date.as_str().as_bytes(), self.key.scope().as_bytes());
+        [self.algorithm.as_bytes(), b"\n", date, b"\n", scope, b"\n", canonical_hash]
+    }
+
+    /// What was signed, without the session token.
+    pub(crate) fn details(
+        &self,
+        prepared: &PreparedRequest<'_>,
+        canonical: &CanonicalRequest<'_, '_>,
+    ) -> SigningDetails {
+        let string_to_sign = self.string_to_sign(&canonical_hash(canonical)).concat();
+        let mut text = Vec::new();
+        canonical.write(&mut text);
+        let mut text = String::from_utf8_lossy(&text).into_owned();
+        if let Some(token) = self.keys.token().and_then(|token| token.to_str().ok()) {
+            // In a header as it is, in a presigned URL's query in strict form.
+            for form in [token, &target::strict_value(token)] {
+                text = text.replace(form, "** redacted **");
+            }
+        }
+        SigningDetails {
+            canonical_request: text,
+            string_to_sign: String::from_utf8_lossy(&string_to_sign).into_owned(),
+            rule: prepared.scope.rule().map(str::to_owned),
+        }
+    }
+}
+
+fn canonical_hash(canonical: &CanonicalRequest<'_, '_>) -> [u8; 64] {
+    let mut sink = HashSink::new();
+    canonical.write(&mut sink);
+    hex(&sink.finish())
+}
+
+fn region_set_header(set: &str) -> Result<HeaderValue, Error> {
+    HeaderValue::from_str(set)
+        .map_err(|error| Error::with_source(ErrorKind::ScopeInvalid, "the region set is not text", error))
+}
+
+fn authorization(
+    context: &SigningContext,
+    signed_headers: &[u8],
+    signature: &[u8],
+) -> Result<HeaderValue, Error> {
+    const FIXED: usize = " Credential=/, SignedHeaders=, Signature=".len();
+    let (id, scope) = (context.keys.access_key_id(), context.key.scope());
+    let named = context.algorithm.len() + id.len() + scope.len() + signed_headers.len();
+    let len = FIXED + named + signature.len();
+    let mut out = Vec::with_capacity(len);
+    for part in [context.algorithm, " Credential=", id, "/", scope, ", SignedHeaders="] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    out.extend_from_slice(signed_headers);
+    out.extend_from_slice(b", Signature=");
+    out.extend_from_slice(signature);
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from(out)).map_err(|error| {
+        Error::with_source(ErrorKind::CredentialsInvalid, "the access key id cannot stand in a header", error)
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,61 @@
+//! A finished signature, not yet on its request: what is signed is committed in one step, or not at all.
+
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+
+use crate::clock::ClockReading;
+use crate::signing::headers::signature_headers;
+use crate::signing::keys::CredentialsWithKeys;
+use crate::signing::streaming::ChunkSigner;
+
+/// What one attempt was signed with.
+#[derive(Clone)]
+pub(crate) struct SignedWith {
+    pub(crate) keys: Arc<CredentialsWithKeys>,
+    pub(crate) reading: ClockReading,
+    /// What the signatures within its body go on from, where it is sent in chunks.
+    pub(crate) chain: Option<Box<ChunkSigner>>,
+    /// The same of an event stream.
+    #[cfg(feature = "event-stream")]
+    pub(crate) events: Option<Box<crate::signing::streaming::EventSigner>>,
+}
+
+/// The headers that make a request a signed one, and its target where that had to be rewritten.
+pub(crate) struct Signature {
+    pub(crate) date: HeaderValue,
+    pub(crate) token: Option<(HeaderName, HeaderValue)>,
+    pub(crate) content_sha256: Option<HeaderValue>,
+    pub(crate) region_set: Option<HeaderValue>,
+    pub(crate) authorization: HeaderValue,
+    /// Whether the request has headers of an earlier signature, to be replaced.
+    pub(crate) replace: bool,
+    /// `path[?query]` in the form that was signed, where the request has another.
+    pub(crate) rewritten: Option<String>,
+    /// What it was made with.
+    pub(crate) attempt: SignedWith,
+}
+
+impl Signature {
+    /// Replaces whatever an earlier signature left in the headers by this one.
+    pub(crate) fn apply(self, headers: &mut HeaderMap) -> SignedWith {
+        if self.replace {
+            for name in signature_headers::ALL {
+                headers.remove(name);
+            }
+        }
+        headers.reserve(4);
+        headers.insert(signature_headers::DATE, self.date);
+        if let Some((name, token)) = self.token {
+            headers.insert(name, token);
+        }
+        if let Some(content_sha256) = self.content_sha256 {
+            headers.insert(signature_headers::CONTENT_SHA256, content_sha256);
+        }
+        if let Some(region_set) = self.region_set {
+            headers.insert(signature_headers::REGION_SET, region_set);
+        }
+        headers.insert(AUTHORIZATION, self.authorization);
+        self.attempt
+    }
+}

@@ -1,0 +1,218 @@
+//! [`Signer`]: owns the order of the steps, and only that.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use http::{Uri, request::Parts};
+
+use super::builder::SignerBuilder;
+use super::details::SigningDetails;
+use super::payload::Payload;
+use super::request::RequestView;
+use super::settings::{BufferLimits, Settings};
+use super::{scope, target};
+use crate::cache::SmallCache;
+use crate::clock::Clock;
+use crate::credentials::CredentialsSource;
+use crate::endpoint::AllowedOrigins;
+use crate::error::{BuildError, Error, ErrorKind};
+use crate::overrides::Overrides;
+#[cfg(feature = "blocking")]
+use crate::runtime::LazyRuntime;
+use crate::signing::date::LastDate;
+use crate::signing::keys::CredentialsWithKeys;
+use crate::signing::signature::{Signature, SignedWith};
+
+/// Signs HTTP requests with AWS Signature Version 4.
+///
+/// One signer serves a whole program: clones are cheap and share credentials, signing keys and clock. Give it to a
+/// [`SigV4Layer`](crate::SigV4Layer) or a [`SigV4Middleware`](crate::SigV4Middleware), or call [`sign`](Self::sign)
+/// for a client of another kind.
+///
+/// ```
+/// use sigv4_middleware::{Credentials, Signer};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let signer = Signer::builder()
+///     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "static"))
+///     .build()?;
+///
+/// let request = http::Request::get("https://abc123.execute-api.eu-west-1.amazonaws.com/prod/orders").body(())?;
+/// let (mut parts, ()) = request.into_parts();
+/// signer.sign(&mut parts, "").await?;
+///
+/// let authorization = parts.headers["authorization"].to_str()?;
+/// assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"));
+/// assert!(authorization.contains("/eu-west-1/execute-api/aws4_request"));
+/// # Ok(()) }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Signer {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) credentials: CredentialsSource,
+    pub(super) keys: ArcSwapOption<CredentialsWithKeys>,
+    /// Shared with the bodies of event streams, each of whose messages has a date of its own.
+    pub(super) clock: Arc<Clock>,
+    pub(super) last_date: LastDate,
+    pub(super) hosts: SmallCache<scope::KnownHost>,
+    pub(super) origins: AllowedOrigins,
+    pub(super) settings: Settings,
+    #[cfg(feature = "blocking")]
+    pub(super) runtime: LazyRuntime,
+}
+
+impl Signer {
+    /// A builder; only credentials have to be said.
+    pub fn builder() -> SignerBuilder {
+        SignerBuilder::default()
+    }
+
+    /// A signer with the credentials of the environment, as a Lambda function has them.
+    ///
+    /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; the region for hosts that do not
+    /// tell one from `AWS_REGION`, then `AWS_DEFAULT_REGION`. Service and region are otherwise read off each
+    /// request's host. The same as `Signer::builder().credentials_from_env().build()?`, which has room for more settings, such
+    /// as those that errors name.
+    ///
+    /// # Errors
+    /// [`BuildErrorKind::MissingCredentials`](crate::BuildErrorKind::MissingCredentials) where the environment holds none,
+    /// [`BuildErrorKind::InvalidValue`](crate::BuildErrorKind::InvalidValue) where its region is none.
+    pub fn from_env() -> Result<Self, BuildError> {
+        Self::builder().credentials_from_env().build()
+    }
+
+    /// Signs a request that any HTTP client will send.
+    ///
+    /// `payload` is the body as it will be sent: anything that holds bytes, [`Payload::empty`], a hash or unsigned.
+    /// Bytes are left unsigned where the service's profile says so, see
+    /// [`unsigned_payload`](crate::SigningSettings::unsigned_payload).
+    /// Headers of an earlier signature are replaced, and the URI is rewritten to the strict form that is signed
+    /// (see [`PlusInQuery`](crate::PlusInQuery)). The client must send URI and signed headers as they are then, and the Host that the
+    /// URI names. [Overrides](crate::overrides) are read from the request's extensions;
+    /// [`SkipSigning`](crate::overrides::SkipSigning) leaves the request as it is.
+    ///
+    /// Has to be called on a tokio runtime with a timer, on which credentials are loaded and refreshed; on any other,
+    /// or on none, with [`cache_credentials(false)`](crate::SignerBuilder::cache_credentials).
+    ///
+    /// # Errors
+    /// Any [`ErrorKind`] that does not concern a body's stream. The request is then unchanged.
+    pub async fn sign<'p>(&self, parts: &mut Parts, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
+        if !self.passes_through(&RequestView::of(parts)) {
+            self.sign_attempt(parts, payload.into()).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn sign_attempt(
+        &self,
+        parts: &mut Parts,
+        payload: Payload<'_>,
+    ) -> Result<SignedWith, Error> {
+        let request = RequestView::of(parts);
+        let identity = self.keys_for(&request).await?;
+        commit(self.signature_by(identity, &request, payload)?, parts)
+    }
+
+    /// Signs a request as [`sign`](Self::sign) does, and gives what was signed, to be looked at.
+    ///
+    /// # Errors
+    /// As [`sign`](Self::sign), and for a request that is to go out unsigned an error of kind
+    /// [`ErrorKind::UnsupportedPayload`].
+    pub async fn sign_with_details<'p>(
+        &self,
+        parts: &mut Parts,
+        payload: impl Into<Payload<'p>>,
+    ) -> Result<SigningDetails, Error> {
+        if Overrides::of(&parts.extensions).skip {
+            return Err(Error::new(
+                ErrorKind::UnsupportedPayload,
+                "the request says SkipSigning; there is nothing to explain",
+            ));
+        }
+        let payload = payload.into();
+        let (signature, details) = self.signature_with_details(&RequestView::of(parts), payload).await?;
+        commit(signature, parts)?;
+        Ok(details)
+    }
+
+    pub(crate) fn limits(&self) -> BufferLimits {
+        self.inner.settings.limits
+    }
+
+    pub(crate) fn recovers(&self) -> bool {
+        self.inner.settings.retry_on_auth_error
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn region_of_host(&self, host: &str) -> Option<String> {
+        self.inner.region_of_host(host)
+    }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) fn runtime(&self) -> &LazyRuntime {
+        &self.inner.runtime
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    pub(crate) fn credentials(&self) -> &CredentialsSource {
+        &self.inner.credentials
+    }
+
+    pub(crate) async fn load_keys(&self) -> Result<Arc<CredentialsWithKeys>, Error> {
+        self.inner.load_keys().await
+    }
+}
+
+/// Writes a signature on `http` parts; nothing is changed if the rewritten URI is none.
+fn commit(mut signature: Signature, parts: &mut Parts) -> Result<SignedWith, Error> {
+    if let Some(target) = signature.rewritten.take() {
+        parts.uri = with_target(&parts.uri, target)?;
+    }
+    Ok(signature.apply(&mut parts.headers))
+}
+
+pub(crate) fn with_target(uri: &Uri, target: String) -> Result<Uri, Error> {
+    let broken = |error: http::Error| {
+        Error::with_source(
+            ErrorKind::InvalidUri,
+            "the request's URI cannot be written in the form to be signed",
+            error,
+        )
+    };
+    let view = uri.authority().map(http::uri::Authority::as_str);
+    let origin = target::Origin::new(uri.scheme_str(), view)?;
+    // `http::Uri` holds a longer one made of parts, which nobody can read again.
+    if origin.scheme.len() + "://".len() + origin.authority.len() + target.len() > target::MAX_TARGET {
+        return Err(Error::new(
+            ErrorKind::InvalidUri,
+            format!(
+                "the request's URI is longer than {} bytes in the form to be sent; send what is long in the body \
+                 instead",
+                target::MAX_TARGET
+            ),
+        ));
+    }
+    Uri::builder()
+        .scheme(origin.scheme)
+        .authority(origin.authority)
+        .path_and_query(target)
+        .build()
+        .map_err(broken)
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer")
+            .field("origins", &self.inner.origins)
+            .field("settings", &self.inner.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! Signatures that go on from a request's own: each covers the one before it.
+
+#[cfg(feature = "event-stream")]
+mod events;
+
+use std::fmt;
+use std::sync::Arc;
+
+#[cfg(feature = "event-stream")]
+pub(crate) use events::EventSigner;
+
+use crate::signing::date::AmzDate;
+use crate::signing::keys::{SignatureHex, SigningKey, hex};
+
+/// The SHA-256 of nothing, in hex: what a chunk has in place of headers.
+const EMPTY_SHA256_LINE: &[u8] = b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n";
+
+/// The chain of signatures that a signed request begins: S3's chunks and trailers.
+#[derive(Clone)]
+pub(crate) struct ChunkSigner {
+    key: Arc<SigningKey>,
+    date: Arc<AmzDate>,
+    algorithm: &'static str,
+    last: SignatureHex,
+}
+
+impl ChunkSigner {
+    /// A chain whose first link is a request's signature.
+    pub(crate) fn new(
+        key: Arc<SigningKey>,
+        date: Arc<AmzDate>,
+        algorithm: &'static str,
+        seed: SignatureHex,
+    ) -> Self {
+        Self { key, date, algorithm, last: seed }
+    }
+
+    /// Appends the signature of a chunk with this SHA-256.
+    pub(crate) fn sign_chunk(&mut self, sha256: &[u8; 32], out: &mut Vec<u8>) {
+        self.sign(b"-PAYLOAD\n", EMPTY_SHA256_LINE, sha256, out);
+    }
+
+    /// Appends the signature of a trailer whose lines have this SHA-256.
+    pub(crate) fn sign_trailer(&mut self, sha256: &[u8; 32], out: &mut Vec<u8>) {
+        self.sign(b"-TRAILER\n", b"", sha256, out);
+    }
+
+    fn sign(&mut self, kind: &[u8], line: &[u8], sha256: &[u8; 32], out: &mut Vec<u8>) {
+        let (date, scope) = (self.date.as_str().as_bytes(), self.key.scope().as_bytes());
+        let sha256 = hex(sha256);
+        let to_sign =
+            [self.algorithm.as_bytes(), kind, date, b"\n", scope, b"\n", &self.last, b"\n", line, &sha256];
+        self.last = self.key.sign(&to_sign);
+        out.extend_from_slice(&self.last);
+        // SigV4a's are of differing lengths, and the length of the whole is told beforehand.
+        let padding = signature_len(self.key.is_v4a()).saturating_sub(self.last.len());
+        out.extend(std::iter::repeat_n(b'*', padding));
+    }
+}
+
+/// Bytes that each signature of a chain takes.
+pub(crate) fn signature_len(v4a: bool) -> usize {
+    if v4a { 144 } else { 64 }
+}
+
+impl fmt::Debug for ChunkSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChunkSigner").field("scope", &self.key.scope()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,463 @@
+//! The request target in the form that is both sent and signed.
+//!
+//! AWS's signers disagree about a query or an S3 path that is not in strict form, and servers side with different
+//! signers. A target in strict form leaves nothing to disagree about: unreserved characters raw, every other byte as
+//! `%XX` in upper case.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderValue, header::HOST};
+
+use crate::error::{Error, ErrorKind};
+
+/// Longest path plus query, in bytes, that is signed; the longest that `http::Uri` holds as well.
+pub(crate) const MAX_TARGET: usize = 65_534;
+
+/// What a raw `+` in a query means.
+///
+/// HTML forms write a space as `+`, RFC 3986 knows only a literal plus, and AWS's signers are divided. The signer
+/// rewrites it so that no server has to guess.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PlusInQuery {
+    /// A space: sent and signed as `%20`. The default; what `form_urlencoded` and the AWS SDK for Rust mean by it.
+    #[default]
+    Space,
+    /// A plus: sent and signed as `%2B`.
+    Literal,
+    /// An error of kind [`ErrorKind::InvalidUri`].
+    Refuse,
+}
+
+/// Scheme, host and port that a request goes to, checked and borrowed from its URI.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'a> {
+    /// `https`, `http`, `wss` or `ws`.
+    pub(crate) scheme: &'a str,
+    /// Host as the URI has it; an IPv6 literal keeps its brackets.
+    pub(crate) host: &'a str,
+    /// The port, where it is not the scheme's own.
+    pub(crate) port: Option<u16>,
+    /// `host[:port]` as HTTP/1.1's Host and HTTP/2's `:authority` will carry it.
+    pub(crate) authority: &'a str,
+}
+
+impl<'a> Origin<'a> {
+    /// Takes the scheme and the authority component (`[userinfo@]host[:port]`) of an absolute URI.
+    pub(crate) fn new(scheme: Option<&'a str>, authority: Option<&'a str>) -> Result<Self, Error> {
+        let (Some(scheme), Some(authority)) = (scheme, authority) else {
+            return Err(Error::new(
+                ErrorKind::InvalidUri,
+                "the request's URI is relative; give it a scheme and host, as in https://host/path",
+            ));
+        };
+        let default_port = match scheme {
+            "https" | "wss" => 443,
+            "http" | "ws" => 80,
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::InvalidUri,
+                    "only http, https, ws and wss requests are signed; use one of these schemes",
+                ));
+            }
+        };
+        if authority.contains('@') {
+            return Err(Error::new(
+                ErrorKind::InvalidUri,
+                "the request's URI has userinfo (user:password@); remove it, the signature replaces it",
+            ));
+        }
+        let (host, port) = split_port(authority)?;
+        if host.is_empty() || host == "[]" {
+            return Err(Error::new(ErrorKind::InvalidUri, "the request's URI has an empty host; name one"));
+        }
+        let port = port.filter(|port| *port != default_port);
+        let authority = if port.is_some() { authority } else { host };
+        Ok(Self { scheme, host, port, authority })
+    }
+
+    /// Whether the request goes over TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        matches!(self.scheme, "https" | "wss")
+    }
+
+    /// `https` or `http`: a web socket begins as the one or the other.
+    pub(crate) fn http_scheme(&self) -> &'static str {
+        if self.is_secure() { "https" } else { "http" }
+    }
+}
+
+/// Splits `host[:port]`; an empty port (`host:`) counts as none.
+fn split_port(authority: &str) -> Result<(&str, Option<u16>), Error> {
+    if !authority.contains(':') {
+        return Ok((authority, None));
+    }
+    let after_host = authority.rfind(']').map_or(0, |bracket| bracket + 1);
+    let Some(colon) = authority[after_host..].find(':').map(|at| after_host + at) else {
+        return Ok((authority, None));
+    };
+    match &authority[colon + 1..] {
+        "" => Ok((&authority[..colon], None)),
+        // Rust reads `+443` as a number, HTTP does not.
+        digits => match digits.parse() {
+            Ok(port) if !digits.starts_with('+') => Ok((&authority[..colon], Some(port))),
+            _ => Err(Error::new(
+                ErrorKind::InvalidUri,
+                format!("the port {digits:?} in the request's URI is not a number from 0 to 65535"),
+            )),
+        },
+    }
+}
+
+/// The Host that the server will see: the request's own header where it has one, else the URI's authority.
+///
+/// A header that names another host than the URI is an error unless `may_differ`.
+pub(crate) fn host<'a>(
+    origin: &Origin<'a>,
+    headers: &'a HeaderMap,
+    may_differ: bool,
+) -> Result<&'a [u8], Error> {
+    let mut given = headers.get_all(HOST).iter();
+    let Some(first) = given.next() else {
+        return Ok(origin.authority.as_bytes());
+    };
+    if given.next().is_some() {
+        return Err(Error::new(
+            ErrorKind::HostMismatch,
+            "the request has more than one Host header; keep one",
+        ));
+    }
+    if first.to_str().is_err() {
+        return Err(Error::new(
+            ErrorKind::HostMismatch,
+            "the Host header has characters that no host has; write an international name as its xn-- form",
+        ));
+    }
+    if !may_differ && !names_same_host(first, origin) {
+        return Err(Error::new(
+            ErrorKind::HostMismatch,
+            format!(
+                "the Host header {:?} differs from the URI's authority {:?}; remove the header, or call \
+                 .allow_host_mismatch(true) on the signer's builder if the two shall differ",
+                String::from_utf8_lossy(first.as_bytes()),
+                origin.authority
+            ),
+        ));
+    }
+    Ok(first.as_bytes())
+}
+
+fn names_same_host(header: &HeaderValue, origin: &Origin<'_>) -> bool {
+    let Ok(header) = header.to_str() else { return false };
+    let same = Origin::new(Some(origin.scheme), Some(header.trim()));
+    same.is_ok_and(|header| header.authority.eq_ignore_ascii_case(origin.authority))
+}
+
+/// Which form the path takes on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PathForm {
+    /// As it came; only bytes outside ASCII, which no HTTP/1.1 target may hold, are escaped.
+    AsGiven,
+    /// Strict form, for services that take the path as it is into the canonical request.
+    Strict,
+}
+
+/// Path and query as they will be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target<'a> {
+    pub(crate) path: Cow<'a, str>,
+    pub(crate) query: Option<Cow<'a, str>>,
+}
+
+impl<'a> Target<'a> {
+    /// Brings path and query into the form to send.
+    ///
+    /// `drop_signature`: parameters that a presigned URL carries (`X-Amz-Signature` and its companions) go.
+    pub(crate) fn new(
+        path: &'a str,
+        query: Option<&'a str>,
+        form: PathForm,
+        plus: PlusInQuery,
+        drop_signature: bool,
+    ) -> Result<Self, Error> {
+        if path.len() + query.map_or(0, str::len) > MAX_TARGET {
+            return Err(too_long());
+        }
+        if !path.is_empty() && !path.starts_with('/') {
+            return Err(Error::new(
+                ErrorKind::InvalidUri,
+                "the request's path does not begin with a slash, and no path of AWS is `*`; give it one that does",
+            ));
+        }
+        let path = match form {
+            PathForm::AsGiven if path.is_ascii() => Cow::Borrowed(path),
+            PathForm::AsGiven => Cow::Owned(escape_non_ascii(path)),
+            PathForm::Strict => strict_path(path)?,
+        };
+        let path = if path.is_empty() { Cow::Borrowed("/") } else { path };
+        let query = query.map(|query| strict_query(query, plus, drop_signature)).transpose()?;
+        let target = Self { path, query };
+        if target.len() > MAX_TARGET {
+            return Err(too_long());
+        }
+        Ok(target)
+    }
+
+    /// The query in strict form, empty where there is none.
+    pub(crate) fn query(&self) -> &str {
+        self.query.as_deref().unwrap_or_default()
+    }
+
+    /// Whether anything differs from what was given, so that the request has to be rewritten.
+    pub(crate) fn is_rewritten(&self) -> bool {
+        matches!(self.path, Cow::Owned(_)) || matches!(self.query, Some(Cow::Owned(_)))
+    }
+
+    /// `path[?query]`; a query that became empty by losing its signature parameters goes with its `?`.
+    pub(crate) fn to_path_and_query(&self) -> String {
+        match &self.query {
+            Some(Cow::Owned(query)) if query.is_empty() => self.path.clone().into_owned(),
+            Some(query) => format!("{}?{query}", self.path),
+            None => self.path.clone().into_owned(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.path.len() + self.query.as_ref().map_or(0, |query| query.len() + 1)
+    }
+}
+
+fn too_long() -> Error {
+    Error::new(
+        ErrorKind::InvalidUri,
+        format!("path and query are longer than {MAX_TARGET} bytes; send what is long in the body instead"),
+    )
+}
+
+/// RFC 3986's unreserved characters: never escaped in strict form.
+pub(crate) const fn is_unreserved(byte: u8) -> bool {
+    UNRESERVED[byte as usize]
+}
+
+const UNRESERVED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    table
+};
+
+const HEX: [u8; 16] = *b"0123456789ABCDEF";
+
+/// `%XX` for one byte.
+pub(crate) const fn escape(byte: u8) -> [u8; 3] {
+    [b'%', HEX[(byte >> 4) as usize], HEX[(byte & 15) as usize]]
+}
+
+fn push_escaped(out: &mut String, byte: u8) {
+    out.extend(escape(byte).map(char::from));
+}
+
+/// Appends one decoded byte in strict form.
+fn push_strict(out: &mut String, byte: u8) {
+    if is_unreserved(byte) { out.push(char::from(byte)) } else { push_escaped(out, byte) }
+}
+
+/// A parameter's value in strict form.
+pub(crate) fn strict_value(value: &str) -> String {
+    let mut out = String::with_capacity(value.len() + 16);
+    value.bytes().for_each(|byte| push_strict(&mut out, byte));
+    out
+}
+
+fn escape_non_ascii(path: &str) -> String {
+    let mut out = String::with_capacity(path.len() * 2);
+    for byte in path.bytes() {
+        if byte.is_ascii() { out.push(char::from(byte)) } else { push_escaped(&mut out, byte) }
+    }
+    out
+}
+
+/// The byte that the two characters after a `%` stand for.
+fn unescape(after_percent: &[u8]) -> Option<u8> {
+    let digit = |at: usize| after_percent.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    Some((digit(0)? * 16 + digit(1)?) as u8)
+}
+
+/// Whether `%XX` at the start of `rest` already is the strict form of its byte.
+fn is_strict_escape(rest: &[u8]) -> bool {
+    let upper = |at: usize| matches!(rest.get(at), Some(b'0'..=b'9' | b'A'..=b'F'));
+    upper(1) && upper(2) && unescape(&rest[1..]).is_some_and(|byte| !is_unreserved(byte))
+}
+
+fn broken_escape(part: &str, at: usize) -> Error {
+    Error::new(
+        ErrorKind::InvalidUri,
+        format!(
+            "the {part} has a % at byte {at} that two hex digits do not follow; write a percent sign as %25"
+        ),
+    )
+}
+
+fn strict_path(path: &str) -> Result<Cow<'_, str>, Error> {
+    let bytes = path.as_bytes();
+    let strict = bytes.iter().enumerate().all(|(at, byte)| match byte {
+        b'%' => is_strict_escape(&bytes[at..]),
+        byte => is_unreserved(*byte) || *byte == b'/',
+    });
+    if strict {
+        return Ok(Cow::Borrowed(path));
+    }
+    let mut out = String::with_capacity(path.len() + 16);
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            // An escaped slash stays one: it is part of a key or an ARN, not a separator.
+            b'/' => out.push('/'),
+            b'%' => {
+                let byte = unescape(&bytes[at + 1..]).ok_or_else(|| broken_escape("path", at))?;
+                push_strict(&mut out, byte);
+                at += 2;
+            }
+            byte => push_strict(&mut out, byte),
+        }
+        at += 1;
+    }
+    Ok(Cow::Owned(out))
+}
+
+fn strict_query(query: &str, plus: PlusInQuery, drop_signature: bool) -> Result<Cow<'_, str>, Error> {
+    let look = QueryLook::at(query.as_bytes());
+    if look.escapes_above_ascii && percent_encoding::percent_decode_str(query).decode_utf8().is_err() {
+        return Err(Error::new(
+            ErrorKind::InvalidUri,
+            "the query's escapes are not UTF-8, which AWS's signers read differently; escape the text's UTF-8 bytes",
+        ));
+    }
+    if look.is_strict {
+        let signed = drop_signature && look.has_key_in_x;
+        return Ok(if signed { without_signature(Cow::Borrowed(query)) } else { Cow::Borrowed(query) });
+    }
+    let mut out = String::with_capacity(query.len() + 16);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        if !out.is_empty() {
+            out.push('&');
+        }
+        push_strict_pair(&mut out, pair, query, plus)?;
+    }
+    Ok(if drop_signature { without_signature(Cow::Owned(out)) } else { Cow::Owned(out) })
+}
+
+fn push_strict_pair(out: &mut String, pair: &str, query: &str, plus: PlusInQuery) -> Result<(), Error> {
+    let bytes = pair.as_bytes();
+    let mut in_value = false;
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'=' if !in_value => {
+                in_value = true;
+                out.push('=');
+            }
+            b'%' => {
+                let byte = unescape(&bytes[at + 1..]).ok_or_else(|| {
+                    broken_escape("query", pair.as_ptr() as usize - query.as_ptr() as usize + at)
+                })?;
+                push_strict(out, byte);
+                at += 2;
+            }
+            b'+' => match plus {
+                PlusInQuery::Space => out.push_str("%20"),
+                PlusInQuery::Literal => out.push_str("%2B"),
+                PlusInQuery::Refuse => {
+                    return Err(Error::new(
+                        ErrorKind::InvalidUri,
+                        "the query has a raw +; write a space as %20 and a plus as %2B",
+                    ));
+                }
+            },
+            byte => push_strict(out, byte),
+        }
+        at += 1;
+    }
+    Ok(())
+}
+
+/// What one look at a query shows.
+struct QueryLook {
+    is_strict: bool,
+    escapes_above_ascii: bool,
+    /// Whether some key begins with an x, as those of a signature do.
+    has_key_in_x: bool,
+}
+
+impl QueryLook {
+    fn at(bytes: &[u8]) -> Self {
+        let mut look = Self { is_strict: true, escapes_above_ascii: false, has_key_in_x: false };
+        let (mut in_value, mut pair_is_empty) = (false, true);
+        for (at, byte) in bytes.iter().enumerate() {
+            if pair_is_empty {
+                look.has_key_in_x |= matches!(byte, b'X' | b'x');
+            }
+            match byte {
+                byte if is_unreserved(*byte) => {}
+                b'&' => {
+                    look.is_strict &= !pair_is_empty;
+                    (in_value, pair_is_empty) = (false, true);
+                    continue;
+                }
+                b'=' => {
+                    look.is_strict &= !in_value;
+                    in_value = true;
+                }
+                b'%' => {
+                    let rest = &bytes[at..];
+                    look.is_strict &= is_strict_escape(rest);
+                    look.escapes_above_ascii |=
+                        matches!(rest.get(1), Some(b'8'..=b'9' | b'A'..=b'F' | b'a'..=b'f'));
+                }
+                _ => look.is_strict = false,
+            }
+            pair_is_empty = false;
+        }
+        // A lone trailing & leaves an empty pair; an empty query has none.
+        look.is_strict &= !pair_is_empty || bytes.is_empty();
+        look
+    }
+}
+
+/// The parameters that make a URL a presigned one.
+const SIGNATURE_PARAMETERS: [&str; 10] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Content-Sha256",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-Region-Set",
+    "X-Amz-S3session-Token",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+    "X-Amz-SignedHeaders",
+];
+
+/// Takes the parameters of an earlier signature out of a query in strict form.
+fn without_signature(query: Cow<'_, str>) -> Cow<'_, str> {
+    if !query.as_bytes().split(|byte| *byte == b'&').any(is_signature_parameter) {
+        return query;
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_signature_parameter(pair.as_bytes())).collect();
+    Cow::Owned(kept.join("&"))
+}
+
+fn is_signature_parameter(pair: &[u8]) -> bool {
+    // All of them begin alike, which most parameters do not.
+    let begins_alike = pair.get(..6).is_some_and(|start| start.eq_ignore_ascii_case(b"X-Amz-"));
+    begins_alike && {
+        let key = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+        SIGNATURE_PARAMETERS.iter().any(|name| key.eq_ignore_ascii_case(name.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+use super::*;
+
+fn origin(uri: &str) -> Result<Origin<'_>, Error> {
+    let (scheme, authority) = uri.split_once("://").unwrap();
+    Origin::new(Some(scheme), Some(authority))
+}
+
+fn target<'a>(path: &'a str, query: Option<&'a str>, form: PathForm) -> Result<Target<'a>, Error> {
+    Target::new(path, query, form, PlusInQuery::Space, true)
+}
+
+fn sent_path(given: &str, form: PathForm) -> String {
+    target(given, None, form).unwrap().to_path_and_query()
+}
+
+fn sent_query(given: &str) -> String {
+    target("/", Some(given), PathForm::AsGiven).unwrap().query().to_owned()
+}
+
+/// A target that is refused, with a word that the message has.
+fn refused(result: Result<Target<'_>, Error>, word: &str) {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidUri);
+    assert!(error.to_string().contains(word), "{error}");
+}
+
+#[test]
+fn a_strict_path_escapes_all_but_unreserved_characters_and_slashes() {
+    for (given, sent) in [
+        ("/", "/"),
+        ("", "/"),
+        ("/a-b._~/C9", "/a-b._~/C9"),
+        ("/a+b*(c)'!:@;=,$&", "/a%2Bb%2A%28c%29%27%21%3A%40%3B%3D%2C%24%26"),
+        ("/a%2fb%2Fc", "/a%2Fb%2Fc"),
+        ("/%7e%41%2d", "/~A-"),
+        ("/caf\u{e9}/%c3%a9", "/caf%C3%A9/%C3%A9"),
+        ("/%25/%2525", "/%25/%2525"),
+        ("/%FF%00", "/%FF%00"),
+        ("//a/../b/./", "//a/../b/./"),
+    ] {
+        assert_eq!(sent_path(given, PathForm::Strict), sent, "{given}");
+        assert_eq!(sent_path(sent, PathForm::Strict), sent, "once is enough");
+    }
+}
+
+#[test]
+fn another_path_goes_out_as_it_came_but_in_ascii() {
+    for (given, sent) in [
+        ("/a+b%7e%2f:@/../x", "/a+b%7e%2f:@/../x"),
+        ("/100%", "/100%"),
+        ("/caf\u{e9}\u{1f980}%e9", "/caf%C3%A9%F0%9F%A6%80%e9"),
+        ("", "/"),
+    ] {
+        assert_eq!(sent_path(given, PathForm::AsGiven), sent);
+    }
+}
+
+#[test]
+fn a_path_begins_with_a_slash() {
+    // `http::Uri` may be built with one of these behind an authority, and then is read again as another host.
+    for form in [PathForm::AsGiven, PathForm::Strict] {
+        for path in ["*", "*/a", "a/b"] {
+            refused(target(path, None, form), "begin with a slash");
+        }
+    }
+}
+
+#[test]
+fn a_query_is_sent_in_strict_form_in_its_order() {
+    for (given, sent) in [
+        ("", ""),
+        ("b=2&a=1&b=1", "b=2&a=1&b=1"),
+        ("a&b=", "a&b="),
+        ("a=b=c=", "a=b%3Dc%3D"),
+        ("=", "="),
+        ("=v", "=v"),
+        ("&&a=1&&b=2&", "a=1&b=2"),
+        ("&", ""),
+        ("a:/?@=b;c,d*(e)'!$", "a%3A%2F%3F%40=b%3Bc%2Cd%2A%28e%29%27%21%24"),
+        ("%7e%41=%2d%2b%c3%a9", "~A=-%2B%C3%A9"),
+        ("a=%26%3d&%3D=1", "a=%26%3D&%3D=1"),
+        ("\u{e9}=\u{1f980}", "%C3%A9=%F0%9F%A6%80"),
+        ("a=%2525", "a=%2525"),
+        ("a=%00%7F", "a=%00%7F"),
+    ] {
+        assert_eq!(sent_query(given), sent, "{given}");
+        assert_eq!(sent_query(sent), sent, "once is enough");
+    }
+}
+
+#[test]
+fn nothing_is_rewritten_that_is_strict_already() {
+    let rewritten = |path, query, form| target(path, query, form).unwrap().is_rewritten();
+    assert!(!rewritten("/a/b", Some("a=1&b=%2F&c"), PathForm::Strict));
+    assert!(!rewritten("/a:b", Some(""), PathForm::AsGiven));
+    assert!(!rewritten("/", None, PathForm::Strict));
+    for query in ["a=%2f", "a=%41", "a=:", "&a=1", "a=1&", "a==", "a=+", "X-Amz-Date=1"] {
+        assert!(rewritten("/", Some(query), PathForm::AsGiven), "{query}");
+    }
+    assert!(rewritten("/a:b", None, PathForm::Strict));
+}
+
+#[test]
+fn a_raw_plus_follows_the_policy_and_an_escaped_one_stays() {
+    let with = |plus| Target::new("/", Some("a+=b+%2B"), PathForm::AsGiven, plus, true);
+    assert_eq!(with(PlusInQuery::Space).unwrap().query(), "a%20=b%20%2B");
+    assert_eq!(with(PlusInQuery::Literal).unwrap().query(), "a%2B=b%2B%2B");
+    refused(with(PlusInQuery::Refuse), "raw +");
+    let escaped = Target::new("/a+b", Some("a=%2B"), PathForm::AsGiven, PlusInQuery::Refuse, true);
+    assert_eq!(escaped.unwrap().to_path_and_query(), "/a+b?a=%2B", "a path's plus is never a space");
+}
+
+#[test]
+fn broken_escapes_are_refused_by_their_place() {
+    for (query, at) in [("a=%zz", "byte 2"), ("a=1&b=%4", "byte 6"), ("%", "byte 0"), ("a=%\u{e9}", "byte 2")]
+    {
+        refused(target("/", Some(query), PathForm::AsGiven), at);
+    }
+    refused(target("/a%g0", None, PathForm::Strict), "byte 2");
+    refused(target("/a%", None, PathForm::Strict), "byte 2");
+    assert!(
+        target("/a%g0", None, PathForm::AsGiven).is_ok(),
+        "encoded twice, a path's escapes are just text"
+    );
+}
+
+#[test]
+fn query_escapes_have_to_be_utf8() {
+    for query in ["a=%FF", "a=%e9", "%C3=%A9", "a=%C3%", "a=%ed%a0%80"] {
+        refused(target("/", Some(query), PathForm::AsGiven), "");
+    }
+    refused(target("/", Some("a=%FF"), PathForm::AsGiven), "UTF-8");
+    assert_eq!(sent_query("a=%C3%A9"), "a=%C3%A9");
+}
+
+#[test]
+fn the_parameters_of_an_earlier_signature_go() {
+    let old = "X-Amz-Algorithm=A&a=1&X-Amz-Credential=c&X-Amz-Date=d&X-Amz-Expires=1&x-amz-signedheaders=h&\
+               X-Amz-Security-Token=t&X-Amz-Signature=s&X-Amz-Content-Sha256=UNSIGNED-PAYLOAD&X-Amz-Kept=k&b";
+    let stripped = target("/p", Some(old), PathForm::AsGiven).unwrap();
+    assert_eq!(stripped.to_path_and_query(), "/p?a=1&X-Amz-Kept=k&b");
+    let emptied = target("/p", Some("X-Amz-Date=d"), PathForm::AsGiven).unwrap();
+    assert_eq!(emptied.to_path_and_query(), "/p", "the ? goes with its last parameter");
+    // Escaped names are read as servers read them.
+    let escaped = target("/p", Some("X%2DAmz-Signature=s&X-Amz%2dDate&a"), PathForm::AsGiven).unwrap();
+    assert_eq!(escaped.query(), "a");
+    let kept = Target::new("/p", Some(old), PathForm::AsGiven, PlusInQuery::Space, false).unwrap();
+    assert_eq!(kept.query(), old);
+}
+
+#[test]
+fn a_target_holds_64_kib_before_and_after_it_is_rewritten() {
+    let path = |len: usize| format!("/{}", "a".repeat(len - 1));
+    assert!(target(&path(MAX_TARGET), None, PathForm::Strict).is_ok());
+    refused(target(&path(MAX_TARGET + 1), None, PathForm::Strict), "65534 bytes");
+    refused(target(&path(MAX_TARGET - 3), Some("a=1"), PathForm::Strict), "65534 bytes");
+    assert!(target(&path(MAX_TARGET - 4), Some("a=1"), PathForm::Strict).is_ok(), "the ? counts");
+    let colons = ":".repeat(30_000);
+    refused(target("/", Some(&colons), PathForm::AsGiven), "65534 bytes");
+    refused(target(&format!("/{colons}"), None, PathForm::Strict), "65534 bytes");
+    assert!(target(&format!("/{colons}"), None, PathForm::AsGiven).is_ok());
+}
+
+#[test]
+fn the_schemes_own_port_is_left_out() {
+    for (uri, authority, host, port) in [
+        ("https://example.com", "example.com", "example.com", None),
+        ("https://example.com:443", "example.com", "example.com", None),
+        ("http://example.com:80", "example.com", "example.com", None),
+        ("wss://example.com:443", "example.com", "example.com", None),
+        ("ws://example.com:", "example.com", "example.com", None),
+        ("https://example.com:80", "example.com:80", "example.com", Some(80)),
+        ("http://Example.com:8080", "Example.com:8080", "Example.com", Some(8080)),
+        ("http://127.0.0.1:9000", "127.0.0.1:9000", "127.0.0.1", Some(9000)),
+        ("https://[::1]", "[::1]", "[::1]", None),
+        ("https://[::1]:443", "[::1]", "[::1]", None),
+        ("https://[2001:db8::1]:8443", "[2001:db8::1]:8443", "[2001:db8::1]", Some(8443)),
+    ] {
+        let origin = origin(uri).unwrap();
+        assert_eq!((origin.authority, origin.host, origin.port), (authority, host, port), "{uri}");
+    }
+    assert_eq!(origin("wss://example.com").unwrap().http_scheme(), "https");
+    assert_eq!(origin("ws://example.com").unwrap().http_scheme(), "http");
+    assert!(!origin("http://example.com").unwrap().is_secure());
+}
+
+#[test]
+fn an_origin_that_credentials_cannot_go_to_is_refused() {
+    for (uri, word) in [
+        ("https://user:password@example.com", "userinfo"),
+        ("https://user@example.com", "userinfo"),
+        ("https://@example.com", "userinfo"),
+        ("https://", "empty host"),
+        ("https://:8443", "empty host"),
+        ("https://[]:8443", "empty host"),
+        ("https://example.com:65536", "65535"),
+        ("https://example.com:a", "65535"),
+        ("https://example.com:-1", "65535"),
+        ("https://example.com:+443", "65535"),
+        ("ftp://example.com", "scheme"),
+    ] {
+        let error = origin(uri).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidUri);
+        assert!(error.to_string().contains(word), "{uri}: {error}");
+        assert!(!error.to_string().contains("password@e"), "no password in an error");
+    }
+    for (scheme, authority) in [(None, Some("example.com")), (Some("https"), None), (None, None)] {
+        let error = Origin::new(scheme, authority).unwrap_err();
+        assert!(error.to_string().contains("relative"), "{error}");
+    }
+}
+
+#[test]
+fn a_host_header_names_the_authority_or_is_asked_for() {
+    let host = |uri, given: &[&'static str], may_differ| {
+        let headers: HeaderMap = given.iter().map(|value| (HOST, HeaderValue::from_static(value))).collect();
+        let host = super::host(&origin(uri).unwrap(), &headers, may_differ)?;
+        Ok::<_, Error>(String::from_utf8(host.to_vec()).unwrap())
+    };
+    let uri = "https://example.com:8443";
+    assert_eq!(host(uri, &[], false).unwrap(), "example.com:8443");
+    assert_eq!(host("https://example.com:443", &[], false).unwrap(), "example.com");
+    // What is sent is signed: case and a default port stay as the header has them.
+    assert_eq!(host(uri, &["EXAMPLE.com:8443"], false).unwrap(), "EXAMPLE.com:8443");
+    assert_eq!(host("https://example.com", &["example.com:443"], false).unwrap(), "example.com:443");
+    assert_eq!(host("https://[::1]:8443", &["[::1]:8443"], false).unwrap(), "[::1]:8443");
+
+    for other in ["example.com", "example.com:8444", "other.example.com:8443", "user@example.com:8443", ""] {
+        let error = host(uri, &[other], false).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::HostMismatch, "{other}");
+        assert!(error.to_string().contains("allow_host_mismatch"), "{error}");
+        assert_eq!(host(uri, &[other], true).unwrap(), other);
+    }
+    let text = HeaderValue::from_bytes(b"b\xfccher.example").unwrap();
+    let headers = HeaderMap::from_iter([(HOST, text)]);
+    let error = super::host(&origin(uri).unwrap(), &headers, true).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::HostMismatch);
+    for may_differ in [false, true] {
+        let error = host(uri, &["example.com:8443", "example.com:8443"], may_differ).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::HostMismatch, "two of them");
+    }
+}
