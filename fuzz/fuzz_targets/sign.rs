@@ -66,7 +66,7 @@ async fn in_query(case: &Case, signer: &Signer) {
         Err(error) => return keeps_secrets(case, &error),
     };
     assert!(presigned.expires_in() <= case.expires_in && !presigned.expires_in().is_zero());
-    explains(case, presigned.explanation());
+    explains(case, presigned.details());
     let out = presigned.uri();
     signed::check_uri(&case.parts.uri, out);
 
@@ -111,7 +111,7 @@ async fn in_query(case: &Case, signer: &Signer) {
     };
     let base = without_signature(out);
     if let Some(by_aws) = aws::signature(case, &claim, &base, &headers, &how) {
-        assert_eq!(claim.signature, by_aws, "{}", presigned.explanation());
+        assert_eq!(claim.signature, by_aws, "{}", presigned.details());
     }
 }
 
