@@ -7,7 +7,7 @@
 //! - `API_SERVICE`: the service's signing name, such as `execute-api`, if the URL's host is not one of AWS's own, which
 //!   tell it
 //!
-//! Credentials and region are in a function's environment without being set. `tests/examples/lambda.rs` runs it on loopback.
+//! Credentials and region are in a function's environment without being set. `tests/it/examples/lambda.rs` runs it on loopback.
 
 use std::env;
 use std::process::ExitCode;

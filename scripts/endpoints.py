@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/endpoint/generated.rs and tests/vectors/hosts_botocore.txt out of botocore's data.
+"""Writes src/endpoint/generated.rs and tests/it/vectors/hosts_botocore.txt out of botocore's data.
 
     python3 -m venv venv && venv/bin/pip install botocore==1.44.5
     venv/bin/python scripts/endpoints.py            # write both files
@@ -31,7 +31,7 @@ from botocore.exceptions import BotoCoreError
 BOTOCORE = "1.44.5"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "src/endpoint/generated.rs"
-SEEN = ROOT / "tests/vectors/hosts_botocore.txt"
+SEEN = ROOT / "tests/it/vectors/hosts_botocore.txt"
 
 # Suffixes that hold data-plane hosts and are in no list of botocore's, by the dual-stack suffix they go with.
 ON = {"api.aws": "on.aws", "api.amazonwebservices.com.cn": "on.amazonwebservices.com.cn",

@@ -1,4 +1,4 @@
-//! How much memory the process takes while a body goes through an edge in signed chunks to a sink on loopback: as
+//! How much memory the process takes while a body goes through an integration in signed chunks to a sink on loopback: as
 //! much whatever its length. A test binary of its own, since it looks at the whole process.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
@@ -32,26 +32,26 @@ const ALLOWED: u64 = 16 * MIB;
 
 #[test]
 fn memory_is_constant() {
-    through_every_edge(256 * MIB);
+    through_every_integration(256 * MIB);
 }
 
 /// `cargo test --release --all-features --test memory -- --ignored --nocapture`
 #[test]
 #[ignore = "long"]
 fn memory_is_constant_for_4_gib() {
-    through_every_edge(4096 * MIB);
+    through_every_integration(4096 * MIB);
 }
 
-fn through_every_edge(length: u64) {
+fn through_every_integration(length: u64) {
     // The process is measured: one at a time.
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // Once in small, so that what is allocated once is not counted.
     for length in [MIB, length] {
-        for edge in ["tower", "reqwest", "blocking"] {
+        for integration in ["tower", "reqwest", "blocking"] {
             let (before, started) = (start_measuring(), Instant::now());
-            let sent = match edge {
+            let sent = match integration {
                 "tower" => through_tower(length).boxed_local(),
                 "reqwest" => through_reqwest(length).boxed_local(),
                 _ => through_blocking(length).boxed_local(),
@@ -59,7 +59,7 @@ fn through_every_edge(length: u64) {
             let received = runtime.block_on(sent);
             let (grown, seconds) = (peak().saturating_sub(before), started.elapsed().as_secs_f64());
             println!(
-                "{edge}: {} MiB at {:.0} MiB/s, {} KiB more memory",
+                "{integration}: {} MiB at {:.0} MiB/s, {} KiB more memory",
                 length / MIB,
                 (length / MIB) as f64 / seconds,
                 grown / 1024
@@ -69,7 +69,7 @@ fn through_every_edge(length: u64) {
                 overhead > length / 65_536 * 86 && overhead < length / 500,
                 "{overhead} bytes of framing"
             );
-            assert!(length == MIB || grown < ALLOWED, "{edge}: grew by {} KiB", grown / 1024);
+            assert!(length == MIB || grown < ALLOWED, "{integration}: grew by {} KiB", grown / 1024);
         }
     }
 }

@@ -42,7 +42,7 @@ fn round_trip(clock: &Clock, host: &str, ahead: i64) -> Option<Offset> {
 }
 
 /// Test data of aws-runtime 1.10.2 (Apache-2.0), `test-data/clock-skew-test-cases.json`.
-const VECTORS: &str = include_str!("../../tests/vectors/clock-skew.json");
+const VECTORS: &str = include_str!("../../tests/it/vectors/clock-skew.json");
 
 /// Which codes may mean skew is the signer's to know; these are the ones in the vectors.
 fn may_mean_skew(code: &str) -> bool {

@@ -1,0 +1,8 @@
+//! Where a signature goes: redirects, regions, scopes, overrides, allowed origins, by every integration.
+
+mod followers;
+mod overrides;
+mod profiles;
+mod redirects;
+mod regions;
+mod scopes;

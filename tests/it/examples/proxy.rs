@@ -1,0 +1,387 @@
+//! `signing_proxy`.
+
+use std::net::SocketAddr;
+use std::process::{ExitStatus, Stdio};
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::{Method, StatusCode};
+use serde_json::Value;
+use sigv4_middleware::IamGateway;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, ChildStdout};
+use tokio::sync::mpsc;
+
+use super::{HANDSHAKE, example, first_byte, gateway, run, with_role};
+use crate::support::{KEY, REGION, SECRET, TOKEN, in_time};
+
+struct Proxy {
+    child: Child,
+    said: Lines<BufReader<ChildStdout>>,
+    addr: SocketAddr,
+    metrics: String,
+}
+
+impl Proxy {
+    /// In front of an upstream, with a metrics port.
+    async fn start(upstream: &str, arguments: &[&str]) -> Self {
+        let mut command = with_role("signing_proxy");
+        command.args(["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--upstream", upstream]);
+        command.args(["--service", "execute-api"]).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let addr = told(&mut said, "listening on http://").await.parse().unwrap();
+        let metrics = told(&mut said, "metrics on ").await;
+        Self { child, said, addr, metrics }
+    }
+
+    fn url(&self, target: &str) -> String {
+        format!("http://{}{target}", self.addr)
+    }
+
+    /// Sends bytes as they are, on a connection of their own, and gives the status and the body of the response.
+    async fn raw(&self, request: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.addr).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut response = String::new();
+        in_time(stream.read_to_string(&mut response)).await.unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    async fn metric(&self, line: &str) -> Option<u64> {
+        let page = reqwest::get(&self.metrics).await.unwrap().text().await.unwrap();
+        page.lines().find_map(|text| text.strip_prefix(line)?.trim().parse().ok())
+    }
+
+    fn terminate(&self) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// What it said on the standard error, once it has ended.
+    async fn ended(mut self) -> (ExitStatus, String) {
+        let status = in_time(self.child.wait()).await.unwrap();
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).await.unwrap();
+        (status, said)
+    }
+}
+
+async fn told(said: &mut Lines<BufReader<ChildStdout>>, what: &str) -> String {
+    let line = in_time(said.next_line()).await.unwrap().expect("it starts");
+    line.strip_prefix(what).unwrap_or_else(|| panic!("{what} is not in {line}")).to_owned()
+}
+
+async fn before(gateway: &IamGateway, arguments: &[&str]) -> Proxy {
+    Proxy::start(&gateway.url(), arguments).await
+}
+
+fn reason(body: &str) -> String {
+    let said: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("not JSON: {body}"));
+    assert!(said["message"].as_str().is_some_and(|message| message.len() > 10), "{said}");
+    said["error"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn requests_arrive_signed_and_whole() {
+    let gateway = gateway().await;
+    let proxy = before(&gateway, &[]).await;
+    let client = reqwest::Client::new();
+
+    let response =
+        client.get(proxy.url("/prod/a%20b?q=x+y&q=%27")).header("accept", "text/plain").send().await;
+    let response = response.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["content-type"], "application/json");
+    assert_eq!(response.text().await.unwrap(), r#"{"message":"ok"}"#);
+    let post = client.post(proxy.url("/orders")).body(r#"{"order":1}"#).header("content-type", "text/json");
+    assert_eq!(post.send().await.unwrap().status(), StatusCode::OK);
+    let chunks = futures_util::stream::iter(["a", "b", "c"].map(Ok::<_, std::io::Error>));
+    let put = client.put(proxy.url("/stream")).body(reqwest::Body::wrap_stream(chunks));
+    assert_eq!(put.send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(client.post(proxy.url("/empty")).send().await.unwrap().status(), StatusCode::OK);
+
+    let [get, post, put, empty] = <[_; 4]>::try_from(gateway.requests()).unwrap();
+    assert_eq!(get.target, "/prod/a%20b?q=x%20y&q=%27");
+    assert_eq!(get.header("accept"), Some("text/plain"));
+    assert_eq!((post.method, &post.body[..]), (Method::POST, &br#"{"order":1}"#[..]));
+    assert_eq!((&put.body[..], put.header("content-length")), (&b"abc"[..], Some("3")));
+    assert_eq!(empty.header("content-length"), Some("0"));
+}
+
+#[tokio::test]
+async fn what_a_client_must_not_decide_is_taken_out() {
+    let gateway = gateway().await;
+    let arguments =
+        ["--strip-header", "X-Internal", "--keep-header", "x-amz-meta-*", "--keep-header", "X-Amz-Target"];
+    let proxy = before(&gateway, &arguments).await;
+
+    let (status, body) = proxy
+        .raw(
+            "GET /a?b=c&X-Amz-Signature=0&x-amz-credential=x&X%2DAmz-Date=0&X-Amz-Security-Token=theirs HTTP/1.1\r\n\
+             Host: evil.example\r\n\
+             Authorization: Bearer of-the-client\r\n\
+             X-Amz-Date: 20150830T123600Z\r\n\
+             X-Amz-Security-Token: theirs\r\n\
+             X-Amz-Content-Sha256: UNSIGNED-PAYLOAD\r\n\
+             X-Amz-Acl: public-read\r\n\
+             X-Amz-Meta-Kept: 1\r\n\
+             X-Amz-Target: Orders.List\r\n\
+             X-Internal: 1\r\n\
+             Connection: close, X-Named\r\n\
+             Connection: X-Named-Too\r\n\
+             X-Named: 1\r\n\
+             X-Named-Too: 1\r\n\
+             Keep-Alive: 5\r\n\
+             TE: trailers\r\n\
+             Upgrade: websocket\r\n\
+             Proxy-Authorization: Basic eA==\r\n\
+             Expect: 100-continue\r\n\
+             X-Other: stays\r\n\r\n",
+        )
+        .await;
+
+    assert_eq!((status, body.as_str()), (200, r#"{"message":"ok"}"#));
+    let [request] = <[_; 1]>::try_from(gateway.requests()).unwrap();
+    assert_eq!(request.target, "/a?b=c");
+    let mut names: Vec<_> = request.headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    let expected = ["authorization", "host", "x-amz-date", "x-amz-meta-kept", "x-amz-security-token"];
+    assert_eq!(names, [&expected[..], &["x-amz-target", "x-other"]].concat());
+    assert_eq!(request.header("host"), Some(gateway.addr().to_string().as_str()));
+    assert_eq!(request.header("x-amz-security-token"), Some(TOKEN));
+    let authorization = request.header("authorization").unwrap();
+    assert!(authorization.contains(";x-amz-meta-kept;x-amz-security-token;x-amz-target,"), "{authorization}");
+}
+
+#[tokio::test]
+async fn foreign_targets_are_refused() {
+    let gateway = gateway().await;
+    let proxy = before(&gateway, &[]).await;
+    for (line, status, why) in [
+        ("GET http://evil.example/ HTTP/1.1", 400, "target"),
+        ("GET https://sts.amazonaws.com/ HTTP/1.1", 400, "target"),
+        (&format!("GET {}/ HTTP/1.1", gateway.url()), 400, "target"),
+        ("OPTIONS * HTTP/1.1", 400, "target"),
+        ("CONNECT evil.example:443 HTTP/1.1", 405, "method"),
+        ("TRACE / HTTP/1.1", 405, "method"),
+        ("GET /?a=%zz HTTP/1.1", 400, "target"),
+    ] {
+        let request = format!("{line}\r\nHost: {}\r\nConnection: close\r\n\r\n", proxy.addr);
+        let (got, body) = proxy.raw(&request).await;
+        assert_eq!((got, reason(&body).as_str()), (status, why), "{line}");
+    }
+    // What looks like a host is a path, and stays one.
+    let (status, _) = proxy.raw("GET //evil.example/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    let [request] = <[_; 1]>::try_from(gateway.requests()).unwrap();
+    assert_eq!((status, request.target.as_str()), (200, "//evil.example/"));
+}
+
+#[tokio::test]
+async fn only_allowed_methods_and_paths_pass() {
+    let gateway = gateway().await;
+    let (methods, paths) = (["GET", "PUT"], ["/orders", "/b/"]);
+    let arguments = methods.map(|method| ["--allow-method", method]).concat();
+    let arguments = [arguments, paths.map(|path| ["--allow-path", path]).concat()].concat();
+    let proxy = before(&gateway, &arguments).await;
+    let call = async |method: &str, target: &str| {
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+        let (status, body) = proxy.raw(&format!("{head}Content-Length: 0\r\n\r\n")).await;
+        (status, if status == 200 { String::new() } else { reason(&body) })
+    };
+
+    for target in ["/orders", "/orders?a=b", "/orders/7", "/orders/", "/orders/..a/b.", "/b/c"] {
+        assert_eq!(call("GET", target).await, (200, String::new()), "{target}");
+    }
+    assert_eq!(call("PUT", "/orders").await.0, 200);
+    let passed = gateway.requests().len();
+    for method in ["POST", "DELETE", "get"] {
+        assert_eq!(call(method, "/orders").await, (405, "method".to_owned()), "{method}");
+    }
+    for target in [
+        "/",
+        "/ordersx",
+        "/Orders",
+        "//orders",
+        "/b",
+        "/orders/../admin",
+        "/orders/%2e%2E/admin",
+        "/orders/..%2fadmin",
+        "/orders%2f..%5cadmin",
+        "/orders/..",
+        "/orders/./x",
+    ] {
+        assert_eq!(call("GET", target).await, (403, "path".to_owned()), "{target}");
+    }
+    assert_eq!(gateway.requests().len(), passed);
+    assert_eq!(proxy.metric("signing_proxy_refused_total{reason=\"path\"}").await, Some(11));
+    assert_eq!(proxy.metric("signing_proxy_refused_total{reason=\"method\"}").await, Some(3));
+}
+
+#[tokio::test]
+async fn what_cannot_be_signed_says_why() {
+    let gateway = gateway().await;
+    let proxy = before(&gateway, &["--body-limit", "10"]).await;
+    let client = reqwest::Client::new();
+
+    let put = |body: reqwest::Body| client.put(proxy.url("/a")).body(body);
+    let frames = futures_util::stream::iter([Ok::<_, std::io::Error>("123456"), Ok("789012")]);
+    for body in ["12345678901".into(), reqwest::Body::wrap_stream(frames)] {
+        let response = put(body).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(reason(&response.text().await.unwrap()), "body_too_large");
+    }
+    let chunked = put("x".into()).header("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
+    assert_eq!(chunked.send().await.unwrap().status(), StatusCode::NOT_IMPLEMENTED);
+    assert!(gateway.requests().is_empty());
+    assert_eq!(put("1234567890".into()).send().await.unwrap().status(), StatusCode::OK);
+
+    let aws = ["--upstream", "https://abc.execute-api.eu-west-1.amazonaws.com"];
+    let said = run(example("signing_proxy").args(aws)).await;
+    assert!(said.code == 1 && said.err.contains("AWS_ACCESS_KEY_ID is not set"), "{}", said.err);
+    // Found out at the start, not by the first request.
+    let upstream = ["--upstream", "http://abc.execute-api.eu-west-1.amazonaws.com"];
+    let said = run(with_role("signing_proxy").args(["--listen", "127.0.0.1:0"]).args(upstream)).await;
+    assert!(said.code == 1 && said.err.contains("https"), "{}", said.err);
+    for upstream in ["ftp://a.example", "https://a.example/path", "https://user@a.example", "a.example"] {
+        let said = run(with_role("signing_proxy").args(["--upstream", upstream])).await;
+        assert!(said.code == 2 && said.err.contains("is not an upstream"), "{}", said.err);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_upstream_is_handed_on() {
+    let gateway = gateway().await;
+    gateway.deny(KEY);
+    let proxy = before(&gateway, &[]).await;
+    let response = reqwest::get(proxy.url("/")).await.unwrap();
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(response.headers()["x-amzn-errortype"], "AccessDeniedException");
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_respond() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = format!("http://{}", listener.local_addr().unwrap());
+    let proxy = Proxy::start(&silent, &["--timeout", "0"]).await;
+    let response = reqwest::get(proxy.url("/")).await.unwrap();
+    assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(reason(&response.text().await.unwrap()), "timeout");
+
+    let secure = Proxy::start(&silent.replace("http:", "https:"), &[]).await;
+    // Not the connection that waits there already.
+    drop(listener.accept().await.unwrap());
+    let (first_byte, response) = tokio::join!(first_byte(listener), reqwest::get(secure.url("/")));
+    assert_eq!((first_byte, response.unwrap().status()), (HANDSHAKE, StatusCode::BAD_GATEWAY));
+
+    let proxy = Proxy::start(&silent, &[]).await;
+    let response = reqwest::get(proxy.url("/")).await.unwrap();
+    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(reason(&response.text().await.unwrap()), "upstream");
+    assert_eq!(proxy.metric("signing_proxy_upstream_errors_total").await, Some(1));
+    assert_eq!(proxy.metric("signing_proxy_requests_total{status=\"502\"}").await, Some(1));
+}
+
+/// An upstream whose response is sent piece by piece, when the test says.
+async fn slow_upstream() -> (String, mpsc::Sender<&'static str>) {
+    let (sender, pieces) = mpsc::channel::<&'static str>(1);
+    let pieces = std::sync::Mutex::new(Some(pieces));
+    let response = move || {
+        let pieces = pieces.lock().unwrap().take().unwrap();
+        let pieces = futures_util::stream::unfold(pieces, |mut pieces| async {
+            pieces.recv().await.map(|piece| (Ok::<_, std::io::Error>(piece), pieces))
+        });
+        std::future::ready(([("connection", "x-hop"), ("x-hop", "1")], Body::from_stream(pieces)))
+    };
+    let response = std::sync::Arc::new(response);
+    let app = Router::new().route("/", get(move || response()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (url, sender)
+}
+
+async fn next(
+    body: &mut (impl futures_util::Stream<Item = reqwest::Result<Bytes>> + Unpin),
+) -> Option<Bytes> {
+    in_time(body.next()).await.transpose().unwrap()
+}
+
+#[tokio::test]
+async fn a_response_is_streamed() {
+    let (upstream, pieces) = slow_upstream().await;
+    let proxy = Proxy::start(&upstream, &[]).await;
+
+    pieces.send("first").await.unwrap();
+    let response = in_time(reqwest::get(proxy.url("/"))).await.unwrap();
+    assert!(!response.headers().contains_key("x-hop"));
+    let mut body = response.bytes_stream();
+    assert_eq!(next(&mut body).await.unwrap(), "first");
+    pieces.send("last").await.unwrap();
+    assert_eq!(next(&mut body).await.unwrap(), "last");
+    drop(pieces);
+    assert_eq!(next(&mut body).await, None);
+    assert_eq!(proxy.metric("signing_proxy_response_bytes_total").await, Some(9));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_request_in_flight_is_finished_before_the_end() {
+    let (upstream, pieces) = slow_upstream().await;
+    let mut proxy = Proxy::start(&upstream, &[]).await;
+    pieces.send("first").await.unwrap();
+    let mut body = reqwest::get(proxy.url("/")).await.unwrap().bytes_stream();
+    assert_eq!(next(&mut body).await.unwrap(), "first");
+
+    proxy.terminate();
+    assert!(told(&mut proxy.said, "finishing").await.contains("in flight"));
+    in_time(async { while TcpStream::connect(proxy.addr).await.is_ok() {} }).await;
+
+    pieces.send("last").await.unwrap();
+    drop(pieces);
+    assert_eq!(next(&mut body).await.unwrap(), "last");
+    assert_eq!(next(&mut body).await, None);
+    let (status, said) = proxy.ended().await;
+    assert!(status.success() && said.is_empty(), "{said}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_request_that_does_not_end_is_not_waited_for_forever() {
+    let (upstream, pieces) = slow_upstream().await;
+    let proxy = Proxy::start(&upstream, &["--drain", "0"]).await;
+    pieces.send("first").await.unwrap();
+    let mut body = reqwest::get(proxy.url("/")).await.unwrap().bytes_stream();
+    assert_eq!(next(&mut body).await.unwrap(), "first");
+
+    proxy.terminate();
+    let (status, said) = proxy.ended().await;
+    assert!(!status.success() && said.contains("did not end in time"), "{said}");
+}
+
+#[tokio::test]
+async fn metrics_count_and_tell_no_secret() {
+    let gateway = gateway().await;
+    let proxy = before(&gateway, &["--allow-method", "POST"]).await;
+    let client = reqwest::Client::new();
+    for _ in 0..2 {
+        assert_eq!(client.post(proxy.url("/")).body("12345").send().await.unwrap().status(), 200);
+    }
+    assert_eq!(reqwest::get(proxy.url("/metrics")).await.unwrap().status(), 405, "a path of the upstream's");
+
+    assert_eq!(proxy.metric("signing_proxy_requests_total{status=\"200\"}").await, Some(2));
+    assert_eq!(proxy.metric("signing_proxy_requests_total{status=\"405\"}").await, Some(1));
+    assert_eq!(proxy.metric("signing_proxy_request_bytes_total").await, Some(10));
+    assert_eq!(proxy.metric("signing_proxy_response_bytes_total").await, Some(32));
+    assert_eq!(proxy.metric("signing_proxy_upstream_errors_total").await, Some(0));
+    let response = reqwest::get(&proxy.metrics).await.unwrap();
+    assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
+    let page = response.text().await.unwrap();
+    assert!(page.contains("# TYPE signing_proxy_requests_total counter\n"), "{page}");
+    assert!(!page.contains(SECRET) && !page.contains(TOKEN) && !page.contains(REGION));
+}

@@ -1,0 +1,13 @@
+//! The integrations as they are used, against `IamGateway`.
+
+mod accept;
+#[cfg(feature = "blocking")]
+mod blocking;
+mod bodies;
+mod chunked;
+mod event_stream;
+mod presigned;
+mod refuse;
+mod retries;
+mod secrets;
+mod tamper;

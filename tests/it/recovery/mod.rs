@@ -1,0 +1,11 @@
+//! What happens after a refusal, through every integration: when a request is signed and sent once more, when it is
+//! not, and that its caller gets a whole response.
+
+mod bodies;
+mod expired;
+mod frozen;
+mod refusals;
+mod responses;
+mod retries;
+mod skew;
+mod unsigned;
