@@ -91,7 +91,7 @@ impl TestResponse {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    /// The value of `x-amzn-errortype`, empty where there is none.
+    /// The value of `x-amzn-errortype`, or an empty text.
     pub(crate) fn error_type(&self) -> &str {
         let error = self.headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
         error.unwrap_or_default()
