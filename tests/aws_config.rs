@@ -219,5 +219,8 @@ fn the_default_chain_reads_the_environment_profiles_and_processes() {
     let env = [("AWS_CONFIG_FILE", config.path()), ("AWS_PROFILE", "tool")];
     assert!(default_chain(&env).contains("Credential=AKIDPROCESS/"));
 
-    assert!(default_chain(&[]).contains("\nCredentialsUnavailable\n"), "an error of this kind, at the first request");
+    assert!(
+        default_chain(&[]).contains("\nCredentialsUnavailable\n"),
+        "an error of this kind, at the first request"
+    );
 }
