@@ -363,7 +363,7 @@ impl Name {
             return found("s3express", "S3 Express zone");
         }
         // AWS's naming rule for a service, its name and its region, which most services newer than the table follow.
-        let plain = !self.has_marks && resource_hosts::is_service_name(name);
+        let plain = !self.has_marks && resource_hosts::is_service_name(name) && suffix.region(name).is_none();
         plain.then(|| Endpoint::regional(name.to_owned(), region, Some(partition), "first label"))
     }
 

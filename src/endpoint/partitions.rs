@@ -72,7 +72,7 @@ fn partitions(indices: &[usize]) -> impl Iterator<Item = &'static Partition> {
     indices.iter().filter_map(|at| PARTITIONS.get(*at))
 }
 
-/// The labels in front of `domain` in `host`, in any case; `None` if there are none or `host` is not below `domain`.
+/// The labels in front of `domain` in `host`, in any case; `None` unless `host` is below `domain`.
 pub(super) fn under<'h>(host: &'h str, domain: &str) -> Option<&'h str> {
     let cut = host.len().checked_sub(domain.len())?;
     let (front, back) = (host.get(..cut)?, host.get(cut..)?);

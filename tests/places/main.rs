@@ -1,6 +1,7 @@
 //! Where a signature goes: redirects, regions, scopes, overrides, allowed origins, on both edges.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod default_hosts;
 mod followers;
 mod overrides;
 mod profiles;

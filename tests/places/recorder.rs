@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{KEY, SECRET, TOKEN};
 
-/// A server on loopback that answers each request by its target, and keeps the bytes of each connection.
+/// A server on loopback that keeps the bytes of each connection.
 pub(crate) struct Recorder {
     addr: SocketAddr,
     connections: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -16,17 +16,17 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// A server that answers 200 to everything.
+    /// A server that responds 200 to everything.
     pub(crate) async fn start() -> Self {
-        Self::answering(|_| "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nloot!".to_owned()).await
+        Self::responding(|_| "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nloot!".to_owned()).await
     }
 
-    /// A server whose answer, all of it, is told by the request.
-    pub(crate) async fn answering(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+    /// A server with a function from the request to the whole response.
+    pub(crate) async fn responding(respond: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let connections = Arc::new(Mutex::new(Vec::new()));
-        let (kept, answer) = (Arc::clone(&connections), Arc::new(answer));
+        let (kept, respond) = (Arc::clone(&connections), Arc::new(respond));
         let accept = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let number = {
@@ -34,8 +34,8 @@ impl Recorder {
                     kept.push(Vec::new());
                     kept.len() - 1
                 };
-                let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
-                tokio::spawn(async move { serve(stream, &kept, number, &*answer).await });
+                let (kept, respond) = (Arc::clone(&kept), Arc::clone(&respond));
+                tokio::spawn(async move { serve(stream, &kept, number, &*respond).await });
             }
         });
         Self { addr, connections, accept }
@@ -55,7 +55,7 @@ impl Recorder {
         String::from_utf8_lossy(&self.connections.lock().unwrap().concat()).into_owned()
     }
 
-    /// Fails if anything reached it; even a connection without a byte would tell whom somebody talks to.
+    /// Fails if anything reached it; even a connection without a byte would reveal who is called.
     #[track_caller]
     pub(crate) fn assert_untouched(&self, case: &str) {
         assert_eq!((self.connections(), self.seen()), (0, String::new()), "{case}");
@@ -96,7 +96,7 @@ async fn serve(
     mut stream: TcpStream,
     kept: &Mutex<Vec<Vec<u8>>>,
     number: usize,
-    answer: &(dyn Fn(&str) -> String + Send + Sync),
+    respond: &(dyn Fn(&str) -> String + Send + Sync),
 ) {
     let mut unread = Vec::new();
     let mut chunk = [0; 4096];
@@ -105,7 +105,7 @@ async fn serve(
             let request: Vec<u8> = unread.drain(..length).collect();
             let text = String::from_utf8_lossy(&request);
 
-            if stream.write_all(answer(&text).as_bytes()).await.is_err() {
+            if stream.write_all(respond(&text).as_bytes()).await.is_err() {
                 return;
             }
         }

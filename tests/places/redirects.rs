@@ -298,7 +298,7 @@ async fn followed_by_reqwest_beneath_an_edge() {
 async fn a_chain_that_leads_back_is_not_noticed() {
     let origin = gateway("s3").await;
     let back = format!("{}/first", origin.url());
-    let evil = Recorder::answering(move |_| {
+    let evil = Recorder::responding(move |_| {
         format!("HTTP/1.1 302 Found\r\nlocation: {back}\r\ncontent-length: 0\r\n\r\n")
     })
     .await;

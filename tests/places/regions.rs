@@ -1,4 +1,4 @@
-//! S3's answers that a bucket is in another region, and chains of redirects.
+//! S3's responses that a bucket is in another region, and chains of redirects.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,10 +13,10 @@ use tokio::net::TcpStream;
 use crate::recorder::Recorder;
 use crate::support::role;
 
-/// Stands for the network beneath the middleware, https and all: answers by URL, and keeps what was to be sent.
+/// Replaces the network below the middleware, https included: responds by URL, and keeps what was to be sent.
 struct Network<F> {
     sent: Arc<Mutex<Vec<Sent>>>,
-    answer: F,
+    respond: F,
 }
 
 #[derive(Clone, Debug)]
@@ -45,13 +45,13 @@ impl<F: Fn(&Request) -> http::response::Builder + Send + Sync + 'static> Middlew
             scope,
             body: String::from_utf8(body.to_vec()).unwrap(),
         });
-        let answer = (self.answer)(&request).url(request.url().clone());
-        Ok(answer.body("").unwrap().into())
+        let response = (self.respond)(&request).url(request.url().clone());
+        Ok(response.body("").unwrap().into())
     }
 }
 
 /// A client that follows over such a network, and what it sends.
-fn client<F>(signer: Signer, answer: F) -> (ClientWithMiddleware, Arc<Mutex<Vec<Sent>>>)
+fn client<F>(signer: Signer, respond: F) -> (ClientWithMiddleware, Arc<Mutex<Vec<Sent>>>)
 where
     F: Fn(&Request) -> http::response::Builder + Send + Sync + 'static,
 {
@@ -59,7 +59,7 @@ where
     let plain = sigv4_middleware::reqwest_client().no_proxy().tls_certs_only([]).build().unwrap();
     let client = ClientBuilder::new(plain)
         .with(SigV4Middleware::new(signer).follow_redirects(true))
-        .with(Network { sent: Arc::clone(&sent), answer })
+        .with(Network { sent: Arc::clone(&sent), respond })
         .build();
     (client, sent)
 }
@@ -78,7 +78,7 @@ async fn a_301_without_location_is_signed_for_the_region_it_names() {
     let verifying = IamGateway::builder().credentials(role()).service("s3").region("eu-west-1").start().await;
     let verifying = verifying.unwrap();
     for method in [Method::GET, Method::HEAD, Method::PUT] {
-        let server = Recorder::answering(|request| {
+        let server = Recorder::responding(|request| {
             let headers = if request.contains("/us-east-1/s3/") {
                 "301 Moved Permanently\r\nx-amz-bucket-region: eu-west-1"
             } else {
@@ -112,9 +112,9 @@ async fn a_301_without_location_is_signed_for_the_region_it_names() {
 async fn replay(gateway: &IamGateway, request: &str) -> String {
     let mut stream = TcpStream::connect(gateway.addr()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await.unwrap();
-    format!("{} ", String::from_utf8_lossy(&answer))
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.unwrap();
+    format!("{} ", String::from_utf8_lossy(&status))
 }
 
 /// 307 with a Location, to a server that verifies for the bucket's region.
@@ -124,7 +124,7 @@ async fn a_307_is_signed_for_the_region_it_names() {
     let there = gateway("eu-west-1").await.unwrap();
     for method in [Method::GET, Method::HEAD, Method::PUT] {
         let to = format!("{}/bucket/key", there.url());
-        let here = Recorder::answering(move |_| {
+        let here = Recorder::responding(move |_| {
             format!(
                 "HTTP/1.1 307 Temporary Redirect\r\nlocation: {to}\r\nx-amz-bucket-region: eu-west-1\r\n\
                  content-length: 0\r\n\r\n"
@@ -143,9 +143,9 @@ async fn a_307_is_signed_for_the_region_it_names() {
     }
 }
 
-/// The hosts of S3, from the one that tells no region on.
+/// The hosts of S3, starting with the one without a region.
 #[tokio::test]
-async fn a_bucket_is_found_whatever_was_said_of_its_region() {
+async fn a_bucket_is_found_whatever_region_is_configured() {
     let regional = "https://bucket.s3.eu-west-1.amazonaws.com/key";
     let by_header = |request: &Request| match request.url().as_str() {
         "https://bucket.s3.eu-west-1.amazonaws.com/key" => status(200),
@@ -175,17 +175,17 @@ async fn a_bucket_is_found_whatever_was_said_of_its_region() {
     }
 }
 
-/// What a redirect said of the region holds while the host stays; what the user insists on holds throughout.
+/// A region from a redirect applies until the host changes; one that overrides the host applies throughout.
 #[tokio::test]
-async fn a_region_once_told_holds_for_the_host() {
-    let answer = |request: &Request| match request.url().path() {
+async fn a_region_from_a_redirect_applies_to_the_host() {
+    let respond = |request: &Request| match request.url().path() {
         "/a" => status(301).header("x-amz-bucket-region", "eu-west-1").header("location", "/b"),
         "/b" => status(302).header("location", "/c"),
         "/c" => status(302).header("location", "https://sqs.eu-central-1.amazonaws.com/d"),
         _ => status(200),
     };
     let builder = || Signer::builder().credentials(role()).service("s3");
-    let (following, sent) = client(builder().region("us-east-1").build().unwrap(), answer);
+    let (following, sent) = client(builder().region("us-east-1").build().unwrap(), respond);
     let error = following.get("http://127.0.0.1/a").send().await.unwrap_err();
     assert_eq!(kind(&error), ErrorKind::ScopeInvalid, "a signer for s3 does not sign for sqs");
     let scopes = |sent: &Mutex<Vec<Sent>>| -> Vec<String> {
@@ -194,12 +194,12 @@ async fn a_region_once_told_holds_for_the_host() {
     assert_eq!(scopes(&sent), ["us-east-1/s3", "eu-west-1/s3", "eu-west-1/s3"]);
 
     let insisting = builder().region("us-east-1").scope_overrides_host(true).build().unwrap();
-    let (insisting, sent) = client(insisting, answer);
+    let (insisting, sent) = client(insisting, respond);
     insisting.get("http://127.0.0.1/c").send().await.unwrap();
     assert_eq!(scopes(&sent), ["us-east-1/s3", "us-east-1/s3"]);
 
-    // A service said for the request is the request's, wherever it is led.
-    let (client, sent) = client(Signer::builder().credentials(role()).build().unwrap(), answer);
+    // An overridden service applies to the request wherever it is redirected.
+    let (client, sent) = client(Signer::builder().credentials(role()).build().unwrap(), respond);
     let request = client.get("http://127.0.0.1/c").with_extension(SigningRegion::new("us-east-1"));
     request.with_extension(SigningName::new("s3")).send().await.unwrap();
     assert_eq!(scopes(&sent), ["us-east-1/s3", "eu-central-1/s3"]);
@@ -234,11 +234,11 @@ async fn a_location_that_is_no_url_or_leaves_http_is_refused() {
         ("https://evil-amazonaws.com/", ErrorKind::OriginNotAllowed),
         ("http://s3.us-east-1.amazonaws.com/", ErrorKind::InsecureOrigin),
     ] {
-        let answer = move |request: &Request| {
+        let respond = move |request: &Request| {
             assert_eq!(request.url().host_str(), Some("bucket.s3.us-east-1.amazonaws.com"), "{location}");
             status(307).header("location", HeaderValue::from_static(location))
         };
-        let (client, sent) = client(Signer::builder().credentials(role()).build().unwrap(), answer);
+        let (client, sent) = client(Signer::builder().credentials(role()).build().unwrap(), respond);
         let request = client.put("https://bucket.s3.us-east-1.amazonaws.com/key").body("the object");
         assert_eq!(kind(&request.send().await.unwrap_err()), expected, "{location}");
         assert_eq!(sent.lock().unwrap().len(), 1);

@@ -1,4 +1,4 @@
-//! What is said of service and region, and what the host says; and the errors that tell the line to add.
+//! Service and region as configured and as inferred from the host, and the errors that name the line to add.
 
 use http::Request;
 use sigv4_middleware::overrides::{SigningName, SigningRegion};
@@ -25,7 +25,7 @@ const BUCKET: &str = "https://bucket.s3.amazonaws.com/";
 const CUSTOM: &str = "https://api.example.com/";
 
 #[tokio::test]
-async fn what_is_said_and_what_the_host_says() {
+async fn the_configured_scope_and_the_one_inferred_from_the_host() {
     let scope = async |builder, url| scope(builder, url).await.map_err(|(kind, _)| kind);
     assert_eq!(scope(builder(), API).await.unwrap(), "eu-west-1/execute-api");
     assert_eq!(scope(builder().service("execute-api"), API).await.unwrap(), "eu-west-1/execute-api");
@@ -45,12 +45,12 @@ async fn what_is_said_and_what_the_host_says() {
     assert_eq!(scope(custom(), CUSTOM).await, Err(ErrorKind::ScopeUnknown));
     assert_eq!(scope(custom().default_region("us-east-1"), CUSTOM).await, Err(ErrorKind::ScopeUnknown));
     assert_eq!(scope(custom().service("execute-api"), CUSTOM).await, Err(ErrorKind::ScopeUnknown));
-    let said = custom().service("execute-api").region("eu-west-1");
-    assert_eq!(scope(said, CUSTOM).await.unwrap(), "eu-west-1/execute-api");
+    let configured = custom().service("execute-api").region("eu-west-1");
+    assert_eq!(scope(configured, CUSTOM).await.unwrap(), "eu-west-1/execute-api");
 }
 
 #[tokio::test]
-async fn a_contradiction_names_both_sides_and_the_way_out() {
+async fn a_contradiction_names_both_sides_and_how_to_resolve_it() {
     let (_, message) = scope(builder().region("us-east-1"), API).await.unwrap_err();
     for part in ["\"us-east-1\"", "\"eu-west-1\"", "remove .region(…)", ".scope_overrides_host(true)"] {
         assert!(message.contains(part), "{message}");
@@ -83,7 +83,7 @@ async fn a_multi_region_access_point() {
     let overriding = builder().region("us-east-1").scope_overrides_host(true);
     assert_eq!(scope(overriding, mrap).await.unwrap(), "us-east-1/s3");
 
-    // One region's host is signed with SigV4a where that is said.
+    // A regional host is signed with SigV4a where a region set is configured.
     assert_eq!(scope(builder().region_set("eu-west-1,eu-central-1"), API).await.unwrap(), "execute-api");
     let (mut parts, ()) =
         Request::get(API).extension(SigningRegionSet::new("*")).body(()).unwrap().into_parts();
@@ -101,9 +101,9 @@ async fn an_override_is_no_contradiction() {
     assert!(parts.headers["authorization"].to_str().unwrap().contains("/r/s3/aws4_request"));
 }
 
-/// The error for a place that is not allowed tells a line; with that line the same call works.
+/// The error for an origin that is not allowed names a line; with that line the same call works.
 #[tokio::test]
-async fn the_line_that_an_error_tells_makes_the_call_work() {
+async fn the_line_that_an_error_names_makes_the_call_work() {
     let gateway = gateway("execute-api").await;
     let builder = || builder().credentials(role()).service("execute-api").region(REGION);
     let port = gateway.addr().port();
@@ -115,8 +115,8 @@ async fn the_line_that_an_error_tells_makes_the_call_work() {
         };
         let error = send(builder()).await.err().unwrap();
         assert_eq!(found(&error).kind(), ErrorKind::OriginNotAllowed);
-        let told = applied(builder(), &found(&error).to_string());
-        assert_eq!(send(told).await.unwrap().status, 200, "{edge:?}");
+        let with_line = applied(builder(), &found(&error).to_string());
+        assert_eq!(send(with_line).await.unwrap().status, 200, "{edge:?}");
     }
     for (url, kind) in [
         (CUSTOM, ErrorKind::OriginNotAllowed),
@@ -131,12 +131,12 @@ async fn the_line_that_an_error_tells_makes_the_call_work() {
     ] {
         let (found, message) = scope(builder(), url).await.unwrap_err();
         assert_eq!(found, kind, "{url}");
-        let told = scope(applied(builder(), &message), url).await;
-        assert_eq!(told, Ok(format!("{REGION}/execute-api")), "{url}: {message}");
+        let signed = scope(applied(builder(), &message), url).await;
+        assert_eq!(signed, Ok(format!("{REGION}/execute-api")), "{url}: {message}");
     }
 }
 
-/// The builder with the first line that a message tells to add.
+/// The builder with the first line that a message names.
 #[track_caller]
 fn applied(builder: SignerBuilder, message: &str) -> SignerBuilder {
     let (_, line) = message.split_once("add .").unwrap_or_else(|| panic!("{message}"));
