@@ -33,7 +33,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "src/endpoint/generated.rs"
 SEEN = ROOT / "tests/it/vectors/hosts_botocore.txt"
 
-# Suffixes that hold data-plane hosts and are in no list of botocore's, by the dual-stack suffix they go with.
+# Domains of customers' resources, which botocore does not list, by the dual-stack domain that they belong with.
 ON = {"api.aws": "on.aws", "api.amazonwebservices.com.cn": "on.amazonwebservices.com.cn",
       "api.amazonwebservices.eu": "on.amazonwebservices.eu"}
 
@@ -195,6 +195,7 @@ class Tables:
     def __init__(self, partitions, guests):
         self.partitions = []
         self.suffixes = {}  # suffix -> partition ids
+        self.kinds = {}  # suffix -> variant of DomainKind
         for p in partitions:
             prefixes = re.fullmatch(r"\^(.+)\\-\\w\+\\-\\d\+\$", p["regionRegex"]).group(1).replace("\\", "")
             alone = re.fullmatch(r"\(([\w|]+)\)|([\w-]+)|([\w]+)-\(([\w|]+)\)", prefixes)
@@ -207,6 +208,9 @@ class Tables:
             self.partitions.append((p["id"], sorted(words), regions, pseudo))
             for suffix in suffixes_of(p):
                 self.suffixes.setdefault(suffix[1:], []).append(p["id"])
+            out = p["outputs"]
+            self.kinds |= {out["dnsSuffix"]: "Standard", out["dualStackDnsSuffix"]: "DualStack"}
+        self.kinds |= {suffix: "Resources" for suffix in ON.values()}
         for suffix, ids in self.suffixes.items():
             ids += sorted(guests.get(suffix, ()))
         self.services = {}  # normalised name -> service
@@ -301,8 +305,8 @@ def rust(t):
         return "&[" + ", ".join(map(text, items)) + "]"
 
     out = [f"//! Written by scripts/endpoints.py from botocore {BOTOCORE}. Do not edit: run the script.", "",
-           "use super::partitions::{Partition, Suffix};", ""]
-    doc = ["/// Partitions: id, first parts of their regions' names, known regions, names that stand for no region.",
+           "use super::partitions::{DomainKind, Partition, Suffix};", ""]
+    doc = ["/// Partitions: id, prefixes of region names, known regions, pseudo-regions.",
            "#[rustfmt::skip]",
            f"pub(super) static PARTITIONS: [Partition; {len(t.partitions)}] = ["]
     index = {p[0]: i for i, p in enumerate(t.partitions)}
@@ -310,13 +314,13 @@ def rust(t):
     for pid, words, regions, pseudo in t.partitions:
         out += ["    Partition {", f"        id: {text(pid)},", f"        prefixes: {array(words)},",
                 f"        regions: {array(regions)},", f"        pseudo: {array(pseudo)},", "    },"]
-    out += ["];", "", "/// Domains of AWS, the partitions (by index) that live there, and the hosts that do not name their",
-            "/// region, or not the one to sign for: name without FIPS marks (`*` is any region), signing name, region",
-            "/// (`*` a region set).", "#[rustfmt::skip]",
+    out += ["];", "", "/// Domains of AWS, their partitions (by index), and the hosts without a region label or signed for",
+            "/// another region: name without FIPS labels (`*` is any region), signing name, region (`*` is a region",
+            "/// set).", "#[rustfmt::skip]",
             f"pub(super) static SUFFIXES: [Suffix; {len(t.suffixes)}] = ["]
     for suffix, ids in t.suffixes.items():
         fixed = sorted(t.fixed[suffix].items())
-        out += ["    Suffix {", f"        domain: {text(suffix)},",
+        out += ["    Suffix {", f"        domain: {text(suffix)},", f"        kind: DomainKind::{t.kinds[suffix]},",
                 f"        partitions: &[{', '.join(str(index[i]) for i in ids)}],"]
         if fixed:
             out += ["        fixed: &["]
@@ -325,11 +329,11 @@ def rust(t):
         else:
             out += ["        fixed: &[],"]
         out += ["    },"]
-    out += ["];", "", "/// Hosts of AWS outside those domains: what follows the region's label, signing name, partition (by index),",
-            "/// and the region of the host without such a label, where there is one.",
-            "#[rustfmt::skip]", f"pub(super) static ELSEWHERE: [(&str, &str, usize, &str); {len(t.foreign)}] = ["]
+    out += ["];", "", "/// Hosts of AWS outside those domains: the labels after the region, signing name, partition (by index), and",
+            "/// the region of the host without a region label (empty if no such host exists).",
+            "#[rustfmt::skip]", f"pub(super) static OTHER_HOSTS: [(&str, &str, usize, &str); {len(t.foreign)}] = ["]
     out += [f"    ({text(k)}, {text(s)}, {index[p]}, {text(t.fixed[None].get(k, ('', ''))[1])})," for k, (s, p) in sorted(t.foreign.items())]
-    out += ["];", "", "/// What stands before the region (`@` where the region does not come last), and the signing name.",
+    out += ["];", "", "/// Labels before the region (`@` is the region where it does not come last), and the signing name.",
             "#[rustfmt::skip]", f"pub(super) static SERVICES: [(&str, &str); {len(t.services)}] = ["]
     line = ""
     for key, service in sorted(t.services.items()):

@@ -1,8 +1,8 @@
 //! Written by scripts/endpoints.py from botocore 1.44.5. Do not edit: run the script.
 
-use super::partitions::{Partition, Suffix};
+use super::partitions::{DomainKind, Partition, Suffix};
 
-/// Partitions: id, first parts of their regions' names, known regions, names that stand for no region.
+/// Partitions: id, prefixes of region names, known regions, pseudo-regions.
 #[rustfmt::skip]
 pub(super) static PARTITIONS: [Partition; 8] = [
     Partition {
@@ -55,13 +55,14 @@ pub(super) static PARTITIONS: [Partition; 8] = [
     },
 ];
 
-/// Domains of AWS, the partitions (by index) that live there, and the hosts that do not name their
-/// region, or not the one to sign for: name without FIPS marks (`*` is any region), signing name, region
-/// (`*` a region set).
+/// Domains of AWS, their partitions (by index), and the hosts without a region label or signed for
+/// another region: name without FIPS labels (`*` is any region), signing name, region (`*` is a region
+/// set).
 #[rustfmt::skip]
 pub(super) static SUFFIXES: [Suffix; 17] = [
     Suffix {
         domain: "amazonaws.com",
+        kind: DomainKind::Standard,
         partitions: &[0, 7, 3, 4],
         fixed: &[
             ("account.aws-global", "account", "us-east-1"),
@@ -101,6 +102,7 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "api.aws",
+        kind: DomainKind::DualStack,
         partitions: &[0, 7, 3, 4],
         fixed: &[
             ("account.aws-global", "account", "us-east-1"),
@@ -151,11 +153,13 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "on.aws",
+        kind: DomainKind::Resources,
         partitions: &[0, 7],
         fixed: &[],
     },
     Suffix {
         domain: "amazonaws.com.cn",
+        kind: DomainKind::Standard,
         partitions: &[1],
         fixed: &[
             ("account.*", "account", "cn-northwest-1"),
@@ -175,6 +179,7 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "api.amazonwebservices.com.cn",
+        kind: DomainKind::DualStack,
         partitions: &[1],
         fixed: &[
             ("account.*", "account", "cn-northwest-1"),
@@ -199,11 +204,13 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "on.amazonwebservices.com.cn",
+        kind: DomainKind::Resources,
         partitions: &[1],
         fixed: &[],
     },
     Suffix {
         domain: "amazonaws.eu",
+        kind: DomainKind::Standard,
         partitions: &[2],
         fixed: &[
             ("budgets", "budgets", "eusc-de-east-1"),
@@ -214,6 +221,7 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "api.amazonwebservices.eu",
+        kind: DomainKind::DualStack,
         partitions: &[2],
         fixed: &[
             ("budgets", "budgets", "eusc-de-east-1"),
@@ -229,11 +237,13 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "on.amazonwebservices.eu",
+        kind: DomainKind::Resources,
         partitions: &[2],
         fixed: &[],
     },
     Suffix {
         domain: "c2s.ic.gov",
+        kind: DomainKind::Standard,
         partitions: &[3],
         fixed: &[
             ("budgets", "budgets", "us-iso-east-1"),
@@ -249,6 +259,7 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "api.aws.ic.gov",
+        kind: DomainKind::DualStack,
         partitions: &[3],
         fixed: &[
             ("budgets", "budgets", "us-iso-east-1"),
@@ -262,6 +273,7 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "sc2s.sgov.gov",
+        kind: DomainKind::Standard,
         partitions: &[4],
         fixed: &[
             ("budgets", "budgets", "us-isob-east-1"),
@@ -278,6 +290,7 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "api.aws.scloud",
+        kind: DomainKind::DualStack,
         partitions: &[4],
         fixed: &[
             ("budgets", "budgets", "us-isob-east-1"),
@@ -291,6 +304,7 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "cloud.adc-e.uk",
+        kind: DomainKind::Standard,
         partitions: &[5],
         fixed: &[
             ("budgets", "budgets", "eu-isoe-west-1"),
@@ -307,6 +321,7 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "api.cloud-aws.adc-e.uk",
+        kind: DomainKind::DualStack,
         partitions: &[5],
         fixed: &[
             ("budgets", "budgets", "eu-isoe-west-1"),
@@ -320,6 +335,7 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "csp.hci.ic.gov",
+        kind: DomainKind::Standard,
         partitions: &[6],
         fixed: &[
             ("budgets", "budgets", "us-isof-south-1"),
@@ -338,6 +354,7 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
     Suffix {
         domain: "api.aws.hci.ic.gov",
+        kind: DomainKind::DualStack,
         partitions: &[6],
         fixed: &[
             ("budgets", "budgets", "us-isof-south-1"),
@@ -351,10 +368,10 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
     },
 ];
 
-/// Hosts of AWS outside those domains: what follows the region's label, signing name, partition (by index),
-/// and the region of the host without such a label, where there is one.
+/// Hosts of AWS outside those domains: the labels after the region, signing name, partition (by index), and
+/// the region of the host without a region label (empty if no such host exists).
 #[rustfmt::skip]
-pub(super) static ELSEWHERE: [(&str, &str, usize, &str); 8] = [
+pub(super) static OTHER_HOSTS: [(&str, &str, usize, &str); 8] = [
     ("signin.amazonaws-eusc.eu", "signin", 2, ""),
     ("signin.amazonaws-us-gov.com", "signin", 7, "us-gov-west-1"),
     ("signin.amazonaws.cn", "signin", 1, ""),
@@ -365,7 +382,7 @@ pub(super) static ELSEWHERE: [(&str, &str, usize, &str); 8] = [
     ("signin.sc2shome.sgov.gov", "signin", 4, ""),
 ];
 
-/// What stands before the region (`@` where the region does not come last), and the signing name.
+/// Labels before the region (`@` is the region where it does not come last), and the signing name.
 #[rustfmt::skip]
 pub(super) static SERVICES: [(&str, &str); 486] = [
     ("@.neptune-graph", "neptune-graph"), ("@.signin", "signin"), ("a2i-runtime.sagemaker", "sagemaker"),

@@ -1,4 +1,4 @@
-//! Where a signature belongs: a host's scope ([`Endpoint`]), and where one may go ([`AllowedOrigins`]).
+//! The service and region of a host ([`Endpoint`]), and the origins that may be signed for ([`AllowedOrigins`]).
 
 mod generated;
 mod origins;
@@ -6,39 +6,46 @@ mod partitions;
 mod resource_hosts;
 
 use std::borrow::Cow;
-use std::str;
+use std::fmt;
+use std::str::{self, FromStr};
 
 use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind};
-pub(crate) use origins::AllowedOrigins;
-use partitions::Suffix;
-use resource_hosts::Scope;
+pub(crate) use origins::{AllowedOrigins, MissingScope};
+use partitions::{DomainKind, Suffix};
+use resource_hosts::HostRegion;
 
-/// Longest host name that DNS knows, in bytes.
+/// Longest host name that DNS allows, in bytes.
 const MAX_HOST: usize = 253;
 
 type Buffer = SmallVec<[u8; 256]>;
 
-/// The credential scope that a host is signed for, read off its name.
+/// The service and region that requests to a host are signed for, inferred from the host's name.
 ///
-/// Known are the hosts of botocore's endpoint data in all partitions (plain, dual-stack, FIPS), the hosts that
-/// begin with the name of a resource (`{bucket}.s3…`, `{id}.execute-api…`, `{id}.lambda-url…`), VPC endpoints,
-/// and Cloudflare's R2. A region that is not known yet is taken where it is built like its partition's others.
-/// A custom domain says nothing and is never guessed at.
+/// Known are the hosts of botocore's endpoint data in all partitions (plain, dual-stack, FIPS), hosts that begin with
+/// the name of a resource (`{bucket}.s3…`, `{id}.execute-api…`, `{id}.lambda-url…`), VPC endpoints, and Cloudflare R2.
+/// A service newer than that data is recognized by AWS's naming rule, its name and then its region, under
+/// `amazonaws.com` and the other partitions' counterparts. An unknown region is accepted if it is named like its
+/// partition's other regions.
+///
+/// Nothing is inferred from custom domains, nor from AWS's names for customers' machines (EC2, load balancers, ECS,
+/// Airflow, notebooks, S3 websites, others' PrivateLink services). The hosts of AWS that an endpoint can be inferred
+/// from are those that a [`Signer`](crate::Signer) signs for by default.
 ///
 /// ```
 /// use sigv4_middleware::Endpoint;
 ///
-/// let endpoint = Endpoint::infer("abc123.execute-api.ap-northeast-1.amazonaws.com")?;
+/// let endpoint: Endpoint = "abc123.execute-api.ap-northeast-1.amazonaws.com".parse()?;
 /// assert_eq!(endpoint.service(), "execute-api");
 /// assert_eq!(endpoint.region(), Some("ap-northeast-1"));
 /// assert_eq!(endpoint.partition(), Some("aws"));
+/// assert_eq!(endpoint.to_string(), "execute-api in ap-northeast-1 (aws)");
 ///
 /// assert!(Endpoint::infer("api.example.com").is_err());
 /// # Ok::<(), sigv4_middleware::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     service: Cow<'static, str>,
     region: Option<Cow<'static, str>>,
@@ -48,50 +55,49 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads the scope off a host name: no port, letters of either case, one trailing dot at most.
+    /// Infers service and region from a host name: without a port, in any case, with at most one trailing dot.
     ///
     /// # Errors
-    /// [`ErrorKind::ScopeUnknown`] when the host does not tell its service; the message names what to set.
-    /// A host that tells its service but not its region (`bucket.s3.amazonaws.com`) is no error here: see
+    /// [`ErrorKind::ScopeUnknown`] if the service cannot be inferred; the message names what to set. A host that
+    /// contains its service but not its region (`bucket.s3.amazonaws.com`) is not an error here: see
     /// [`require_region`](Self::require_region).
     pub fn infer(host: &str) -> Result<Self, Error> {
-        let mut lower = Buffer::new();
-        let name = lower_case(host, &mut lower).ok_or_else(|| {
-            let message = format!(
-                "{} is not a plain host name, so it tells no service and region: say them with .service(\"...\") \
-                 and .region(\"...\")",
-                shown(host)
-            );
+        Self::recognize(host).ok_or_else(|| {
+            let in_aws_domain = is_in_aws_domain(host);
+            let host = shown(host);
+            let message = if in_aws_domain {
+                format!(
+                    "{host} is in a domain of AWS, but it is not a known service endpoint and may be a customer's \
+                     machine: if requests to it are to be signed, configure .service(\"...\") and .region(\"...\"), \
+                     and .allow_host({host})"
+                )
+            } else {
+                format!(
+                    "no service or region can be inferred from {host}, which is not a host of AWS: configure \
+                     .service(\"...\") and .region(\"...\")"
+                )
+            };
             Error::new(ErrorKind::ScopeUnknown, message)
-        })?;
-        if let Some((suffix, front)) = partitions::suffix(name) {
-            return in_domain(suffix, front).ok_or_else(|| {
-                let message = format!(
-                    "{} is in a domain of AWS but of no form known here: say the signing name with \
-                     .service(\"...\") and the region with .region(\"...\")",
-                    shown(host)
-                );
-                Error::new(ErrorKind::ScopeUnknown, message)
-            });
-        }
-        if let Some((service, region, partition)) = partitions::elsewhere(name) {
-            return Ok(Self::regional(service, region, Some(partition), "sign-in endpoint"));
-        }
-        if partitions::under(name, "r2.cloudflarestorage.com").is_some() {
-            return Ok(Self::regional("s3", Cow::Borrowed("auto"), None, "Cloudflare R2"));
-        }
-        let message = format!(
-            "{} is not a host of AWS, so it tells no service and region: say them with .service(\"...\") and \
-             .region(\"...\")",
-            shown(host)
-        );
-        Err(Error::new(ErrorKind::ScopeUnknown, message))
+        })
     }
 
-    /// Reads the scope off host and path, for the few hosts that serve two services.
+    fn recognize(host: &str) -> Option<Self> {
+        let mut lower = Buffer::new();
+        let name = lower_case(host, &mut lower)?;
+        if let Some((suffix, front)) = partitions::suffix(name) {
+            return in_domain(suffix, front);
+        }
+        if let Some((service, region, partition)) = partitions::other_host(name) {
+            return Some(Self::regional(service, region, Some(partition), "sign-in endpoint"));
+        }
+        partitions::under(name, "r2.cloudflarestorage.com")?;
+        Some(Self::regional("s3", Cow::Borrowed("auto"), None, "Cloudflare R2"))
+    }
+
+    /// Infers service and region from host and path, for the few hosts that serve two services.
     ///
     /// `/mqtt` on an AWS IoT data host is `iotdevicegateway`; `/{maps,places,routes}/v0/…` on the hosts of the
-    /// newer location services is `geo`. Everything else is as [`infer`](Self::infer) has it.
+    /// newer location services is `geo`. Every other path is as in [`infer`](Self::infer).
     ///
     /// # Errors
     /// As [`infer`](Self::infer).
@@ -104,7 +110,7 @@ impl Endpoint {
         Ok(found)
     }
 
-    /// The service and rule for a path that another service than the host's usual one answers.
+    /// Signing name and rule of a path that is served by another service than the host's other paths.
     pub(crate) fn other_service_at(&self, path: &str) -> Option<(&'static str, &'static str)> {
         match &*self.service {
             "iotdata" if path == "/mqtt" => Some(("iotdevicegateway", "AWS IoT, MQTT over WebSocket")),
@@ -121,7 +127,7 @@ impl Endpoint {
         &self.service
     }
 
-    /// The region to sign for; `None` where the host does not say, and where only SigV4a signs.
+    /// The region to sign for; `None` if the host does not contain it, or if it takes SigV4a only.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         self.region.as_deref()
@@ -130,22 +136,25 @@ impl Endpoint {
     /// The region to sign for.
     ///
     /// # Errors
-    /// [`ErrorKind::ScopeUnknown`] when the host does not tell it; the message says how to find and set it.
+    /// [`ErrorKind::ScopeUnknown`] if it cannot be inferred from the host; the message says how to find and set it.
     pub fn require_region(&self) -> Result<&str, Error> {
         if let Some(region) = &self.region {
             return Ok(region);
         }
-        let message = if self.region_set.is_some() {
-            Cow::Owned(format!(
-                "the host ({}) is signed with SigV4a for a set of regions, not with SigV4 for one",
+        let message = match (&*self.service, self.region_set) {
+            (_, Some(set)) => Cow::Owned(format!(
+                "the host ({}) takes SigV4a signatures, for the region set {set}, not SigV4 signatures for one region",
                 self.rule
-            ))
-        } else {
-            Cow::Borrowed(
-                "the host does not tell its bucket's region: say it with .region(\"...\"), or use the host \
-                 <bucket>.s3.<region>.amazonaws.com; S3 answers a HEAD of the bucket with the region in the \
-                 header x-amz-bucket-region",
-            )
+            )),
+            ("rds-db", _) => Cow::Borrowed(
+                "the region of a global database's writer is not in its host and cannot be inferred from it: configure \
+                 .region(\"...\") with the region of the primary cluster",
+            ),
+            _ => Cow::Borrowed(
+                "the bucket's region is not in the host and cannot be inferred from it: configure .region(\"...\"), \
+                 or use the host <bucket>.s3.<region>.amazonaws.com; S3 responds to a HEAD of the bucket with the \
+                 region in the header x-amz-bucket-region",
+            ),
         };
         Err(Error::new(ErrorKind::ScopeUnknown, message))
     }
@@ -163,7 +172,7 @@ impl Endpoint {
         self.partition
     }
 
-    /// The name of the rule that told, for people.
+    /// Human-readable name of the matching rule.
     #[must_use]
     pub fn rule(&self) -> &'static str {
         self.rule
@@ -178,11 +187,11 @@ impl Endpoint {
         Self { service: service.into(), region: Some(region), region_set: None, partition, rule }
     }
 
-    /// A scope of the table's: `*` is a region set.
-    fn fixed(service: &'static str, to: &'static str, partition: Option<&'static str>) -> Self {
-        match to {
+    /// An entry of the generated tables, in which the region `*` is a region set.
+    fn fixed(service: &'static str, region: &'static str, partition: Option<&'static str>) -> Self {
+        match region {
             "*" => Self::everywhere(service, partition, "global endpoint"),
-            to => Self::regional(service, Cow::Borrowed(to), partition, "global endpoint"),
+            region => Self::regional(service, Cow::Borrowed(region), partition, "global endpoint"),
         }
     }
 
@@ -191,22 +200,59 @@ impl Endpoint {
     }
 }
 
-/// The scope of the host with these labels in front of a domain of AWS.
-fn in_domain(suffix: &Suffix, front: &str) -> Option<Endpoint> {
-    if partitions::is_customers(front) {
-        return None;
+/// As [`Endpoint::infer`].
+impl FromStr for Endpoint {
+    type Err = Error;
+
+    fn from_str(host: &str) -> Result<Self, Error> {
+        Self::infer(host)
     }
-    let (front, vpce) = match front.strip_suffix(".vpce") {
+}
+
+/// Service, region and partition, such as `execute-api in ap-northeast-1 (aws)`. For hosts that take SigV4a only
+/// `s3 in region set * (aws)`, for a region that cannot be inferred `s3 in an unknown region (aws)`, and outside AWS
+/// `s3 in auto`.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in ", self.service)?;
+        match (&self.region, self.region_set) {
+            (Some(region), _) => f.write_str(region)?,
+            (None, Some(set)) => write!(f, "region set {set}")?,
+            (None, None) => f.write_str("an unknown region")?,
+        }
+        self.partition.map_or(Ok(()), |partition| write!(f, " ({partition})"))
+    }
+}
+
+/// Whether AWS runs the server behind a host: whether a service can be inferred from it, other stores left aside.
+fn is_run_by_aws(host: &str) -> bool {
+    Endpoint::recognize(host).is_some_and(|endpoint| endpoint.partition.is_some())
+}
+
+/// Whether a host is below a domain of AWS, where there are customers' machines too.
+fn is_in_aws_domain(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    is_name(host) && partitions::suffix(host).is_some()
+}
+
+/// The endpoint of the host with these labels in front of a domain of AWS.
+fn in_domain(suffix: &Suffix, front: &str) -> Option<Endpoint> {
+    let standard = suffix.kind == DomainKind::Standard;
+    let (front, vpce) = match front.strip_suffix(".vpce").filter(|_| standard) {
         Some(front) => (front, true),
         None => (front, false),
     };
+    if vpce && front.split('.').any(|label| label.starts_with("vpce-svc-")) {
+        // A customer's own service behind PrivateLink.
+        return None;
+    }
     let (before, last) = cut(front);
     if let Some(region) = suffix.region(last) {
         let mut name = Name::default();
         name.push_all(before, vpce);
         return name.regional(suffix, last, region, vpce);
     }
-    // `{domain}.us-east-1.es`: the region's place is kept as `@`.
+    // `{domain}.us-east-1.es`: `@` takes the region's place.
     let (rest, second) = cut(before);
     let found = suffix.region(second).and_then(|region| {
         let mut name = Name::default();
@@ -222,42 +268,47 @@ fn in_domain(suffix: &Suffix, front: &str) -> Option<Endpoint> {
     })
 }
 
-/// Labels and the last of them.
+/// All labels but the last, and the last.
 fn cut(labels: &str) -> (&str, &str) {
     labels.rsplit_once('.').unwrap_or(("", labels))
 }
 
-/// The scope of a host in which no label is a region.
+/// The endpoint of a host without a region label.
 fn without_region(suffix: &Suffix, name: &str) -> Option<Endpoint> {
-    if let Some((service, to)) = suffix.fixed(name) {
-        let partition = if name.ends_with(".us-gov") { Some("aws-us-gov") } else { suffix.partition_of(to) };
-        return Some(Endpoint::fixed(service, to, partition));
+    if let Some((service, region)) = suffix.fixed(name) {
+        let partition =
+            if name.ends_with(".us-gov") { Some("aws-us-gov") } else { suffix.partition_of(region) };
+        return Some(Endpoint::fixed(service, region, partition));
     }
     // `{bucket}.s3-us-west-2`, the form before 2019.
-    if let Some(tail) = cut(name).1.strip_prefix("s3-") {
+    if let Some(tail) = cut(name).1.strip_prefix("s3-").filter(|_| suffix.kind == DomainKind::Standard) {
         let tail = tail.strip_prefix("fips-").unwrap_or(tail);
         if let Some((region, partition)) = suffix.region(tail) {
             return Some(Endpoint::regional("s3", region, Some(partition), "S3, old form"));
         }
     }
-    let (service, scope, rule) = resource_hosts::regionless(name)?;
+    let (service, region, rule) = resource_hosts::regionless(suffix.kind, name)?;
     let partition = suffix.partition_of(if name.ends_with(".us-gov") { "us-gov-west-1" } else { "*" });
-    Some(match scope {
-        Scope::EveryRegion => Endpoint::everywhere(service, partition, rule),
-        Scope::Region(region) => {
+    Some(match region {
+        HostRegion::Every => Endpoint::everywhere(service, partition, rule),
+        HostRegion::Fixed(region) => {
             // Old hosts of the partition `aws` alone.
             partition.filter(|p| *p == "aws")?;
             Endpoint::regional(service, Cow::Borrowed(region), partition, rule)
         }
-        Scope::Unsaid => {
+        HostRegion::Unknown => {
             Endpoint { service: Cow::Borrowed(service), region: None, region_set: None, partition, rule }
         }
     })
 }
 
-/// Labels without their marks for FIPS, dual-stack and VPC endpoints, joined by dots.
+/// Labels without those that mark FIPS, dual-stack and VPC endpoints, joined by dots.
 #[derive(Clone, Default)]
-struct Name(Buffer);
+struct Name {
+    text: Buffer,
+    /// Whether a label was left out that is nothing but a mark.
+    has_marks: bool,
+}
 
 impl Name {
     fn push_all(&mut self, labels: &str, vpce: bool) {
@@ -266,6 +317,7 @@ impl Name {
 
     fn push(&mut self, label: &str) {
         if matches!(label, "fips" | "dualstack") {
+            self.has_marks = true;
             return;
         }
         let label = label.strip_suffix("-fips").unwrap_or(label);
@@ -273,13 +325,13 @@ impl Name {
         if label.is_empty() {
             return;
         }
-        if !self.0.is_empty() {
-            self.0.push(b'.');
+        if !self.text.is_empty() {
+            self.text.push(b'.');
         }
-        self.0.extend_from_slice(label.as_bytes());
+        self.text.extend_from_slice(label.as_bytes());
     }
 
-    /// The scope of the host with this name around a region's label.
+    /// The endpoint of the host with this name around a region label.
     fn regional(
         &self,
         suffix: &Suffix,
@@ -292,40 +344,48 @@ impl Name {
         if let Some((service, to)) = fixed {
             return Some(Endpoint::fixed(service, to, Some(partition)));
         }
-        if let Ok(at) = generated::SERVICES.binary_search_by(|(key, _)| (*key).cmp(name)) {
-            let rule = if vpce { "VPC endpoint" } else { "service endpoint" };
-            return generated::SERVICES
-                .get(at)
-                .map(|(_, s)| Endpoint::regional(*s, region, Some(partition), rule));
+        let found = |service: &'static str, rule: &'static str| {
+            let rule = if vpce { "VPC endpoint" } else { rule };
+            Some(Endpoint::regional(service, region.clone(), Some(partition), rule))
+        };
+        if suffix.kind != DomainKind::Resources
+            && let Some(service) = service(name)
+        {
+            return found(service, "service endpoint");
         }
-        if let Some(service) = resource_hosts::resource(name) {
-            let rule = if vpce { "VPC endpoint" } else { "resource endpoint" };
-            return Some(Endpoint::regional(service, region, Some(partition), rule));
+        if let Some(service) = resource_hosts::resource(suffix.kind, name) {
+            return found(service, "resource endpoint");
         }
-        if name.contains('@') {
+        if suffix.kind != DomainKind::Standard || name.contains('@') {
             return None;
         }
         if cut(name).1.starts_with("s3express-") {
-            return Some(Endpoint::regional("s3express", region, Some(partition), "S3 Express zone"));
+            return found("s3express", "S3 Express zone");
         }
-        // AWS's own rule for a service: its name, its region. What is newer than the table mostly follows it.
-        let plain = !name.is_empty() && !name.contains(['.', '_']);
+        // AWS's naming rule for a service, its name and its region, which most services newer than the table follow.
+        let plain = !self.has_marks && resource_hosts::is_service_name(name) && suffix.region(name).is_none();
         plain.then(|| Endpoint::regional(name.to_owned(), region, Some(partition), "first label"))
     }
 
     fn with(&self, label: &str) -> Self {
         let mut longer = self.clone();
-        longer.0.push(b'.');
-        longer.0.extend_from_slice(label.as_bytes());
+        longer.text.push(b'.');
+        longer.text.extend_from_slice(label.as_bytes());
         longer
     }
 
     fn as_str(&self) -> &str {
-        str::from_utf8(&self.0).unwrap_or_default()
+        str::from_utf8(&self.text).unwrap_or_default()
     }
 }
 
-/// A host name in lower case without its trailing dot; `None` for what no DNS name of AWS can be.
+/// The signing name of a service with these labels before its region.
+fn service(name: &str) -> Option<&'static str> {
+    let at = generated::SERVICES.binary_search_by(|(key, _)| (*key).cmp(name)).ok()?;
+    generated::SERVICES.get(at).map(|(_, service)| *service)
+}
+
+/// A host name in lower case without its trailing dot; `None` if no DNS name of AWS can look like that.
 fn lower_case<'b>(host: &str, buffer: &'b mut Buffer) -> Option<&'b str> {
     let host = host.strip_suffix('.').unwrap_or(host);
     if !is_name(host) {
@@ -335,7 +395,7 @@ fn lower_case<'b>(host: &str, buffer: &'b mut Buffer) -> Option<&'b str> {
     str::from_utf8(buffer).ok()
 }
 
-/// Whether this is a DNS name in ASCII: labels of letters, digits, `-` and `_`, none empty, no trailing dot.
+/// Whether this is a DNS name in ASCII: nonempty labels of letters, digits, `-` and `_`, without a trailing dot.
 fn is_name(host: &str) -> bool {
     host.len() <= MAX_HOST
         && host.split('.').all(|label| {

@@ -3,21 +3,32 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{is_name, partitions, shown};
+use super::{is_in_aws_domain, is_name, is_run_by_aws, partitions, shown};
 use crate::error::{BuildError, BuildErrorKind, Error, ErrorKind};
 
-/// The origins that credentials may go to.
+/// The origins that requests may be signed for.
 ///
-/// By default the domains of AWS's partitions over https, and loopback (127.0.0.0/8, `::1`, `localhost` and names
-/// under it) over https or http. Not the names under those domains that belong to customers' machines and
-/// services (EC2, load balancers, others' PrivateLink services, S3 websites), and not S3-compatible stores such
-/// as Cloudflare's R2: those need a line.
+/// By default these are the hosts that AWS runs over https, as far as [`Endpoint`](super::Endpoint) recognizes them,
+/// and loopback over https or http: `localhost`, 127.0.0.0/8 and `::1`, nothing else. Names that only resolve to
+/// loopback are not included: a DNS search domain can send `minio.localhost` to another machine, and resolvers look
+/// `localhost.` and `127.1` up in their own ways. Every other host needs a line: customers' machines in AWS's domains
+/// (EC2, load balancers, ECS, notebooks, PrivateLink services, S3 websites), custom domains, and other stores such
+/// as Cloudflare R2.
 ///
-/// Hosts are compared by whole labels, whatever the case of their letters, without one trailing dot.
+/// Hosts are compared by whole labels, in any case, without one trailing dot.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AllowedOrigins {
     hosts: Vec<Pattern>,
     origins: Vec<Origin>,
+    loopback_disallowed: bool,
+}
+
+/// The parts of a credential scope that are neither configured nor inferred from the host; an error names the lines
+/// that set them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MissingScope {
+    pub(crate) service: bool,
+    pub(crate) region: bool,
 }
 
 /// A host over https; with `below`, every host below it instead.
@@ -37,16 +48,16 @@ struct Origin {
 
 #[derive(Clone, Copy, Debug)]
 enum Host<S> {
-    /// A DNS name or IPv4 address without trailing dot; in lower case where it is a pattern's.
+    /// A DNS name or IPv4 address without a trailing dot; in lower case in a pattern.
     Name(S),
     V6(Ipv6Addr),
 }
 
 impl AllowedOrigins {
-    /// Allows a host over https: `api.example.com`, `*.internal.example.com` (one label or more in the star's
-    /// place), `[fd00::1]`; at any port unless one is given.
+    /// Allows a host over https: `api.example.com`, `*.internal.example.com` (the star stands for one or more
+    /// labels), `[fd00::1]`; at any port unless one is given.
     ///
-    /// Names that are not ASCII are turned into punycode (with the feature `reqwest`).
+    /// Names that are not ASCII are converted to punycode (with the feature `reqwest`).
     ///
     /// # Errors
     /// [`BuildErrorKind::InvalidOrigin`] for anything that is not a host.
@@ -66,11 +77,11 @@ impl AllowedOrigins {
         Ok(())
     }
 
-    /// Allows one origin exactly: `http://minio:9000`, `https://api.example.com`. The only way to allow plain
-    /// http to anything but loopback.
+    /// Allows exactly one origin: `http://minio:9000`, `https://api.example.com`. The only way to allow plain http to
+    /// anything but loopback.
     ///
     /// # Errors
-    /// [`BuildErrorKind::InvalidOrigin`] for anything that is not scheme, host and perhaps port.
+    /// [`BuildErrorKind::InvalidOrigin`] for anything that is not a scheme, a host and optionally a port.
     pub(crate) fn allow_origin(&mut self, origin: &str) -> Result<(), BuildError> {
         let (scheme, rest) = origin.split_once("://").unwrap_or_default();
         let https = scheme.eq_ignore_ascii_case("https");
@@ -83,51 +94,115 @@ impl AllowedOrigins {
         Ok(())
     }
 
-    /// Whether credentials may go to an origin, given as the parts of a parsed URI (IPv6 addresses in brackets).
+    /// Allows loopback only where a line names it, as any other host.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the builder's option for it comes next"))]
+    pub(crate) fn disallow_loopback(&mut self) {
+        self.loopback_disallowed = true;
+    }
+
+    /// Whether requests to an origin may be signed. The parts are those of a parsed URI: an IPv6 address is in
+    /// brackets.
+    pub(crate) fn allows(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
+        let https = scheme.eq_ignore_ascii_case("https");
+        (https || scheme.eq_ignore_ascii_case("http"))
+            && parse(host).is_some_and(|parsed| self.allows_parsed(https, host, parsed, port))
+    }
+
+    fn allows_parsed(&self, https: bool, host: &str, parsed: Host<&str>, port: Option<u16>) -> bool {
+        let at = port.unwrap_or(default_port(https));
+        (is_loopback(host) && !self.loopback_disallowed)
+            || self.origins.iter().any(|o| o.https == https && o.port == at && o.host.is(parsed))
+            || (https && self.allows_over_https(parsed, port))
+    }
+
+    fn allows_over_https(&self, host: Host<&str>, port: Option<u16>) -> bool {
+        self.hosts.iter().any(|p| p.matches(host, port.unwrap_or(443)))
+            || matches!(host, Host::Name(name) if is_run_by_aws(name))
+    }
+
+    /// Ensures that requests to an origin may be signed, see [`allows`](Self::allows).
     ///
     /// # Errors
     /// [`ErrorKind::OriginNotAllowed`], or [`ErrorKind::InsecureOrigin`] for plain http to a host that is allowed
-    /// over https; the message names the line to add.
-    pub(crate) fn check(&self, scheme: &str, host: &str, port: Option<u16>) -> Result<(), Error> {
+    /// over https. The message names every line to add to the builder, those for `missing` parts of the scope too.
+    pub(crate) fn ensure_allowed(
+        &self,
+        scheme: &str,
+        host: &str,
+        port: Option<u16>,
+        missing: impl FnOnce() -> MissingScope,
+    ) -> Result<(), Error> {
         let https = scheme.eq_ignore_ascii_case("https");
         let parsed = match parse(host) {
             Some(parsed) if https || scheme.eq_ignore_ascii_case("http") => parsed,
-            Some(_) => return Err(refused(format!("{} is neither http nor https", shown(scheme)))),
-            None if host.is_ascii() => return Err(refused(format!("{} is not a host", shown(host)))),
+            Some(_) => return Err(not_allowed(format!("{} is neither http nor https", shown(scheme)))),
+            None if host.is_ascii() => {
+                return Err(not_allowed(format!("{} is not a valid host", shown(host))));
+            }
             None => {
-                return Err(refused(format!("{} is not ASCII: send it in punycode (xn--…)", shown(host))));
+                let message = format!("{} is not ASCII: send it in punycode (xn--…)", shown(host));
+                return Err(not_allowed(message));
             }
         };
-        if is_loopback(parsed) {
+        if self.allows_parsed(https, host, parsed, port) {
             return Ok(());
         }
-        let at = port.unwrap_or(default_port(https));
-        if self.origins.iter().any(|o| o.https == https && o.port == at && o.host.is(parsed)) {
-            return Ok(());
+        let missing = missing();
+        let with_port = WithPort(parsed, port);
+        Err(match (https, self.allows_over_https(parsed, port)) {
+            (true, _) => not_allowed(format!(
+                "{}: add .allow_host(\"{parsed}\"){missing} to the signer's builder if you trust whoever runs it with \
+                 signed requests",
+                Reason(host, parsed)
+            )),
+            (false, true) => Error::new(
+                ErrorKind::InsecureOrigin,
+                format!(
+                    "requests to {parsed} may be signed over https only, and this one uses plain http: use https, or \
+                     add .allow_origin(\"http://{with_port}\"){missing} to the signer's builder if plain http is \
+                     intended"
+                ),
+            ),
+            (false, false) => not_allowed(format!(
+                "{}, and this request uses plain http: add .allow_origin(\"http://{with_port}\"){missing} to the \
+                 signer's builder if you trust whoever runs it with signed requests, and everyone on the network \
+                 path with their content; with https, the line is .allow_host(\"{parsed}\")",
+                Reason(host, parsed)
+            )),
+        })
+    }
+}
+
+/// Why an origin is not allowed.
+struct Reason<'h>(&'h str, Host<&'h str>);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(host, parsed) = *self;
+        match parsed {
+            Host::Name(name) if is_in_aws_domain(name) => write!(
+                f,
+                "{parsed} is in a domain of AWS, but it is not a known service endpoint and may be a customer's \
+                 machine, so this signer does not sign requests to it"
+            ),
+            Host::Name(name) if name.len() < host.len() && is_loopback(name) => write!(
+                f,
+                "{host} is not loopback, because resolvers may look it up in DNS (write {name} without the trailing \
+                 dot), so this signer does not sign requests to it"
+            ),
+            _ => write!(f, "{parsed} is not a host that this signer signs requests to"),
         }
-        let aws = matches!(parsed, Host::Name(name) if partitions::is_aws(name));
-        let over_https = aws || self.hosts.iter().any(|p| p.matches(parsed, port.unwrap_or(443)));
-        match (https, over_https) {
-            (true, true) => Ok(()),
-            (true, false) => Err(refused(format!(
-                "{parsed} is not among the hosts to sign for: add .allow_host(\"{parsed}\") to the signer's \
-                 builder if its owner may hold your credentials"
-            ))),
-            (false, true) => {
-                let message = format!(
-                    "{parsed} may be signed for over https only, and this is plain http: use https, or add \
-                     .allow_origin(\"http://{}\") to the signer's builder if plain http is meant",
-                    WithPort(parsed, port)
-                );
-                Err(Error::new(ErrorKind::InsecureOrigin, message))
+    }
+}
+
+impl fmt::Display for MissingScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (missing, method) in [(self.service, "service"), (self.region, "region")] {
+            if missing {
+                write!(f, ".{method}(\"...\")")?;
             }
-            (false, false) => Err(refused(format!(
-                "http://{0} is not among the origins to sign for: add .allow_origin(\"http://{0}\") to the \
-                 signer's builder if its owner may hold your credentials, and everyone on the way may read what \
-                 is sent; over https it would be .allow_host(\"{parsed}\")",
-                WithPort(parsed, port)
-            ))),
         }
+        Ok(())
     }
 }
 
@@ -175,22 +250,26 @@ fn default_port(https: bool) -> u16 {
     if https { 443 } else { 80 }
 }
 
-fn refused(message: String) -> Error {
+fn not_allowed(message: String) -> Error {
     Error::new(ErrorKind::OriginNotAllowed, message)
 }
 
-fn is_loopback(host: Host<&str>) -> bool {
-    match host {
-        Host::V6(address) => address.is_loopback(),
-        Host::Name(name) => {
-            name.eq_ignore_ascii_case("localhost")
-                || partitions::under(name, "localhost").is_some()
-                || name.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
+/// Whether a host, as it stands in a URI, is `localhost`, an address in 127.0.0.0/8 in its four decimal parts, or
+/// `[::1]`. With a trailing dot it is not: resolvers then look for it in DNS, and not in their own tables.
+fn is_loopback(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(inner) => inner
+            .strip_suffix(']')
+            .and_then(|inner| inner.parse().ok())
+            .is_some_and(|address: Ipv6Addr| address.is_loopback()),
+        None => {
+            host.eq_ignore_ascii_case("localhost")
+                || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
         }
     }
 }
 
-/// A host of a request.
+/// Parses the host of a request.
 fn parse(host: &str) -> Option<Host<&str>> {
     if let Some(inner) = host.strip_prefix('[') {
         return inner.strip_suffix(']')?.parse().ok().map(Host::V6);
@@ -199,7 +278,7 @@ fn parse(host: &str) -> Option<Host<&str>> {
     is_name(name).then_some(Host::Name(name))
 }
 
-/// A host of a pattern and the port behind it.
+/// Parses the host of a pattern and the port after it.
 fn authority(text: &str) -> Result<(Host<Box<str>>, Option<u16>), &'static str> {
     let end = if text.starts_with('[') {
         text.find(']').map_or(text.len(), |at| at + 1)
@@ -210,17 +289,19 @@ fn authority(text: &str) -> Result<(Host<Box<str>>, Option<u16>), &'static str> 
     let port = match tail.strip_prefix(':') {
         None if tail.is_empty() => None,
         Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
-            Some(digits.parse().ok().filter(|port| *port != 0).ok_or("its port is none")?)
+            Some(digits.parse().ok().filter(|port| *port != 0).ok_or("its port is not valid")?)
         }
-        _ => return Err("what follows the host is no port; scheme, user and path do not belong here"),
+        _ => {
+            return Err(
+                "the host is followed by something other than a port; leave out scheme, user and path",
+            );
+        }
     };
     let ascii = to_ascii(host)?;
     match parse(&ascii) {
         Some(Host::Name(name)) => Ok((Host::Name(name.to_ascii_lowercase().into()), port)),
         Some(Host::V6(address)) => Ok((Host::V6(address), port)),
-        None => {
-            Err("letters, digits, hyphens and dots make a host name, and no scheme or path belongs to it")
-        }
+        None => Err("a host name consists of letters, digits, hyphens and dots, without scheme or path"),
     }
 }
 
@@ -229,7 +310,7 @@ fn to_ascii(host: &str) -> Result<std::borrow::Cow<'_, str>, &'static str> {
     if host.is_ascii() {
         return Ok(host.into());
     }
-    idna::domain_to_ascii(host).map(Into::into).map_err(|_| "it is no internationalised domain name")
+    idna::domain_to_ascii(host).map(Into::into).map_err(|_| "it is not a valid internationalized domain name")
 }
 
 #[cfg(not(feature = "reqwest"))]
@@ -242,8 +323,8 @@ fn to_ascii(host: &str) -> Result<std::borrow::Cow<'_, str>, &'static str> {
 
 fn not_a_host(pattern: &str, why: &str) -> BuildError {
     let message = format!(
-        "{} is not a host to allow ({why}): say a host such as .allow_host(\"api.example.com\"), every host below \
-         one with .allow_host(\"*.internal.example.com\"), or scheme, host and port with \
+        "{} is not a host that can be allowed ({why}): name a host, as in .allow_host(\"api.example.com\"), every \
+         host below one, as in .allow_host(\"*.internal.example.com\"), or scheme, host and port, as in \
          .allow_origin(\"http://minio:9000\")",
         shown(pattern)
     );
@@ -252,7 +333,7 @@ fn not_a_host(pattern: &str, why: &str) -> BuildError {
 
 fn not_an_origin(origin: &str, why: &str) -> BuildError {
     let message = format!(
-        "{} is not an origin to allow ({why}): say scheme, host and port, and nothing else, such as \
+        "{} is not an origin that can be allowed ({why}): name scheme, host and port, and nothing else, as in \
          .allow_origin(\"http://minio:9000\")",
         shown(origin)
     );

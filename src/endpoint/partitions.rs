@@ -1,8 +1,8 @@
-//! AWS's domains, partitions and regions: whole labels only, never a piece of a string.
+//! AWS's domains, partitions and regions. Hosts are compared by whole labels, never by parts of a string.
 
 use std::borrow::Cow;
 
-use super::generated::{ELSEWHERE, PARTITIONS, SUFFIXES};
+use super::generated::{OTHER_HOSTS, PARTITIONS, SUFFIXES};
 
 /// A partition of AWS: `aws`, `aws-cn` and so on.
 pub(super) struct Partition {
@@ -12,26 +12,38 @@ pub(super) struct Partition {
     pub(super) pseudo: &'static [&'static str],
 }
 
+/// What runs under a domain of AWS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DomainKind {
+    /// `amazonaws.com` and its counterparts: services, their resources, and under some names customers' machines.
+    Standard,
+    /// `api.aws` and its counterparts: dual-stack endpoints of services and their resources.
+    DualStack,
+    /// `on.aws` and its counterparts: resources only, many of them customers' machines.
+    Resources,
+}
+
 /// A domain that AWS's hosts end in.
 pub(super) struct Suffix {
     pub(super) domain: &'static str,
+    pub(super) kind: DomainKind,
     pub(super) partitions: &'static [usize],
     pub(super) fixed: &'static [(&'static str, &'static str, &'static str)],
 }
 
 impl Suffix {
-    /// The service and scope of a host that does not name the region to sign for.
+    /// Service and region of a host whose name does not contain the region to sign for.
     pub(super) fn fixed(&self, name: &str) -> Option<(&'static str, &'static str)> {
         let at = self.fixed.binary_search_by(|(key, ..)| (*key).cmp(name)).ok()?;
         self.fixed.get(at).map(|&(_, service, region)| (service, region))
     }
 
-    /// The region a label is, and its partition, if the label is a region of this domain.
+    /// The region that `label` names and its partition, if the label is a region of this domain.
     pub(super) fn region(&self, label: &str) -> Option<(Cow<'static, str>, &'static str)> {
         partitions(self.partitions).find_map(|p| p.region(label).map(|region| (region, p.id)))
     }
 
-    /// The partition that a region belongs to; for a region set the first that lives here.
+    /// The partition of a region; for a region set, the first partition of this domain.
     pub(super) fn partition_of(&self, region: &str) -> Option<&'static str> {
         let own = partitions(self.partitions).find(|p| p.region(region).is_some());
         own.or_else(|| partitions(self.partitions).next()).map(|p| p.id)
@@ -44,7 +56,7 @@ impl Partition {
         if let Some(known) = known {
             return Some(Cow::Borrowed(known));
         }
-        // `us-gov-west-1` is no region of the prefix `us`: exactly a word and a number follow.
+        // A prefix, one word and a number: `us-gov-west-1` is not a region with the prefix `us`.
         let (front, number) = label.rsplit_once('-')?;
         let (prefix, word) = front.rsplit_once('-')?;
         let new = self.prefixes.contains(&prefix)
@@ -60,21 +72,21 @@ fn partitions(indices: &[usize]) -> impl Iterator<Item = &'static Partition> {
     indices.iter().filter_map(|at| PARTITIONS.get(*at))
 }
 
-/// What stands in front of `domain` in `host`, letters of either case, if anything does.
+/// The labels in front of `domain` in `host`, in any case; `None` unless `host` is below `domain`.
 pub(super) fn under<'h>(host: &'h str, domain: &str) -> Option<&'h str> {
     let cut = host.len().checked_sub(domain.len())?;
     let (front, back) = (host.get(..cut)?, host.get(cut..)?);
     back.eq_ignore_ascii_case(domain).then(|| front.strip_suffix('.')).flatten().filter(|f| !f.is_empty())
 }
 
-/// The domain of AWS that a host lies in, and the labels in front of it.
+/// The domain of AWS that a host is below, and the labels in front of it.
 pub(super) fn suffix(host: &str) -> Option<(&'static Suffix, &str)> {
     SUFFIXES.iter().find_map(|suffix| under(host, suffix.domain).map(|front| (suffix, front)))
 }
 
-/// A host of AWS outside its partitions' domains: service, region and partition.
-pub(super) fn elsewhere(host: &str) -> Option<(&'static str, Cow<'static, str>, &'static str)> {
-    ELSEWHERE.iter().find_map(|&(rest, service, partition, alone)| {
+/// Service, region and partition of an AWS host outside its partitions' domains.
+pub(super) fn other_host(host: &str) -> Option<(&'static str, Cow<'static, str>, &'static str)> {
+    OTHER_HOSTS.iter().find_map(|&(rest, service, partition, alone)| {
         let partition = PARTITIONS.get(partition)?;
         let (first, tail) = host.split_once('.')?;
         if tail == rest || without_fips(tail).is_some_and(|(a, b)| is(rest, a, b)) {
@@ -92,33 +104,4 @@ fn without_fips(host: &str) -> Option<(&str, &str)> {
 
 fn is(host: &str, first: &str, rest: &str) -> bool {
     host.split_once('.') == Some((first, rest))
-}
-
-/// Whether a host lies in a domain of AWS and is AWS's to answer for.
-///
-/// Letters of either case; no trailing dot. Names that AWS gives to customers' own machines (EC2, load
-/// balancers), to others' PrivateLink services and to S3 websites are not AWS's: whoever runs the machine reads
-/// what is sent there.
-pub(super) fn is_aws(host: &str) -> bool {
-    match suffix(host) {
-        Some((_, front)) => !is_customers(front),
-        None => {
-            ELSEWHERE.iter().any(|(rest, ..)| host.eq_ignore_ascii_case(rest) || under(host, rest).is_some())
-        }
-    }
-}
-
-/// Whether the labels in front of AWS's domain name a customer's machine.
-pub(super) fn is_customers(front: &str) -> bool {
-    let mut labels = front.rsplit('.');
-    let last = labels.next().unwrap_or_default();
-    let second = labels.next().unwrap_or_default();
-    let any = |label: &str, names: &[&str]| names.iter().any(|name| label.eq_ignore_ascii_case(name));
-    let begins = |label: &str, start: &str| {
-        label.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
-    };
-    any(last, &["compute", "compute-1", "elb", "s3-website"])
-        || any(second, &["elb", "s3-website"])
-        || begins(last, "s3-website-")
-        || (any(last, &["vpce"]) && front.split('.').any(|label| begins(label, "vpce-svc-")))
 }

@@ -288,7 +288,7 @@ impl SignerBuilder {
         })?;
         let scope = &self.settings.scope;
         for region in [&scope.region, &scope.default_region] {
-            scope::check(scope.service.as_deref(), region.as_deref(), scope.region_set.as_deref())
+            scope::validate(scope.service.as_deref(), region.as_deref(), scope.region_set.as_deref())
                 .map_err(|why| BuildError::new(BuildErrorKind::InvalidValue, why))?;
         }
         if let Some(refusal) = self.settings.headers.named.iter().find_map(HeaderPolicy::refusal) {

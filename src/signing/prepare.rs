@@ -62,7 +62,7 @@ impl PreparedRequest<'_> {
     }
 
     pub(crate) fn service_and_reach(&self) -> Result<(&str, RegionScope<'_>), Error> {
-        self.scope.service_and_reach()
+        self.scope.service_and_region()
     }
 
     /// The region set, for a request signed with SigV4a.
@@ -117,12 +117,10 @@ impl Signer {
         let inner = &*self.inner;
         let origin = Origin::new(request.scheme, request.authority)?;
         let known = inner.known_host(origin.host);
-        if !(known.allowed && origin.is_secure() && origin.port.is_none()) {
-            inner.origins.check(origin.http_scheme(), origin.host, origin.port)?;
-        }
+        inner.ensure_allowed(&origin, &request, &known)?;
         let host = target::host(&origin, request.headers, inner.settings.allow_host_mismatch)?;
         let scope = inner.scope(&request, known)?;
-        let (service, _) = scope.service_and_reach()?;
+        let (service, _) = scope.service_and_region()?;
         let profile = request.overrides.profile.or(inner.settings.signing);
         let profile = profile.unwrap_or_else(|| SigningSettings::for_service(service));
         let form = if profile.double_encode { PathForm::AsGiven } else { PathForm::Strict };
@@ -144,7 +142,7 @@ impl Signer {
         let not_allowed = || {
             let origin = Origin::new(request.scheme, request.authority);
             origin.is_ok_and(|origin| {
-                self.inner.origins.check(origin.http_scheme(), origin.host, origin.port).is_err()
+                !self.inner.origins.allows(origin.http_scheme(), origin.host, origin.port)
             })
         };
         request.overrides.skip || (self.inner.settings.pass_through_disallowed_origins && not_allowed())

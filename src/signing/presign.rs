@@ -350,10 +350,11 @@ mod tests {
     /// `ws://` is plain http: the signature would be anyone's on the way.
     #[tokio::test]
     async fn a_socket_in_the_clear_is_refused_but_on_loopback() {
-        let signer = Signer::builder().credentials(credentials()).service("execute-api").region("r").build();
+        let signer =
+            Signer::builder().credentials(credentials()).service("execute-api").region("eu-west-1").build();
         let signer = signer.unwrap();
         let presign = async |url| signer.presign(&Method::GET, &Uri::from_static(url), LIFETIME).await;
-        let clear = presign("ws://abc.execute-api.r.amazonaws.com/prod").await;
+        let clear = presign("ws://abc.execute-api.eu-west-1.amazonaws.com/prod").await;
         assert_eq!(clear.unwrap_err().kind(), ErrorKind::InsecureOrigin);
         let foreign = presign("wss://chat.example.com/").await;
         assert_eq!(foreign.unwrap_err().kind(), ErrorKind::OriginNotAllowed);

@@ -1,33 +1,34 @@
-//! Which service and region a request is signed for.
+//! The service and region that a request is signed for.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::request::RequestView;
 use super::signer::Inner;
-use crate::endpoint::Endpoint;
+use super::target::Origin;
+use crate::endpoint::{Endpoint, MissingScope};
 use crate::error::{Error, ErrorKind};
 use crate::signing::keys::RegionScope;
 
-/// What the builder was told of service and region.
+/// Service and region as configured on the builder.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ScopeSettings {
     pub(crate) service: Option<Cow<'static, str>>,
     pub(crate) region: Option<Cow<'static, str>>,
-    /// For SigV4a; wins over a region.
+    /// For SigV4a; takes precedence over `region`.
     pub(crate) region_set: Option<Cow<'static, str>>,
-    /// For hosts that do not tell a region.
+    /// For hosts that no region can be inferred from.
     pub(crate) default_region: Option<Cow<'static, str>>,
-    /// Whether service and region above win silently over what the host says.
+    /// Whether service and region above take precedence over the host's, without an error where they differ.
     pub(crate) overrides_host: bool,
 }
 
-/// What is known of a host, remembered.
+/// A host's endpoint and whether requests to it may be signed, cached.
 #[derive(Debug)]
 pub(super) struct KnownHost {
     host: String,
     endpoint: Option<Endpoint>,
-    /// Whether it may be signed for over https, at https's own port.
+    /// Whether requests to it may be signed over https on the default port.
     pub(super) allowed: bool,
 }
 
@@ -35,8 +36,8 @@ pub(super) struct KnownHost {
 #[derive(Clone, Debug)]
 pub(crate) struct Scope<'a> {
     service: Option<&'a str>,
-    reach: Option<RegionScope<'a>>,
-    /// For what nobody said.
+    region: Option<RegionScope<'a>>,
+    /// For the parts that are not configured.
     known: Arc<KnownHost>,
     path: &'a str,
     default_region: Option<&'a str>,
@@ -48,94 +49,122 @@ impl Scope<'_> {
     }
 
     fn service(&self) -> Option<&str> {
-        self.service.or_else(|| self.endpoint().map(|endpoint| service_of(endpoint, self.path)))
+        self.service.or_else(|| self.endpoint().map(|endpoint| service_at(endpoint, self.path)))
     }
 
-    fn reach(&self) -> Option<RegionScope<'_>> {
-        let of_host = || self.endpoint().and_then(reach_of);
-        self.reach.or_else(of_host).or(self.default_region.map(RegionScope::Region))
+    fn region(&self) -> Option<RegionScope<'_>> {
+        let inferred = || self.endpoint().and_then(region_of);
+        self.region.or_else(inferred).or(self.default_region.map(RegionScope::Region))
+    }
+
+    fn missing(&self) -> MissingScope {
+        MissingScope { service: self.service().is_none(), region: self.region().is_none() }
     }
 
     /// # Errors
-    /// [`ErrorKind::ScopeUnknown`] where neither anybody said it nor the host tells it.
-    pub(crate) fn service_and_reach(&self) -> Result<(&str, RegionScope<'_>), Error> {
+    /// [`ErrorKind::ScopeUnknown`] if one of them is neither configured nor can be inferred from the host.
+    pub(crate) fn service_and_region(&self) -> Result<(&str, RegionScope<'_>), Error> {
         let host = &self.known.host;
         let Some(service) = self.service() else {
-            let neither = Endpoint::infer(host).err().filter(|_| self.reach().is_none());
-            return Err(neither.unwrap_or_else(|| unknown(host, "service")));
+            let neither = Endpoint::infer(host).err().filter(|_| self.region().is_none());
+            return Err(neither.unwrap_or_else(|| not_configured(host, "service")));
         };
-        let Some(reach) = self.reach() else {
+        let Some(region) = self.region() else {
             let why = self.endpoint().and_then(|endpoint| endpoint.require_region().err());
-            return Err(why.unwrap_or_else(|| unknown(host, "region")));
+            return Err(why.unwrap_or_else(|| not_configured(host, "region")));
         };
-        Ok((service, reach))
+        Ok((service, region))
     }
 
-    /// By which rule the host was read, where anything was read off it.
+    /// The rule that the host matched, if service or region was inferred from it.
     pub(crate) fn rule(&self) -> Option<&'static str> {
-        let endpoint = self.endpoint().filter(|_| self.service.is_none() || self.reach.is_none())?;
+        let endpoint = self.endpoint().filter(|_| self.service.is_none() || self.region.is_none())?;
         Some(endpoint.other_service_at(self.path).map_or_else(|| endpoint.rule(), |(_, rule)| rule))
     }
 }
 
-fn service_of<'a>(endpoint: &'a Endpoint, path: &str) -> &'a str {
+fn service_at<'a>(endpoint: &'a Endpoint, path: &str) -> &'a str {
     endpoint.other_service_at(path).map_or_else(|| endpoint.service(), |(service, _)| service)
 }
 
-fn reach_of(endpoint: &Endpoint) -> Option<RegionScope<'_>> {
+fn region_of(endpoint: &Endpoint) -> Option<RegionScope<'_>> {
     let set = endpoint.region_set().map(RegionScope::RegionSet);
     set.or_else(|| endpoint.region().map(RegionScope::Region))
 }
 
-fn unknown(host: &str, missing: &str) -> Error {
+fn not_configured(host: &str, missing: &str) -> Error {
     Error::new(
         ErrorKind::ScopeUnknown,
         format!(
-            "the host {host} does not tell its {missing}: say it with .{missing}(\"...\") on the signer's builder"
+            "the {missing} is not configured and cannot be inferred from the host {host}: add .{missing}(\"...\") to \
+             the signer's builder"
         ),
     )
 }
 
 impl Inner {
-    /// What is said for the request wins over what is said for the signer, that over what the host says; the default
-    /// region fills in where nobody says one.
+    /// The request's overrides take precedence over the signer's settings, and those over the host's endpoint; the
+    /// default region is used where none of them has a region.
     pub(super) fn scope<'a>(
         &'a self,
         request: &RequestView<'a>,
         known: Arc<KnownHost>,
     ) -> Result<Scope<'a>, Error> {
         let (own, over) = (&self.settings.scope, &request.overrides);
-        check(over.service, over.region, over.region_set)
+        validate(over.service, over.region, over.region_set)
             .map_err(|why| Error::new(ErrorKind::ScopeInvalid, why))?;
-        let own_reach = reach(own.region_set.as_deref(), own.region.as_deref());
-        let over_reach = reach(over.region_set, over.region);
-        let scope = Scope {
-            service: over.service.or(own.service.as_deref()),
-            reach: over_reach.or(own_reach),
-            known,
-            path: request.path,
-            default_region: own.default_region.as_deref(),
-        };
+        let scope = self.configured_scope(request, known);
         if let Some(endpoint) = scope.endpoint().filter(|_| !own.overrides_host) {
-            let service = own.service.as_deref().filter(|_| over.service.is_none());
             let host = &scope.known.host;
-            agree("service", service, Some(service_of(endpoint, request.path)), host)?;
-            let region = own_reach.filter(|_| over_reach.is_none()).and_then(RegionScope::region);
-            let host_says = endpoint.region_set().map_or(endpoint.region(), |_| Some("a SigV4a region set"));
-            agree("region", region, host_says, host)?;
+            let service = own.service.as_deref().filter(|_| over.service.is_none());
+            ensure_consistent("service", service, Some(service_at(endpoint, request.path)), host)?;
+            let overridden = over.region_set.is_some() || over.region.is_some();
+            let region = own.region.as_deref().filter(|_| own.region_set.is_none() && !overridden);
+            let inferred = endpoint.region_set().map_or(endpoint.region(), |_| Some("a SigV4a region set"));
+            ensure_consistent("region", region, inferred, host)?;
         }
         Ok(scope)
     }
 
-    /// Looks a host up, or makes its acquaintance.
+    fn configured_scope<'a>(&'a self, request: &RequestView<'a>, known: Arc<KnownHost>) -> Scope<'a> {
+        let (own, over) = (&self.settings.scope, &request.overrides);
+        Scope {
+            service: over.service.or(own.service.as_deref()),
+            region: region_scope(over.region_set, over.region)
+                .or(region_scope(own.region_set.as_deref(), own.region.as_deref())),
+            known,
+            path: request.path,
+            default_region: own.default_region.as_deref(),
+        }
+    }
+
+    /// Ensures that requests to the origin may be signed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OriginNotAllowed`] or [`ErrorKind::InsecureOrigin`]; the message names every line to add to the
+    /// builder, those for service and region too where they are missing.
+    pub(super) fn ensure_allowed(
+        &self,
+        origin: &Origin<'_>,
+        request: &RequestView<'_>,
+        known: &Arc<KnownHost>,
+    ) -> Result<(), Error> {
+        if known.allowed && origin.is_secure() && origin.port.is_none() {
+            return Ok(());
+        }
+        let missing = || self.configured_scope(request, Arc::clone(known)).missing();
+        self.origins.ensure_allowed(origin.http_scheme(), origin.host, origin.port, missing)
+    }
+
+    /// Returns the cached entry for `host`, adding it on a miss.
     pub(super) fn known_host(&self, host: &str) -> Arc<KnownHost> {
         self.hosts.find(|known| known.host == host).unwrap_or_else(|| {
-            let allowed = self.origins.check("https", host, None).is_ok();
+            let allowed = self.origins.allows("https", host, None);
             self.hosts.add(KnownHost { host: host.to_owned(), endpoint: Endpoint::infer(host).ok(), allowed })
         })
     }
 
-    /// The region that a host tells, unless the user's own wins over it.
+    /// The region inferred from a host, unless the configured one takes precedence.
     #[cfg(feature = "reqwest")]
     pub(super) fn region_of_host(&self, host: &str) -> Option<String> {
         let known = self.known_host(host);
@@ -144,27 +173,34 @@ impl Inner {
     }
 }
 
-fn reach<'a>(region_set: Option<&'a str>, region: Option<&'a str>) -> Option<RegionScope<'a>> {
+fn region_scope<'a>(region_set: Option<&'a str>, region: Option<&'a str>) -> Option<RegionScope<'a>> {
     region_set.map(RegionScope::RegionSet).or(region.map(RegionScope::Region))
 }
 
 /// # Errors
-/// [`ErrorKind::ScopeInvalid`] where both are known and differ.
-fn agree(what: &str, said: Option<&str>, host_says: Option<&str>, host: &str) -> Result<(), Error> {
-    match (said, host_says) {
-        (Some(said), Some(host_says)) if said != host_says => Err(Error::new(
+/// [`ErrorKind::ScopeInvalid`] if both are known and differ.
+fn ensure_consistent(
+    what: &str,
+    configured: Option<&str>,
+    inferred: Option<&str>,
+    host: &str,
+) -> Result<(), Error> {
+    match (configured, inferred) {
+        (Some(configured), Some(inferred)) if configured != inferred => Err(Error::new(
             ErrorKind::ScopeInvalid,
             format!(
-                "the signer was told the {what} {said:?}, but the host {host} belongs to {host_says:?}; remove \
-                 .{what}(…) from its builder, or call .scope_overrides_host(true) if {said:?} is meant"
+                "the signer is configured with the {what} {configured:?}, but {inferred:?} is inferred from the host \
+                 {host}; remove .{what}(…) from its builder, or call .scope_overrides_host(true) if {configured:?} is \
+                 intended"
             ),
         )),
         _ => Ok(()),
     }
 }
 
-/// Says what is wrong with parts of a scope that were said, if anything is.
-pub(super) fn check(
+/// # Errors
+/// What is wrong with a part of a scope.
+pub(super) fn validate(
     service: Option<&str>,
     region: Option<&str>,
     region_set: Option<&str>,
@@ -184,12 +220,12 @@ pub(super) fn check(
     }
 }
 
-/// Whether a name can stand in a credential scope.
+/// Whether a name can be part of a credential scope.
 fn is_scope_part(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// Whether a text is a region set: regions separated by commas, each of which may have `*` in it.
+/// Whether a text is a region set: regions separated by commas, each of which may contain `*`.
 fn is_region_set(set: &str) -> bool {
     set.split(',').all(|region| is_scope_part(&region.replace('*', "x")))
 }

@@ -3,7 +3,7 @@
 //! `SIGV4_HOSTS=FILE cargo test --all-features --test it hosts -- --nocapture` also reads FILE, of the format of
 //! `vectors/hosts_dev.jsonl`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 
 use proptest::prelude::*;
@@ -70,7 +70,7 @@ fn everything_botocore_resolves() {
     check("hosts_botocore.txt", &cases);
 }
 
-/// Host, signing name, region (`*` a region set, `-` not said), partition (`-` none).
+/// Host, signing name, region (`*` is a region set, `-` unknown), partition (`-` is outside AWS).
 const FORMS: &[(&str, &str, &str, &str)] = &[
     ("abc.execute-api.us-east-1.amazonaws.com", "execute-api", "us-east-1", "aws"),
     ("ABC.Execute-API.US-EAST-1.AmazonAWS.com.", "execute-api", "us-east-1", "aws"),
@@ -146,19 +146,45 @@ const FORMS: &[(&str, &str, &str, &str)] = &[
     ("iam.us-gov.amazonaws.com", "iam", "us-gov-west-1", "aws-us-gov"),
     ("sts.eusc-de-east-1.amazonaws.eu", "sts", "eusc-de-east-1", "aws-eusc"),
     ("sqs.us-isob-east-1.sc2s.sgov.gov", "sqs", "us-isob-east-1", "aws-iso-b"),
-    // Regions that nobody knows yet, and a service.
+    ("pipe-abc.us-west-2.osis.amazonaws.com", "osis", "us-west-2", "aws"),
+    ("osis.us-west-2.api.aws", "osis", "us-west-2", "aws"),
+    ("application-x-1.us-west-2.opensearch.amazonaws.com", "opensearch", "us-west-2", "aws"),
+    ("db-1.c0hash.us-west-2.rds.amazonaws.com", "rds-db", "us-west-2", "aws"),
+    ("c.cluster-ro-c0hash.us-west-2.rds.amazonaws.com", "rds-db", "us-west-2", "aws"),
+    ("p.proxy-c0hash.us-west-2.rds.amazonaws.com", "rds-db", "us-west-2", "aws"),
+    ("e.endpoint.proxy-c0hash.us-west-2.rds.amazonaws.com", "rds-db", "us-west-2", "aws"),
+    ("db-1.c0hash.us-gov-west-1.rds.amazonaws.com", "rds-db", "us-gov-west-1", "aws-us-gov"),
+    ("db-1.c0hash.rds.cn-north-1.amazonaws.com.cn", "rds-db", "cn-north-1", "aws-cn"),
+    ("db-1.c0hash.cn-north-1.rds.amazonaws.com.cn", "rds-db", "cn-north-1", "aws-cn"),
+    ("g.global-c0hash.global.rds.amazonaws.com", "rds-db", "-", "aws"),
+    ("rds.us-west-2.amazonaws.com", "rds", "us-west-2", "aws"),
+    ("00f.livy.emr-serverless-services.us-west-2.amazonaws.com", "emr-serverless", "us-west-2", "aws"),
+    ("a1.egress.b2.mediapackagev2.us-west-2.amazonaws.com", "mediapackagev2", "us-west-2", "aws"),
+    ("8a1a.route53-recovery-cluster.us-west-2.amazonaws.com", "route53-recovery-cluster", "us-west-2", "aws"),
+    ("ingest-cell1.timestream.us-west-2.amazonaws.com", "timestream", "us-west-2", "aws"),
+    ("bedrock-mantle.us-west-2.api.aws", "bedrock-mantle", "us-west-2", "aws"),
+    ("abc.aoss.us-west-2.on.aws", "aoss", "us-west-2", "aws"),
+    ("abc.dsql.us-west-2.on.aws", "dsql", "us-west-2", "aws"),
+    ("abc.lambda-url.cn-north-1.on.amazonwebservices.com.cn", "lambda", "cn-north-1", "aws-cn"),
+    ("abc.endpoints.email.us-gov.amazonaws.com", "ses", "*", "aws-us-gov"),
+    // Regions and services newer than the table.
     ("sqs.eu-middle-12.amazonaws.com", "sqs", "eu-middle-12", "aws"),
     ("bucket.s3.us-gov-north-1.amazonaws.com", "s3", "us-gov-north-1", "aws-us-gov"),
     ("monitoring.cn-south-1.amazonaws.com.cn", "monitoring", "cn-south-1", "aws-cn"),
-    ("brand-new.us-west-2.api.aws", "brand-new", "us-west-2", "aws"),
+    ("brand-new.us-west-2.amazonaws.com", "brand-new", "us-west-2", "aws"),
+    ("brand-new-fips.us-west-2.amazonaws.com", "brand-new", "us-west-2", "aws"),
+    ("vpce-01-2.brand-new.us-west-2.vpce.amazonaws.com", "brand-new", "us-west-2", "aws"),
+    ("brand-new-2.cn-north-1.amazonaws.com.cn", "brand-new-2", "cn-north-1", "aws-cn"),
+    ("brand-new.eusc-de-east-1.amazonaws.eu", "brand-new", "eusc-de-east-1", "aws-eusc"),
+    ("brand-new.us-iso-east-1.c2s.ic.gov", "brand-new", "us-iso-east-1", "aws-iso"),
 ];
 
 #[test]
 fn forms() {
     for &(host, service, region, partition) in FORMS {
         let endpoint = Endpoint::infer(host).unwrap_or_else(|error| panic!("{error}"));
-        let told = endpoint.region().or(endpoint.region_set()).unwrap_or("-");
-        let found = (endpoint.service(), told, endpoint.partition().unwrap_or("-"));
+        let inferred = endpoint.region().or(endpoint.region_set()).unwrap_or("-");
+        let found = (endpoint.service(), inferred, endpoint.partition().unwrap_or("-"));
         assert_eq!(found, (service, region, partition), "{host}: {endpoint:?}");
         assert_eq!(endpoint.region_set().is_some(), region == "*", "{host}");
         assert!(!endpoint.rule().is_empty(), "{host}");
@@ -182,20 +208,23 @@ fn paths_that_change_the_service() {
 }
 
 #[test]
-fn a_region_that_is_not_said_is_asked_for() {
+fn an_unknown_region_is_asked_for() {
     let endpoint = Endpoint::infer("bucket.s3.amazonaws.com").unwrap();
     let error = endpoint.require_region().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ScopeUnknown);
     for part in ["bucket", ".region(\"...\")", "x-amz-bucket-region"] {
         assert!(error.to_string().contains(part), "{error}");
     }
+    let writer = Endpoint::infer("g.global-c0hash.global.rds.amazonaws.com").unwrap();
+    let error = writer.require_region().unwrap_err().to_string();
+    assert!(error.contains("primary cluster") && error.contains(".region(\"...\")"), "{error}");
     let everywhere = Endpoint::infer("abc.mrap.accesspoint.s3-global.amazonaws.com").unwrap();
     assert!(everywhere.require_region().unwrap_err().to_string().contains("SigV4a"));
-    let told = Endpoint::infer("sqs.us-west-2.amazonaws.com").unwrap();
-    assert_eq!(told.require_region().unwrap(), "us-west-2");
+    let known = Endpoint::infer("sqs.us-west-2.amazonaws.com").unwrap();
+    assert_eq!(known.require_region().unwrap(), "us-west-2");
 }
 
-/// Hosts that look like AWS's and are not, and AWS's own that no service uses.
+/// Hosts that look like AWS's and are not, customers' machines, and hosts of AWS that are not a service's.
 const NOT_INFERRED: &[&str] = &[
     "",
     ".",
@@ -262,6 +291,22 @@ const NOT_INFERRED: &[&str] = &[
     "vpce-1.vpce-svc-2.us-east-1.vpce.amazonaws.com",
     "bucket.s3-website-us-east-1.amazonaws.com",
     "bucket.s3-website.eu-central-1.amazonaws.com",
+    "app.ecs.us-east-1.on.aws",
+    "ecs.us-east-1.on.aws",
+    "sqs.us-east-1.on.aws",
+    "brand-new.us-east-1.api.aws",
+    "x.brand-new.us-east-1.amazonaws.com",
+    "fips.brand-new.us-east-1.amazonaws.com",
+    "dualstack.elb.us-east-1.amazonaws.com",
+    "ec2-203-0-113-25.us-east-1.amazonaws.com",
+    "vpce-svc-2.us-east-1.amazonaws.com",
+    "x.us-east-1.airflow.amazonaws.com",
+    "x.us-east-1.eks.amazonaws.com",
+    "bucket.s3.on.aws",
+    "queue.on.aws",
+    "s3-us-west-2.on.aws",
+    "abc.execute-api.us-east-1.on.aws",
+    "abc.lambda-url.us-east-1.amazonaws.com",
 ];
 
 #[test]
@@ -276,6 +321,42 @@ fn look_alikes() {
     let long = format!("{}.us-east-1.amazonaws.com", "a.".repeat(200_000));
     assert!(Endpoint::infer(&long).unwrap_err().to_string().len() < 1000);
     assert!(Endpoint::infer(&format!("{}.us-east-1.amazonaws.com", "a".repeat(64))).is_err());
+}
+
+#[test]
+fn display_and_parsing() {
+    for (host, shown) in [
+        ("abc.execute-api.ap-northeast-1.amazonaws.com", "execute-api in ap-northeast-1 (aws)"),
+        ("sqs.cn-north-1.amazonaws.com.cn", "sqs in cn-north-1 (aws-cn)"),
+        ("abc.mrap.accesspoint.s3-global.amazonaws.com", "s3 in region set * (aws)"),
+        ("bucket.s3.amazonaws.com", "s3 in an unknown region (aws)"),
+        ("abc.r2.cloudflarestorage.com", "s3 in auto"),
+    ] {
+        let endpoint: Endpoint = host.parse().unwrap();
+        assert_eq!(endpoint.to_string(), shown);
+        assert_eq!(endpoint, Endpoint::infer(host).unwrap());
+        // Equal endpoints of two hosts are one key of a map.
+        let upper: Endpoint = host.to_ascii_uppercase().parse().unwrap();
+        assert_eq!(HashSet::from([endpoint, upper]).len(), 1);
+    }
+    let error = "api.example.com".parse::<Endpoint>().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ScopeUnknown);
+}
+
+/// An unknown host of AWS may be a customer's machine, which the message says.
+#[test]
+fn the_error_for_a_host_in_a_domain_of_aws_names_what_may_run_there() {
+    for (host, aws) in [
+        ("app.ecs.us-east-1.on.aws", true),
+        ("X.us-east-1.Airflow.amazonaws.com.", true),
+        ("api.example.com", false),
+        ("amazonaws.com.evil.io", false),
+        ("no host.amazonaws.com", false),
+    ] {
+        let message = Endpoint::infer(host).unwrap_err().to_string();
+        assert_eq!(message.contains("customer's machine"), aws, "{message}");
+        assert_eq!(message.contains(&format!(".allow_host(\"{host}\")")), aws, "{message}");
+    }
 }
 
 fn real_host() -> impl Strategy<Value = String> {

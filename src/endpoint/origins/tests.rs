@@ -13,10 +13,17 @@ fn kind(result: Result<(), Error>) -> Option<ErrorKind> {
     result.err().map(|error| error.kind())
 }
 
-/// Scheme, host and port of a plain origin, as an edge would hand them over.
+/// Whether an origin may be signed for; both ways of asking must agree.
+fn ensure(allowed: &AllowedOrigins, scheme: &str, host: &str, port: Option<u16>) -> Result<(), Error> {
+    let result = allowed.ensure_allowed(scheme, host, port, MissingScope::default);
+    assert_eq!(result.is_ok(), allowed.allows(scheme, host, port), "{scheme} {host} {port:?}");
+    result
+}
+
+/// The same for scheme, host and port as `http::Uri` parses them.
 fn check(allowed: &AllowedOrigins, origin: &str) -> Result<(), Error> {
     let uri: http::Uri = origin.parse().unwrap();
-    allowed.check(uri.scheme_str().unwrap(), uri.host().unwrap(), uri.port_u16())
+    ensure(allowed, uri.scheme_str().unwrap(), uri.host().unwrap(), uri.port_u16())
 }
 
 #[test]
@@ -38,8 +45,8 @@ fn aws_over_https_and_loopback_by_default() {
         "http://[::1]:4566",
         "https://[0:0:0:0:0:0:0:1]",
         "http://localhost",
-        "http://LOCALHOST.:1",
-        "http://bucket.s3.localhost:4566",
+        "http://LOCALHOST:1",
+        "https://db.c0hash.us-east-1.rds.amazonaws.com:5432",
     ] {
         assert!(check(&default, origin).is_ok(), "{origin}");
     }
@@ -66,11 +73,121 @@ fn aws_over_https_and_loopback_by_default() {
         "http://[::ffff:127.0.0.1]",
         "http://[fe80::1]",
         "https://s3.amazonaws.com..",
+        // Customers' machines under names of AWS.
+        "https://app.ecs.us-east-1.on.aws",
+        "https://ecs.us-east-1.on.aws",
+        "https://x.us-east-1.airflow.amazonaws.com",
+        "https://x.c1.airflow.us-east-1.on.aws",
+        "https://x.notebook.us-east-1.sagemaker.aws",
+        "https://d-1.studio.us-east-1.sagemaker.aws",
+        "https://x.vfs.cloud9.us-east-1.amazonaws.com",
+        "https://elb.us-east-1.amazonaws.com",
+        "https://dualstack.elb.us-east-1.amazonaws.com",
+        "https://dualstack.lb-1.us-east-1.elb.amazonaws.com",
+        "https://fips.x.us-east-1.amazonaws.com",
+        "https://ec2-203-0-113-25.us-east-1.amazonaws.com",
+        "https://vpce-svc-2.us-east-1.amazonaws.com",
+        "https://vpce-1-snra-1.rcfg-1.4232ccc.vpc-lattice-rsc.us-east-1.on.aws",
+        "https://x.d111.cloudfront.net",
+        "https://x.us-east-1.elasticbeanstalk.com",
+        "https://x.us-east-1.awsapprunner.com",
+        // Known services, in a domain that holds none of their endpoints.
+        "https://sqs.us-east-1.on.aws",
+        "https://bucket.s3.us-east-1.on.aws",
+        "https://bucket.s3.on.aws",
+        "https://s3-us-west-2.api.aws",
+        "https://abc.execute-api.us-east-1.on.aws",
+        "https://abc.lambda-url.us-east-1.amazonaws.com",
+        // The naming rule is for the standard domains, and for the name alone.
+        "https://brand-new.us-east-1.api.aws",
+        "https://brand-new.us-east-1.on.aws",
+        "https://x.brand-new.us-east-1.amazonaws.com",
     ] {
         assert_eq!(kind(check(&default, origin)), Some(ErrorKind::OriginNotAllowed), "{origin}");
     }
     let plain = kind(check(&default, "http://sqs.us-east-1.amazonaws.com"));
     assert_eq!(plain, Some(ErrorKind::InsecureOrigin));
+}
+
+/// Hosts that a resolver or a URL parser may take for loopback, as they stand in an `http::Uri`.
+#[test]
+fn loopback_is_nothing_but_loopback() {
+    const NOT_LOOPBACK: [&str; 17] = [
+        "minio.localhost",
+        "bucket.s3.localhost",
+        "localhost.",
+        "LocalHost.",
+        "localhost.localdomain",
+        "ip6-localhost",
+        "127.0.0.1.",
+        "127.1",
+        "127.0.1",
+        "0x7f.1",
+        "0x7f000001",
+        "2130706433",
+        "0177.0.0.1",
+        "127.0.0.01",
+        "[::ffff:127.0.0.1]",
+        "[::127.0.0.1]",
+        "[::]",
+    ];
+    for host in NOT_LOOPBACK {
+        let mut allowed = AllowedOrigins::default();
+        for scheme in ["http", "https"] {
+            let refused = kind(check(&allowed, &format!("{scheme}://{host}:9000")));
+            assert_eq!(refused, Some(ErrorKind::OriginNotAllowed), "{scheme}://{host}");
+        }
+        allowed.allow_origin(&format!("http://{host}:9000")).unwrap();
+        assert!(check(&allowed, &format!("http://{host}:9000")).is_ok(), "{host}");
+        assert!(check(&allowed, &format!("http://{host}:9001")).is_err(), "{host}");
+    }
+    let message = check(&AllowedOrigins::default(), "http://localhost.:9000").unwrap_err().to_string();
+    assert!(message.contains("without the trailing dot"), "{message}");
+}
+
+#[test]
+fn loopback_can_be_disallowed() {
+    let mut allowed = AllowedOrigins::default();
+    allowed.disallow_loopback();
+    for origin in ["http://127.0.0.1:9000", "http://localhost", "https://localhost", "http://[::1]:4566"] {
+        assert_eq!(kind(check(&allowed, origin)), Some(ErrorKind::OriginNotAllowed), "{origin}");
+    }
+    assert!(check(&allowed, "https://sqs.us-east-1.amazonaws.com").is_ok());
+    allowed.allow_origin("http://127.0.0.1:9000").unwrap();
+    allowed.allow_host("localhost").unwrap();
+    for (origin, ok) in [
+        ("http://127.0.0.1:9000", true),
+        ("https://localhost", true),
+        ("http://127.0.0.1:9001", false),
+        ("http://localhost", false),
+    ] {
+        assert_eq!(check(&allowed, origin).is_ok(), ok, "{origin}");
+    }
+}
+
+/// One message names the lines for the origin and for what is missing of the scope, and for nothing else.
+#[test]
+fn every_missing_line_is_named_at_once() {
+    let allowed = allowed(&["tls.example.com"], &[]);
+    for (scheme, host, line) in [
+        ("https", "api.example.com", "add .allow_host(\"api.example.com\")"),
+        ("https", "app.ecs.us-east-1.on.aws", "add .allow_host(\"app.ecs.us-east-1.on.aws\")"),
+        ("http", "api.example.com", "add .allow_origin(\"http://api.example.com:81\")"),
+        ("http", "tls.example.com", "add .allow_origin(\"http://tls.example.com:81\")"),
+    ] {
+        for (service, region) in [(false, false), (false, true), (true, false), (true, true)] {
+            let missing = || MissingScope { service, region };
+            let port = (scheme == "http").then_some(81);
+            let message = allowed.ensure_allowed(scheme, host, port, missing).unwrap_err().to_string();
+            let service = if service { ".service(\"...\")" } else { "" };
+            let region = if region { ".region(\"...\")" } else { "" };
+            assert!(
+                message.contains(&format!("{line}{service}{region} to the signer's builder")),
+                "{message}"
+            );
+            assert_eq!(message.contains("customer's machine"), host.ends_with("on.aws"), "{message}");
+        }
+    }
 }
 
 #[test]
@@ -93,10 +210,10 @@ fn only_http_and_ascii_hosts() {
         ("https", "[::1"),
         ("https", "[::1]x"),
     ] {
-        let refused = kind(default.check(scheme, host, None));
+        let refused = kind(ensure(&default, scheme, host, None));
         assert_eq!(refused, Some(ErrorKind::OriginNotAllowed), "{scheme} {host}");
     }
-    let message = default.check("https", "bücher.example", None).unwrap_err().to_string();
+    let message = ensure(&default, "https", "bücher.example", None).unwrap_err().to_string();
     assert!(message.contains("punycode"), "{message}");
 }
 
@@ -233,7 +350,7 @@ fn names_that_are_not_ascii() {
     ] {
         assert!(check(&allowed, origin).is_ok(), "{origin}");
     }
-    assert_eq!(kind(allowed.check("https", "bücher.example", None)), Some(ErrorKind::OriginNotAllowed));
+    assert_eq!(kind(ensure(&allowed, "https", "bücher.example", None)), Some(ErrorKind::OriginNotAllowed));
     assert!(AllowedOrigins::default().allow_host("a\u{ad}\u{200b}.b c").is_err());
 }
 
@@ -246,7 +363,7 @@ proptest! {
         let allowed = allowed(&["*.internal.example.com"], &[]);
         for domain in ["amazonaws.com", "api.aws", "amazonaws.com.cn", "internal.example.com", "localhost"] {
             for host in [format!("{front}{letter}{domain}"), format!("{front}.{domain}{tld}")] {
-                prop_assert!(allowed.check("https", &host, None).is_err(), "{host}");
+                prop_assert!(ensure(&allowed, "https", &host, None).is_err(), "{host}");
             }
         }
     }
@@ -254,6 +371,6 @@ proptest! {
     #[test]
     fn any_text(scheme in "(https?|\\PC{0,5})", host in "\\PC{0,40}", port in any::<Option<u16>>()) {
         let mut allowed = AllowedOrigins::default();
-        let _ = (allowed.check(&scheme, &host, port), allowed.allow_host(&host), allowed.allow_origin(&host));
+        let _ = (ensure(&allowed, &scheme, &host, port), allowed.allow_host(&host), allowed.allow_origin(&host));
     }
 }

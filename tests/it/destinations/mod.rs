@@ -1,5 +1,6 @@
 //! Where a signature goes: redirects, regions, scopes, overrides, allowed origins, by every integration.
 
+mod default_hosts;
 mod followers;
 mod overrides;
 mod profiles;

@@ -191,7 +191,7 @@ async fn no_override_widens_the_allowed_origins() {
             .unwrap()
     };
     let url = format!("http://api.example.com:{}/", evil.addr().port());
-    let aws = format!("http://example.amazonaws.com:{}/", evil.addr().port());
+    let aws = format!("http://abc.execute-api.ap-northeast-1.amazonaws.com:{}/", evil.addr().port());
     let signer = Signer::builder().credentials(role()).scope_overrides_host(true).build().unwrap();
     for integration in INTEGRATIONS {
         for (url, kind) in [(&url, ErrorKind::OriginNotAllowed), (&aws, ErrorKind::InsecureOrigin)] {
