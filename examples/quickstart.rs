@@ -9,12 +9,12 @@ use std::process::ExitCode;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use reqwest::Url;
 use reqwest_middleware::ClientBuilder;
-use sigv4_middleware::{BoxError, Credentials, IamGateway, SigV4Layer, SigV4Middleware, SignedBody, Signer};
+use sigv4_middleware::{BoxError, Credentials, IamGateway, SigV4Layer, SigV4Middleware, Signer};
 use tower::{ServiceBuilder, ServiceExt};
 
 #[tokio::main]
@@ -73,9 +73,9 @@ async fn call_gateway_on_loopback() -> Result<bool, BoxError> {
     show(answer.status(), &answer.bytes().await?, StatusCode::OK);
 
     println!("hyper with SigV4Layer");
-    let hyper = Client::builder(TokioExecutor::new()).build_http::<SignedBody<Empty<Bytes>>>();
+    let hyper = Client::builder(TokioExecutor::new()).build_http();
     let client = ServiceBuilder::new().layer(SigV4Layer::new(signer)).service(hyper);
-    let answer = client.oneshot(Request::get(&url).body(Empty::new())?).await?;
+    let answer = client.oneshot(Request::get(&url).body(Full::<Bytes>::default())?).await?;
     show(answer.status(), &answer.into_body().collect().await?.to_bytes(), StatusCode::OK);
 
     Ok(expected)

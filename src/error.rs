@@ -38,6 +38,8 @@ struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     source: Option<BoxError>,
+    /// Whether an earlier request of the same call was sent.
+    was_sent: bool,
 }
 
 /// What kind of failure an [`Error`] is.
@@ -92,7 +94,7 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { inner: Arc::new(Inner { kind, message: message.into(), source: None }) }
+        Self { inner: Arc::new(Inner { kind, message: message.into(), source: None, was_sent: false }) }
     }
 
     pub(crate) fn with_source(
@@ -100,7 +102,14 @@ impl Error {
         message: impl Into<Cow<'static, str>>,
         source: impl Into<BoxError>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { kind, message: message.into(), source: Some(source.into()) }) }
+        Self {
+            inner: Arc::new(Inner {
+                kind,
+                message: message.into(),
+                source: Some(source.into()),
+                was_sent: false,
+            }),
+        }
     }
 
     /// The same failure, of a request that a redirect asked for.
@@ -108,13 +117,30 @@ impl Error {
     pub(crate) fn of_redirect(self) -> Self {
         let message = format!("a redirect was not followed: {self}").into();
         let source = self.source().is_some().then(|| self.clone().into());
-        Self { inner: Arc::new(Inner { kind: self.kind(), message, source }) }
+        Self { inner: Arc::new(Inner { kind: self.kind(), message, source, was_sent: true }) }
     }
 
     /// What kind of failure this is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
+    }
+
+    /// Whether credentials are missing, expired or cannot be used.
+    #[must_use]
+    pub fn is_credentials(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::CredentialsUnavailable | ErrorKind::CredentialsExpired | ErrorKind::CredentialsInvalid
+        )
+    }
+
+    /// Whether the request, or the beginning of it, may have reached a server.
+    ///
+    /// With all other errors nothing was sent, and it is safe to correct the cause and send the request.
+    #[must_use]
+    pub fn was_sent(&self) -> bool {
+        matches!(self.kind(), ErrorKind::BodyMismatch | ErrorKind::Redirected) || self.inner.was_sent
     }
 
     /// Finds the crate's error in another error or anywhere down its chain of sources.
@@ -136,7 +162,7 @@ impl Error {
     /// The error as a reqwest client returns it.
     #[cfg(feature = "reqwest")]
     pub(crate) fn into_middleware(self) -> reqwest_middleware::Error {
-        reqwest_middleware::Error::middleware(Carried(self))
+        reqwest_middleware::Error::middleware(Wrapped(self))
     }
 }
 
@@ -147,7 +173,7 @@ impl Error {
 #[cfg(feature = "reqwest")]
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Carried(#[source] Error);
+struct Wrapped(#[source] Error);
 
 /// An error's cause; also that of a `reqwest_middleware::Error`, which shows the error within as itself.
 fn beneath<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
@@ -180,25 +206,24 @@ impl StdError for Error {
     }
 }
 
-/// Why [`SignerBuilder::build`](crate::SignerBuilder::build) or [`Signer::from_env`](crate::Signer::from_env)
-/// gave no signer.
+/// Why [`SignerBuilder::build`](crate::SignerBuilder::build) or [`Signer::from_env`](crate::Signer::from_env) failed.
 ///
-/// Display says which setting to change.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
+/// Display says which setting to change; [`source`](StdError::source) gives the cause, if another error is it.
+#[derive(Clone, Debug)]
 pub struct BuildError {
     kind: BuildErrorKind,
     message: Cow<'static, str>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// What kind of failure a [`BuildError`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BuildErrorKind {
-    /// No credentials were given, or the environment holds none.
+    /// No credentials were given, or the environment has none.
     MissingCredentials,
     /// A service, region or region set has characters that a signature cannot carry, a header cannot be signed, or
-    /// chunks are too small. Credentials are looked at when a request is signed: [`ErrorKind::CredentialsInvalid`].
+    /// chunks are too small. Credentials are checked when a request is signed: [`ErrorKind::CredentialsInvalid`].
     InvalidValue,
     /// A host or origin to be allowed is not one.
     InvalidOrigin,
@@ -206,12 +231,32 @@ pub enum BuildErrorKind {
 
 impl BuildError {
     pub(crate) fn new(kind: BuildErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), source: None }
+    }
+
+    pub(crate) fn with_source(
+        kind: BuildErrorKind,
+        message: impl Into<Cow<'static, str>>,
+        source: impl Into<BoxError>,
+    ) -> Self {
+        Self { source: Some(Arc::from(source.into())), ..Self::new(kind, message) }
     }
 
     /// What kind of failure this is.
     #[must_use]
     pub fn kind(&self) -> BuildErrorKind {
         self.kind
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for BuildError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
     }
 }

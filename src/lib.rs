@@ -36,6 +36,7 @@
 
 mod body;
 mod cache;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
 mod client;
 mod clock;
 mod credentials;
@@ -47,6 +48,7 @@ mod error;
 #[cfg(feature = "blocking")]
 mod runtime;
 mod signing;
+mod timer;
 
 pub use aws_credential_types::Credentials;
 pub use body::SignedBody;
@@ -54,9 +56,8 @@ pub use body::SignedBody;
 pub use client::blocking::{SendError, SendSigned, reqwest_blocking_client};
 #[cfg(feature = "reqwest")]
 pub use client::reqwest::{SigV4Middleware, reqwest_client};
-pub use client::response_body::ResponseBody;
 #[cfg(feature = "tower")]
-pub use client::tower::{ResponseFuture, SigV4, SigV4Layer};
+pub use client::tower::{MakeBody, ResponseFuture, SameBody, ServiceError, SigV4, SigV4Layer};
 pub use credentials::{CachedCredentials, CachedCredentialsBuilder, EnvironmentCredentials};
 #[cfg(feature = "emulator")]
 pub use emulator::{IamGateway, IamGatewayBuilder, ReceivedRequest};

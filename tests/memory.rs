@@ -101,7 +101,7 @@ fn source(length: u64) -> impl http_body::Body<Data = Bytes, Error = Infallible>
 async fn through_tower(length: u64) -> u64 {
     let (to, sink) = sink().await;
     let service = ServiceBuilder::new()
-        .layer(SigV4Layer::new(signer()))
+        .layer(SigV4Layer::new(signer()).map_body(http_body_util::combinators::BoxBody::new))
         .service(Client::builder(TokioExecutor::new()).build_http());
     let request = Request::put(format!("http://{to}/bucket/key")).extension(mode(length));
     let response = service.oneshot(request.body(source(length)).unwrap()).await.unwrap();

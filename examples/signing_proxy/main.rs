@@ -26,7 +26,7 @@ use http::{Request, Response};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use sigv4_middleware::{BoxError, BuildError, SigV4Layer, SignedBody, Signer};
+use sigv4_middleware::{BoxError, BuildError, SigV4Layer, Signer};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::ServiceBuilder;
@@ -106,9 +106,10 @@ fn signer(args: &Args) -> Result<Signer, BuildError> {
 /// The client that everything is sent by. It follows no redirects: those are the caller's to see.
 fn upstream(args: &Args, signer: Signer) -> Result<Upstream, BoxError> {
     let connector = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_all_versions();
-    let client = Client::builder(TokioExecutor::new()).build::<_, SignedBody<Body>>(connector.build());
+    let client = Client::builder(TokioExecutor::new()).build(connector.build());
     let service = ServiceBuilder::new()
         .map_response(|response: Response<_>| response.map(Body::new))
+        .map_err(BoxError::from)
         .layer(SigV4Layer::new(signer))
         // Beneath the signer: the time that a body takes to arrive is not the upstream's.
         .timeout(Duration::from_secs(args.timeout))

@@ -49,10 +49,10 @@ impl Refusal {
     /// What became of a request that was not answered. The log gets the cause, the caller the signer's advice.
     pub(crate) fn of(error: &BoxError) -> Self {
         let chain = std::iter::successors(Some(error.as_ref() as &dyn StdError), |&error| error.source());
-        let causes: Vec<String> = chain.map(ToString::to_string).collect();
+        let causes: Vec<String> = chain.clone().map(ToString::to_string).collect();
         eprintln!("signing_proxy: {}", causes.join(": "));
         let Some(error) = Error::find(error.as_ref()) else {
-            let late = error.downcast_ref::<tower::timeout::error::Elapsed>().is_some();
+            let late = chain.clone().any(|cause| cause.is::<tower::timeout::error::Elapsed>());
             return if late { Self::TIMEOUT } else { Self::UPSTREAM }.into();
         };
         let (status, reason) = match error.kind() {

@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use sigv4_middleware::{SigV4Layer, SignedBody, Signer};
+use sigv4_middleware::{SigV4Layer, Signer};
 use sigv4_middleware_fuzz::signed::Claim;
 use sigv4_middleware_fuzz::{At, run, text};
 use tower::{Layer, ServiceExt, service_fn};
@@ -247,7 +247,7 @@ async fn check(input: Input) {
     let (to_come, sent) = (input.answers.clone(), Bytes::from(input.body));
     let (record, expected) = (Arc::clone(&seen), sent.clone());
     let service =
-        SigV4Layer::new(signer).layer(service_fn(move |request: Request<SignedBody<Full<Bytes>>>| {
+        SigV4Layer::new(signer).layer(service_fn(move |request: Request<Full<Bytes>>| {
             let (record, expected, to_come) = (Arc::clone(&record), expected.clone(), to_come.clone());
             async move {
                 let (head, body) = request.into_parts();

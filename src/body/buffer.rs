@@ -7,7 +7,6 @@ use std::task::Poll;
 
 use bytes::{Buf, Bytes};
 use http_body::Body;
-use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 use tokio::runtime::Handle;
 
@@ -21,17 +20,16 @@ use crate::signing::settings::BufferLimits;
 pub(crate) struct Buffered {
     pub(crate) frames: SmallVec<[Bytes; 1]>,
     pub(crate) len: u64,
-    sha256: [u8; 32],
 }
 
 impl Buffered {
-    /// One frame, which is sent with a payload that was said beforehand.
-    pub(super) fn unhashed(frame: Bytes) -> Self {
-        Self { len: frame.len() as u64, frames: SmallVec::from_iter([frame]), ..Self::default() }
+    pub(super) fn single(frame: Bytes) -> Self {
+        Self { len: frame.len() as u64, frames: SmallVec::from_iter([frame]) }
     }
 
-    pub(crate) fn payload(&self) -> Payload<'static> {
-        if self.len == 0 { Payload::empty() } else { Payload::sha256(self.sha256) }
+    /// The bytes, to be hashed where they lie.
+    pub(crate) fn payload(&self) -> Payload<'_> {
+        Payload::frames(&self.frames)
     }
 }
 
@@ -42,11 +40,17 @@ impl fmt::Debug for Buffered {
     }
 }
 
-/// Takes a body into memory.
+/// Reads a body into memory.
+///
+/// `before_waiting` is called if the body is not ready at once; its error ends the reading.
 ///
 /// # Errors
 /// [`ErrorKind::BodyTooLarge`], [`ErrorKind::BodyTimeout`], [`ErrorKind::BodyFailed`], [`ErrorKind::BodyTrailers`].
-pub(crate) async fn buffer<B>(body: B, limits: BufferLimits) -> Result<Buffered, Error>
+pub(crate) async fn buffer<B>(
+    body: B,
+    limits: BufferLimits,
+    before_waiting: impl FnOnce() -> Result<(), Error>,
+) -> Result<Buffered, Error>
 where
     B: Body,
     B::Error: Into<BoxError>,
@@ -55,10 +59,11 @@ where
         return Err(too_large(limits.size));
     }
     let mut collecting = pin!(collect(body, limits.size));
-    // A body that lies in memory is ready at once and needs no timer.
+    // A body in memory is ready at once and needs no timer.
     if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(collecting.as_mut().poll(cx))).await {
         return done;
     }
+    before_waiting()?;
     if Handle::try_current().is_err() {
         return Err(Error::new(
             ErrorKind::BodyTimeout,
@@ -70,8 +75,10 @@ where
         Err(Error::new(
             ErrorKind::BodyTimeout,
             format!(
-                "the request body did not end within {:?}; nothing was sent. Raise .body_timeout(…) on the signer's \
-                 builder if its source is slow",
+                "the request body did not end within {:?}; nothing was sent. If its source is slow, raise \
+                 .body_timeout(…) on the signer's builder; if it never ends, as in a bidirectional gRPC call, use a \
+                 payload mode that streams (PayloadMode::Unsigned where the service takes it), since a service that \
+                 needs the payload's hash cannot take such a body",
                 limits.timeout
             ),
         ))
@@ -84,36 +91,32 @@ where
     B::Error: Into<BoxError>,
 {
     let mut body = pin!(body);
-    let mut hasher = None;
-    let mut out = Buffered::default();
+    let mut len = 0;
     let mut frames = Frames::default();
     while let Some(frame) = poll_fn(|cx| poll_frame(body.as_mut(), cx)).await {
-        let frame = frame.map_err(|error| stream_failed(out.len, error))?;
+        let frame = frame.map_err(|error| stream_failed(len, error))?;
         let mut data = data(frame)?;
-        out.len += data.remaining() as u64;
-        if out.len > limit {
+        len += data.remaining() as u64;
+        if len > limit {
             return Err(too_large(limit));
         }
-        let data = data.copy_to_bytes(data.remaining());
-        hasher.get_or_insert_with(Sha256::new).update(&data);
-        frames.push(data);
+        frames.push(data.copy_to_bytes(data.remaining()));
     }
-    out.frames = frames.take();
-    if let Some(hasher) = hasher {
-        out.sha256 = hasher.finalize().into();
-    }
-    Ok(out)
+    Ok(Buffered { frames: frames.take(), len })
 }
 
-pub(crate) fn stream_failed(after: u64, error: impl Into<BoxError>) -> Error {
-    Error::with_source(
-        ErrorKind::BodyFailed,
-        format!("the request body failed after {after} bytes; nothing was sent"),
-        error,
+/// The error of a stream that failed; an error of this crate is passed on as it is.
+fn stream_failed(after: u64, error: impl Into<BoxError>) -> Error {
+    error.into().downcast::<Error>().map_or_else(
+        |error| {
+            let message = format!("the request body failed after {after} bytes; nothing was sent");
+            Error::with_source(ErrorKind::BodyFailed, message, error)
+        },
+        |error| *error,
     )
 }
 
-pub(crate) fn too_large(limit: u64) -> Error {
+fn too_large(limit: u64) -> Error {
     Error::new(
         ErrorKind::BodyTooLarge,
         format!(
@@ -144,6 +147,10 @@ mod tests {
         StreamBody::new(stream::iter(frames))
     }
 
+    fn hash(payload: Payload<'_>) -> Vec<u8> {
+        payload.hash().as_bytes().to_vec()
+    }
+
     fn joined(buffered: &Buffered) -> Vec<u8> {
         buffered.frames.concat()
     }
@@ -151,19 +158,19 @@ mod tests {
     #[tokio::test]
     async fn a_body_in_memory_is_neither_copied_nor_waited_for() {
         let bytes = Bytes::from(vec![7; 50_000]);
-        let buffered = buffer(Full::new(bytes.clone()), LIMITS).await.unwrap();
+        let buffered = buffer(Full::new(bytes.clone()), LIMITS, || Ok(())).await.unwrap();
         assert_eq!(buffered.frames[0].as_ptr(), bytes.as_ptr());
-        assert_eq!(buffered.sha256[..], Sha256::digest(&bytes)[..]);
+        assert_eq!(hash(buffered.payload()), hash(Payload::from(&bytes)));
     }
 
     #[tokio::test]
     async fn frames_are_kept_and_small_ones_joined() {
-        let buffered = buffer(frames(&[2000, 3000]), LIMITS).await.unwrap();
+        let buffered = buffer(frames(&[2000, 3000]), LIMITS, || Ok(())).await.unwrap();
         assert_eq!(buffered.frames.iter().map(Bytes::len).collect::<Vec<_>>(), [2000, 3000]);
-        let buffered = buffer(frames(&[1; 90_000]), LIMITS).await.unwrap();
+        let buffered = buffer(frames(&[1; 90_000]), LIMITS, || Ok(())).await.unwrap();
         assert!(buffered.frames.len() < 10, "{} frames", buffered.frames.len());
         assert_eq!(buffered.len, 90_000);
-        assert_eq!(buffered.sha256[..], Sha256::digest(joined(&buffered))[..]);
+        assert_eq!(hash(buffered.payload()), hash(Payload::from(&joined(&buffered))));
         assert_eq!(joined(&buffered).len(), 90_000);
     }
 
@@ -188,16 +195,16 @@ mod tests {
             }
         }
         let kind = |result: Result<Buffered, Error>| result.unwrap_err().kind();
-        assert_eq!(kind(buffer(Hinted(never_read), LIMITS).await), ErrorKind::BodyTooLarge);
-        assert_eq!(kind(buffer(frames(&[50_000, 50_001]), LIMITS).await), ErrorKind::BodyTooLarge);
-        assert!(buffer(frames(&[50_000, 50_000]), LIMITS).await.is_ok());
+        assert_eq!(kind(buffer(Hinted(never_read), LIMITS, || Ok(())).await), ErrorKind::BodyTooLarge);
+        assert_eq!(kind(buffer(frames(&[50_000, 50_001]), LIMITS, || Ok(())).await), ErrorKind::BodyTooLarge);
+        assert!(buffer(frames(&[50_000, 50_000]), LIMITS, || Ok(())).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stalled_stream_times_out() {
         let first = stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"a")))]);
         let stalled = StreamBody::new(first.chain(stream::pending()));
-        assert_eq!(buffer(stalled, LIMITS).await.unwrap_err().kind(), ErrorKind::BodyTimeout);
+        assert_eq!(buffer(stalled, LIMITS, || Ok(())).await.unwrap_err().kind(), ErrorKind::BodyTimeout);
     }
 
     /// As under another executor: tokio's timer would panic.
@@ -205,7 +212,9 @@ mod tests {
     fn a_stream_off_any_runtime_is_an_error() {
         let stalled = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-        let Poll::Ready(result) = pin!(buffer(stalled, LIMITS)).poll(&mut cx) else { panic!("waits") };
+        let Poll::Ready(result) = pin!(buffer(stalled, LIMITS, || Ok(()))).poll(&mut cx) else {
+            panic!("waits")
+        };
         assert_eq!(result.unwrap_err().kind(), ErrorKind::BodyTimeout);
     }
 
@@ -214,7 +223,7 @@ mod tests {
         let empties = stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(Bytes::new())));
         let limits = BufferLimits { timeout: Duration::ZERO, ..LIMITS };
         assert_eq!(
-            buffer(StreamBody::new(empties), limits).await.unwrap_err().kind(),
+            buffer(StreamBody::new(empties), limits, || Ok(())).await.unwrap_err().kind(),
             ErrorKind::BodyTimeout
         );
     }
@@ -223,12 +232,12 @@ mod tests {
     async fn a_failing_stream_and_trailers_are_errors() {
         let failing =
             stream::iter([Ok(Frame::data(Bytes::from_static(b"ab"))), Err(io::Error::other("disk gone"))]);
-        let error = buffer(StreamBody::new(failing), LIMITS).await.unwrap_err();
+        let error = buffer(StreamBody::new(failing), LIMITS, || Ok(())).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BodyFailed);
         assert!(error.to_string().contains("after 2 bytes"), "{error}");
         assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "disk gone");
 
         let trailers = Full::new(Bytes::new()).with_trailers(async { Some(Ok(HeaderMap::new())) });
-        assert_eq!(buffer(trailers, LIMITS).await.unwrap_err().kind(), ErrorKind::BodyTrailers);
+        assert_eq!(buffer(trailers, LIMITS, || Ok(())).await.unwrap_err().kind(), ErrorKind::BodyTrailers);
     }
 }

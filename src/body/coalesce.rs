@@ -49,10 +49,10 @@ impl Frames {
 }
 
 /// What a body answers when it is polled.
-type Polled<B> = Poll<Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>>;
+pub(crate) type Polled<B> = Poll<Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>>;
 
 /// The next frame of a body, unless it is one of data without any.
-pub(super) fn poll_frame<B: Body>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Polled<B> {
+pub(crate) fn poll_frame<B: Body>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Polled<B> {
     let polled = body.poll_frame(cx);
     if let Poll::Ready(Some(Ok(frame))) = &polled
         && frame.data_ref().is_some_and(|data| !data.has_remaining())

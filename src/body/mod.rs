@@ -11,15 +11,16 @@ mod outgoing;
 mod signed;
 mod verified;
 
-pub(crate) use buffer::{Buffered, buffer};
-#[cfg(feature = "blocking")]
-pub(crate) use buffer::{stream_failed, too_large};
+use buffer::{Buffered, buffer};
 #[cfg(feature = "reqwest")]
 pub(crate) use chunked::{DECODED_CONTENT_LENGTH, TRAILER};
-pub(crate) use encoded::EncodedBody;
+#[cfg(feature = "reqwest")]
+pub(crate) use coalesce::poll_frame;
+use encoded::EncodedBody;
 pub(crate) use outgoing::OutgoingBody;
-#[cfg(feature = "blocking")]
+#[cfg(feature = "reqwest")]
 pub(crate) use outgoing::set_length;
-pub(crate) use signed::ReplayCell;
 pub use signed::SignedBody;
-pub(crate) use verified::VerifiedBody;
+#[cfg(feature = "tower")]
+pub(crate) use signed::Unwrapped;
+use verified::VerifiedBody;

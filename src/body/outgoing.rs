@@ -1,4 +1,4 @@
-//! A body on its way through an edge: read into memory or left as it is, by the payload mode.
+//! A request's body, to be signed and sent once or, where it lies in memory, again.
 
 use std::sync::Arc;
 
@@ -9,24 +9,30 @@ use http_body::Body;
 use super::chunked::Framing;
 #[cfg(feature = "event-stream")]
 use super::event_stream;
-use super::{Buffered, EncodedBody, VerifiedBody, buffer};
-use crate::body::{ReplayCell, SignedBody};
+use super::signed::{FailureCell, ReplayCell};
+use super::{Buffered, EncodedBody, SignedBody, VerifiedBody, buffer};
 use crate::error::{BoxError, Error};
 use crate::signing::payload::{Payload, PayloadMode};
 use crate::signing::settings::BufferLimits;
 use crate::signing::signature::SignedWith;
 
-/// A body that can be signed, and sent once or, where it is in memory, again.
-pub(crate) enum OutgoingBody<B> {
+/// A body that can be signed, and sent once or, where it lies in memory, again.
+pub(crate) struct OutgoingBody<B> {
+    state: State<B>,
+    /// Filled when a body that is checked or encoded while it is sent turns out to be wrong.
+    failure: Option<FailureCell>,
+}
+
+enum State<B> {
     Buffered(Buffered),
-    /// No body, in a mode that would send one as it comes.
+    /// No body, in a mode that would send one unchanged.
     Empty(Payload<'static>),
-    AsIs {
+    /// Sent unchanged, its hash checked or not.
+    Unchanged {
         body: Option<SignedBody<B>>,
         payload: Payload<'static>,
-        /// Filled while the body is sent, if it came in one piece; `None` for one that is of no known length, or a
-        /// longer one than may be kept.
-        whole: Option<ReplayCell>,
+        /// Filled while the body is sent, if it is a single frame; `None` if its length is unknown or over the limit.
+        replay: Option<ReplayCell>,
     },
     Chunked {
         body: Option<B>,
@@ -43,112 +49,164 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    /// `headers` are the request's own, which may tell the body's length.
+    /// Reads the body into memory.
+    ///
+    /// `before_waiting` is called if the body is not ready at once; its error ends the reading.
+    pub(crate) async fn buffered(
+        body: B,
+        limits: BufferLimits,
+        before_waiting: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        Ok(State::Buffered(buffer(body, limits, before_waiting).await?).into())
+    }
+
+    /// Reads the body into memory or leaves it unread, by the payload mode.
+    ///
+    /// `headers` are the request's, which may declare the body's length.
     pub(crate) async fn new(
         body: B,
         mode: &PayloadMode,
         limits: BufferLimits,
         headers: &HeaderMap,
     ) -> Result<Self, Error> {
-        Ok(match mode {
-            PayloadMode::Buffered => Self::Buffered(buffer(body, limits).await?),
+        let failure = FailureCell::default();
+        let state = match mode {
+            PayloadMode::Buffered => return Self::buffered(body, limits, || Ok(())).await,
             PayloadMode::Sha256(sha256) => {
-                Self::as_is(SignedBody::as_is(body), Payload::sha256(*sha256), limits)
+                State::unchanged(SignedBody::unchanged(body), Payload::sha256(*sha256), limits)
             }
             PayloadMode::Sha256Checked(sha256) => {
-                let body = SignedBody::checked(VerifiedBody::new(body, *sha256)?);
-                Self::as_is(body, Payload::sha256(*sha256), limits)
+                let body = SignedBody::verified(VerifiedBody::new(body, *sha256)?);
+                let body = body.reporting_to(Arc::clone(&failure));
+                State::unchanged(body, Payload::sha256(*sha256), limits)
             }
-            PayloadMode::Unsigned => Self::as_is(SignedBody::as_is(body), Payload::unsigned(), limits),
+            PayloadMode::Unsigned => {
+                State::unchanged(SignedBody::unchanged(body), Payload::unsigned(), limits)
+            }
             PayloadMode::AwsChunked(options) => {
                 let framing = Framing::new(*options, &body.size_hint(), headers)?;
                 // S3 copies objects and makes buckets by PUT, too, and takes no chunks there.
                 if framing.is_needless() && body.is_end_stream() {
-                    Self::Empty(Payload::empty())
+                    State::Empty(Payload::empty())
                 } else {
-                    Self::Chunked { body: Some(body), framing }
+                    State::Chunked { body: Some(body), framing }
                 }
             }
             #[cfg(feature = "event-stream")]
-            PayloadMode::EventStream => Self::EventStream { body: Some(body) },
-        })
+            PayloadMode::EventStream => State::EventStream { body: Some(body) },
+        };
+        Ok(Self { state, failure: Some(failure) })
     }
+}
 
-    fn as_is(body: SignedBody<B>, payload: Payload<'static>, limits: BufferLimits) -> Self {
+impl<B> State<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    fn unchanged(body: SignedBody<B>, payload: Payload<'static>, limits: BufferLimits) -> Self {
         if body.is_end_stream() {
             return Self::Empty(payload);
         }
         let may_be_kept = body.size_hint().exact().is_some_and(|len| len <= limits.size);
-        let whole = may_be_kept.then(Arc::default);
-        Self::AsIs { body: Some(body.with_replay(whole.clone())), payload, whole }
+        let replay = may_be_kept.then(Arc::default);
+        Self::Unchanged { body: Some(body.with_replay(replay.clone())), payload, replay }
+    }
+}
+
+impl<B> From<State<B>> for OutgoingBody<B> {
+    fn from(state: State<B>) -> Self {
+        Self { state, failure: None }
     }
 }
 
 impl<B> OutgoingBody<B> {
     #[cfg(feature = "reqwest")]
     pub(crate) fn empty() -> Self {
-        Self::Buffered(Buffered::default())
+        State::Buffered(Buffered::default()).into()
     }
 
-    pub(crate) fn payload(&self) -> Payload<'static> {
-        match self {
-            Self::Buffered(buffered) => buffered.payload(),
-            Self::Empty(payload) | Self::AsIs { payload, .. } => *payload,
-            Self::Chunked { framing, .. } => Payload::chunked(framing.content_sha256()),
+    pub(crate) fn payload(&self) -> Payload<'_> {
+        match &self.state {
+            State::Buffered(buffered) => buffered.payload(),
+            State::Empty(payload) | State::Unchanged { payload, .. } => *payload,
+            State::Chunked { framing, .. } => Payload::chunked(framing.content_sha256()),
             #[cfg(feature = "event-stream")]
-            Self::EventStream { .. } => Payload::event_stream(),
+            State::EventStream { .. } => Payload::event_stream(),
+        }
+    }
+
+    /// Whether the body is checked or encoded while it is sent.
+    pub(crate) fn is_wrapped(&self) -> bool {
+        match &self.state {
+            State::Buffered(_) | State::Empty(_) => false,
+            State::Unchanged { body, .. } => body.as_ref().is_some_and(SignedBody::is_verified),
+            State::Chunked { .. } => true,
+            #[cfg(feature = "event-stream")]
+            State::EventStream { .. } => true,
         }
     }
 
     /// Whether the body, once it was sent, can be sent again.
     pub(crate) fn is_replayable(&self) -> bool {
-        match self {
-            Self::Buffered(_) | Self::Empty(_) => true,
-            Self::AsIs { whole, .. } => whole.as_ref().is_some_and(|whole| whole.get().is_some()),
-            Self::Chunked { .. } => false,
+        match &self.state {
+            State::Buffered(_) | State::Empty(_) => true,
+            State::Unchanged { replay, .. } => replay.as_ref().is_some_and(|replay| replay.get().is_some()),
+            State::Chunked { .. } => false,
             #[cfg(feature = "event-stream")]
-            Self::EventStream { .. } => false,
+            State::EventStream { .. } => false,
         }
     }
 
-    /// The body for one attempt, which its signatures go on from; `None` where there is none to send.
-    pub(crate) fn take(&mut self, attempt: &mut SignedWith) -> Option<SignedBody<B>> {
-        match self {
-            Self::Empty(_) => None,
-            Self::Buffered(buffered) if buffered.len == 0 => None,
-            Self::Buffered(buffered) => Some(SignedBody::buffered(buffered.clone())),
-            Self::AsIs { body, whole, .. } => body.take().or_else(|| {
-                let frame = whole.as_ref()?.get()?.clone();
-                Some(SignedBody::buffered(Buffered::unhashed(frame)))
+    /// Why the body was cut off while it was sent, if this crate did it.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.failure.as_ref()?.get().cloned()
+    }
+
+    /// The body for one attempt, to be signed on from the request's signature; `None` if there is none to send.
+    pub(crate) fn take(&mut self, signed_with: &mut SignedWith) -> Option<SignedBody<B>> {
+        let failure = self.failure.clone();
+        let reporting = |body: SignedBody<B>| match failure {
+            Some(failure) => body.reporting_to(failure),
+            None => body,
+        };
+        match &mut self.state {
+            State::Empty(_) => None,
+            State::Buffered(buffered) if buffered.len == 0 => None,
+            State::Buffered(buffered) => Some(SignedBody::buffered(buffered.clone())),
+            State::Unchanged { body, replay, .. } => body.take().or_else(|| {
+                let frame = replay.as_ref()?.get()?.clone();
+                Some(SignedBody::buffered(Buffered::single(frame)))
             }),
-            Self::Chunked { body, framing } => {
-                let chain = attempt.chain.take()?;
-                body.take().map(|body| SignedBody::framed(EncodedBody::in_chunks(body, framing, *chain)))
+            State::Chunked { body, framing } => {
+                let chain = signed_with.chain.take()?;
+                let body = EncodedBody::in_chunks(body.take()?, framing, *chain);
+                Some(reporting(SignedBody::encoded(body)))
             }
             #[cfg(feature = "event-stream")]
-            Self::EventStream { body } => {
-                let chain = attempt.events.take()?;
-                body.take().map(|body| SignedBody::framed(EncodedBody::in_envelopes(body, *chain)))
+            State::EventStream { body } => {
+                let chain = signed_with.events.take()?;
+                Some(reporting(SignedBody::encoded(EncodedBody::in_envelopes(body.take()?, *chain))))
             }
         }
     }
 
-    /// Makes the headers tell the length of a body in memory, and how any other is framed.
+    /// Sets the headers that tell the length of a body in memory, or how any other is encoded.
     pub(crate) fn declare(&self, method: &Method, headers: &mut HeaderMap) {
-        match self {
-            Self::Buffered(buffered) => set_length(buffered.len, method, headers),
-            Self::Empty(_) => set_length(0, method, headers),
-            Self::AsIs { .. } => {}
-            Self::Chunked { framing, .. } => framing.declare(headers),
+        match &self.state {
+            State::Buffered(buffered) => set_length(buffered.len, method, headers),
+            State::Empty(_) => set_length(0, method, headers),
+            State::Unchanged { .. } => {}
+            State::Chunked { framing, .. } => framing.declare(headers),
             #[cfg(feature = "event-stream")]
-            Self::EventStream { .. } => event_stream::declare(headers),
+            State::EventStream { .. } => event_stream::declare(headers),
         }
     }
 }
 
-/// Makes the headers tell the length of a body.
+/// Sets `content-length` where it has to be there.
 ///
-/// An empty POST, PUT or PATCH says `content-length: 0`, which clients leave out and S3 insists on (411).
+/// An empty POST, PUT or PATCH gets `content-length: 0`, which clients leave out and S3 insists on (411).
 pub(crate) fn set_length(len: u64, method: &Method, headers: &mut HeaderMap) {
     headers.remove(TRANSFER_ENCODING);
     let empty_upload = len == 0 && [Method::POST, Method::PUT, Method::PATCH].contains(method);
@@ -173,7 +231,8 @@ mod tests {
 
     use super::*;
     use crate::clock::ClockReading;
-    use crate::signing::keys::CredentialsWithKeys;
+    use crate::signing::date::AmzDate;
+    use crate::signing::keys::{CredentialsWithKeys, RegionScope};
 
     const TEXT: &str = "one, two";
 
@@ -222,8 +281,12 @@ mod tests {
 
     fn attempt() -> SignedWith {
         let credentials = crate::Credentials::new("AKID", "secret", None, None, "test");
+        let keys = CredentialsWithKeys::new(credentials.into()).unwrap();
+        let date = AmzDate::new(SystemTime::UNIX_EPOCH).unwrap();
+        let scope = RegionScope::Region("us-east-1");
         SignedWith {
-            keys: CredentialsWithKeys::new(credentials.into()).unwrap().into(),
+            key: keys.signing_key(SystemTime::UNIX_EPOCH, &date, scope, "s3").unwrap(),
+            keys: keys.into(),
             reading: ClockReading { local: SystemTime::UNIX_EPOCH, offset: Default::default() },
             chain: None,
             #[cfg(feature = "event-stream")]
@@ -231,7 +294,7 @@ mod tests {
         }
     }
 
-    async fn sending<B>(body: B, mode: &PayloadMode, size: u64) -> OutgoingBody<B>
+    async fn outgoing<B>(body: B, mode: &PayloadMode, size: u64) -> OutgoingBody<B>
     where
         B: Body,
         B::Error: Into<BoxError>,
@@ -245,11 +308,11 @@ mod tests {
         let sha256 = Sha256::digest(TEXT).into();
         for mode in [PayloadMode::Unsigned, PayloadMode::Sha256(sha256), PayloadMode::Sha256Checked(sha256)] {
             let bytes = Bytes::from(TEXT.to_owned());
-            let mut sending = sending(Full::new(bytes.clone()), &mode, TEXT.len() as u64).await;
-            let payload = format!("{:?}", sending.payload());
-            assert!(!sending.is_replayable(), "{mode:?}: it has to be seen first");
+            let mut outgoing = outgoing(Full::new(bytes.clone()), &mode, TEXT.len() as u64).await;
+            let payload = format!("{:?}", outgoing.payload());
+            assert!(!outgoing.is_replayable(), "{mode:?}: it has to be seen first");
             for _ in 0..3 {
-                let mut body = sending.take(&mut attempt()).unwrap();
+                let mut body = outgoing.take(&mut attempt()).unwrap();
                 assert_eq!(body.size_hint().exact(), Some(TEXT.len() as u64), "{mode:?}");
                 let sent = body.frame().await.unwrap().unwrap().into_data().unwrap();
                 assert_eq!(
@@ -258,8 +321,8 @@ mod tests {
                     "{mode:?}: not copied"
                 );
                 assert!(body.is_end_stream() && body.frame().await.is_none(), "{mode:?}");
-                assert!(sending.is_replayable(), "{mode:?}");
-                assert_eq!(format!("{:?}", sending.payload()), payload);
+                assert!(outgoing.is_replayable(), "{mode:?}");
+                assert_eq!(format!("{:?}", outgoing.payload()), payload);
             }
         }
     }
@@ -267,12 +330,12 @@ mod tests {
     #[tokio::test]
     async fn not_kept_beyond_the_limit_or_half_sent() {
         let mode = PayloadMode::Unsigned;
-        let mut long = sending(Full::new(Bytes::from(TEXT)), &mode, TEXT.len() as u64 - 1).await;
+        let mut long = outgoing(Full::new(Bytes::from(TEXT)), &mode, TEXT.len() as u64 - 1).await;
         let body = long.take(&mut attempt()).unwrap();
         assert_eq!(body.collect().await.unwrap().to_bytes(), TEXT);
         assert!(!long.is_replayable() && long.take(&mut attempt()).is_none());
 
-        let mut unsent = sending(Full::new(Bytes::from(TEXT)), &mode, 100).await;
+        let mut unsent = outgoing(Full::new(Bytes::from(TEXT)), &mode, 100).await;
         drop(unsent.take(&mut attempt()));
         assert!(!unsent.is_replayable() && unsent.take(&mut attempt()).is_none());
     }
@@ -290,11 +353,11 @@ mod tests {
             || vec![Poll::Pending, data("one, "), Poll::Pending, data("two")],
         ];
         for script in scripts {
-            let (mut plain, mut sending) = (
+            let (mut plain, mut outgoing) = (
                 Scripted(script().into()),
-                sending(Scripted(script().into()), &PayloadMode::Unsigned, 100).await,
+                outgoing(Scripted(script().into()), &PayloadMode::Unsigned, 100).await,
             );
-            let mut body = sending.take(&mut attempt()).unwrap();
+            let mut body = outgoing.take(&mut attempt()).unwrap();
             let mut cx = Context::from_waker(Waker::noop());
             for _ in 0..=script().len() {
                 assert_eq!(body.size_hint().exact(), plain.size_hint().exact());
@@ -306,27 +369,27 @@ mod tests {
                 }
                 assert_eq!(format!("{polled:?}"), format!("{expected:?}"));
             }
-            assert!(!sending.is_replayable(), "{:?}", script());
+            assert!(!outgoing.is_replayable(), "{:?}", script());
         }
     }
 
     #[tokio::test]
     async fn one_piece_may_come_late() {
         let late = Scripted([Poll::Pending, data(TEXT)].into());
-        let mut sending = sending(late, &PayloadMode::Unsigned, 100).await;
-        let mut body = sending.take(&mut attempt()).unwrap();
+        let mut outgoing = outgoing(late, &PayloadMode::Unsigned, 100).await;
+        let mut body = outgoing.take(&mut attempt()).unwrap();
         let mut cx = Context::from_waker(Waker::noop());
-        assert!(Pin::new(&mut body).poll_frame(&mut cx).is_pending() && !sending.is_replayable());
-        assert!(Pin::new(&mut body).poll_frame(&mut cx).is_ready() && sending.is_replayable());
+        assert!(Pin::new(&mut body).poll_frame(&mut cx).is_pending() && !outgoing.is_replayable());
+        assert!(Pin::new(&mut body).poll_frame(&mut cx).is_ready() && outgoing.is_replayable());
     }
 
     /// Data of another kind than `Bytes`, which is copied once, to be sent.
     #[tokio::test]
     async fn data_of_any_kind() {
         let body = Full::new(io::Cursor::new(TEXT)).map_err(|never: Infallible| never);
-        let mut sending = sending(body, &PayloadMode::Unsigned, 100).await;
+        let mut outgoing = outgoing(body, &PayloadMode::Unsigned, 100).await;
         for _ in 0..2 {
-            let body = sending.take(&mut attempt()).unwrap();
+            let body = outgoing.take(&mut attempt()).unwrap();
             assert_eq!(body.collect().await.unwrap().aggregate().remaining(), TEXT.len());
         }
     }

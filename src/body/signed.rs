@@ -1,74 +1,122 @@
-//! [`SignedBody`], the body that the layer hands on.
+//! [`SignedBody`]: the body of a signed request.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::body::{Buffered, EncodedBody, VerifiedBody};
+use super::{Buffered, EncodedBody, VerifiedBody};
 use crate::error::{BoxError, Error};
 
 pin_project! {
-    /// The body of a signed request: the buffered frames; or the caller's own body, as it is, checked against its hash,
-    /// or framed in chunks or in the envelopes of an event stream.
+    /// The body of a signed request: frames that were read into memory; or the caller's own body, unchanged, checked
+    /// against its hash while it is sent, or encoded in signed chunks or messages.
     ///
-    /// Gives an exact [`size_hint`](Body::size_hint) whenever it is buffered or in chunks, so that HTTP/1.1 sends
-    /// `content-length`. `Clone` where `B` is.
-    #[derive(Clone, Debug)]
+    /// It is what [`SigV4Layer::map_body`](crate::SigV4Layer::map_body) hands to its function. Its
+    /// [`size_hint`](Body::size_hint) is exact if it is in memory or in chunks, so that HTTP/1.1 sends `content-length`.
+    #[derive(Debug)]
     pub struct SignedBody<B> {
         #[pin]
         repr: Repr<B>,
         // Until the first frame.
-        whole: Option<ReplayCell>,
+        replay: Option<ReplayCell>,
+        failure: Option<FailureCell>,
     }
 }
 
-/// Where the only frame of a body is put on its way, for it to be sent again.
-pub(crate) type ReplayCell = Arc<OnceLock<Bytes>>;
+/// Where the only frame of a body is kept while it is sent, to be sent again.
+pub(super) type ReplayCell = Arc<OnceLock<Bytes>>;
+
+/// Where the reason is kept for which this crate cut a body off: clients of hyper lose it over HTTP/2.
+pub(super) type FailureCell = Arc<OnceLock<Error>>;
 
 pin_project! {
     #[project = ReprProjection]
-    #[derive(Clone, Debug)]
+    #[derive(Debug)]
     enum Repr<B> {
         Buffered { body: Buffered, next: usize },
-        AsIs { #[pin] body: B },
-        Checked { #[pin] body: VerifiedBody<B> },
-        Framed { #[pin] body: EncodedBody<B> },
+        Unchanged { #[pin] body: B },
+        Verified { #[pin] body: VerifiedBody<B> },
+        Encoded { #[pin] body: EncodedBody<B> },
     }
 }
 
+/// A body that needs no wrapper.
+#[cfg(feature = "tower")]
+pub(crate) enum Unwrapped<B> {
+    /// It lies in memory.
+    Bytes(Bytes),
+    /// The caller's own body, not yet read.
+    Unchanged(B),
+}
+
 impl<B> SignedBody<B> {
-    fn of(repr: Repr<B>) -> Self {
-        Self { repr, whole: None }
+    fn new(repr: Repr<B>) -> Self {
+        Self { repr, replay: None, failure: None }
     }
 
     pub(crate) fn buffered(body: Buffered) -> Self {
-        Self::of(Repr::Buffered { body, next: 0 })
+        Self::new(Repr::Buffered { body, next: 0 })
     }
 
-    pub(crate) fn as_is(body: B) -> Self {
-        Self::of(Repr::AsIs { body })
+    pub(crate) fn unchanged(body: B) -> Self {
+        Self::new(Repr::Unchanged { body })
     }
 
-    pub(crate) fn checked(body: VerifiedBody<B>) -> Self {
-        Self::of(Repr::Checked { body })
+    pub(super) fn verified(body: VerifiedBody<B>) -> Self {
+        Self::new(Repr::Verified { body })
     }
 
-    pub(crate) fn framed(body: EncodedBody<B>) -> Self {
-        Self::of(Repr::Framed { body })
+    pub(super) fn encoded(body: EncodedBody<B>) -> Self {
+        Self::new(Repr::Encoded { body })
     }
 
-    /// Leaves its first frame there, if that is all of it.
-    pub(crate) fn with_replay(self, whole: Option<ReplayCell>) -> Self {
-        Self { whole, ..self }
+    pub(super) fn is_verified(&self) -> bool {
+        matches!(self.repr, Repr::Verified { .. })
     }
 
     #[cfg(feature = "tower")]
     pub(crate) fn empty() -> Self {
         Self::buffered(Buffered::default())
+    }
+
+    /// Keeps its first frame there, if that is all of it.
+    pub(super) fn with_replay(self, replay: Option<ReplayCell>) -> Self {
+        Self { replay, ..self }
+    }
+
+    /// Keeps there why it was cut off.
+    pub(super) fn reporting_to(self, failure: FailureCell) -> Self {
+        Self { failure: Some(failure), ..self }
+    }
+
+    /// The body without this wrapper, joined if it lies in memory in pieces; `None` if it is checked or encoded.
+    #[cfg(feature = "tower")]
+    pub(crate) fn unwrap_body(self) -> Option<Unwrapped<B>> {
+        match self.repr {
+            Repr::Buffered { mut body, next: 0 } if body.frames.len() <= 1 => {
+                Some(Unwrapped::Bytes(body.frames.pop().unwrap_or_default()))
+            }
+            Repr::Buffered { body, next } => {
+                let mut all = BytesMut::new();
+                body.frames.iter().skip(next).for_each(|frame| all.extend_from_slice(frame));
+                Some(Unwrapped::Bytes(all.freeze()))
+            }
+            Repr::Unchanged { body } => Some(Unwrapped::Unchanged(body)),
+            _ => None,
+        }
+    }
+
+    /// The caller's own body, if it is sent unchanged and is of this kind.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn into_unchanged(self, is_wanted: impl FnOnce(&B) -> bool) -> Result<B, Self> {
+        match self.repr {
+            Repr::Unchanged { body } if is_wanted(&body) => Ok(body),
+            repr => Err(Self { repr, ..self }),
+        }
     }
 
     /// The one frame of a body that lies in memory in one piece.
@@ -102,25 +150,27 @@ where
                 body.len -= frame.as_ref().map_or(0, |frame| frame.len() as u64);
                 frame.map(|frame| Ok(Frame::data(frame)))
             }
-            ReprProjection::AsIs { body } => ready!(body.poll_frame(cx)).map(|frame| {
+            ReprProjection::Unchanged { body } => ready!(body.poll_frame(cx)).map(|frame| {
                 let to_bytes = |mut data: B::Data| data.copy_to_bytes(data.remaining());
                 frame.map(|frame| frame.map_data(to_bytes)).map_err(Into::into)
             }),
-            ReprProjection::Checked { body } => ready!(body.poll_frame(cx)),
-            ReprProjection::Framed { body } => ready!(body.poll_frame(cx)),
+            ReprProjection::Verified { body } => ready!(body.poll_frame(cx)),
+            ReprProjection::Encoded { body } => ready!(body.poll_frame(cx)),
         };
-        // Over HTTP/2 clients of hyper lose it, and say only that the stream was reset.
         if let Some(Err(error)) = &frame
             && let Some(error) = Error::find(error.as_ref())
         {
-            tracing::warn!(%error, "a request was cut off");
+            tracing::warn!(%error, "a request body was cut off");
+            if let Some(failure) = self.as_mut().project().failure {
+                failure.get_or_init(|| error.clone());
+            }
         }
-        if let Some(whole) = self.as_mut().project().whole.take()
+        if let Some(replay) = self.as_mut().project().replay.take()
             && let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
             && self.is_end_stream()
         {
-            whole.get_or_init(|| data.clone());
+            replay.get_or_init(|| data.clone());
         }
         Poll::Ready(frame)
     }
@@ -128,18 +178,18 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.repr {
             Repr::Buffered { body, .. } => SizeHint::with_exact(body.len),
-            Repr::AsIs { body } => body.size_hint(),
-            Repr::Checked { body } => body.size_hint(),
-            Repr::Framed { body } => body.size_hint(),
+            Repr::Unchanged { body } => body.size_hint(),
+            Repr::Verified { body } => body.size_hint(),
+            Repr::Encoded { body } => body.size_hint(),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.repr {
             Repr::Buffered { body, .. } => body.len == 0,
-            Repr::AsIs { body } => body.is_end_stream(),
-            Repr::Checked { body } => body.is_end_stream(),
-            Repr::Framed { body } => body.is_end_stream(),
+            Repr::Unchanged { body } => body.is_end_stream(),
+            Repr::Verified { body } => body.is_end_stream(),
+            Repr::Encoded { body } => body.is_end_stream(),
         }
     }
 }

@@ -1,24 +1,17 @@
-//! What a refusal means, and whether one more signed try is right.
+//! What a response means for the request that it refuses. Pure functions; by the AWS SDKs' common rules of 2026.
 //!
-//! Two things can be healed: a clock that was wrong, be it ours, the server's or one that stood still between signing
-//! and sending; and credentials that ended before they said they would. By the AWS SDKs' common rules of 2026. All
-//! else is the caller's to see.
+//! Two refusals can be recovered from: a date that is wrong, because a clock is, or because the process stood still
+//! between signing and sending; and credentials that the server holds for expired. All others are the caller's.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, Method, Response, StatusCode};
-use http_body::Body;
+use http::{HeaderMap, Method, StatusCode};
 
-use crate::client::response_body::ResponseBody;
-use crate::clock::{RETRY_BEYOND, server_date, should_retry};
-use crate::signing::signature::SignedWith;
-use crate::signing::signer::Signer;
-
-/// The longest body that is read for an error code.
-const LONGEST_REFUSAL: usize = 64 * 1024;
+use crate::clock::RETRY_BEYOND;
 
 /// Codes that may mean that the date was wrong.
 const MAY_BE_SKEW: [&str; 9] = [
+    "AccessDenied",
     "AccessDeniedException",
     "AuthFailure",
     "BadRequestException",
@@ -27,115 +20,104 @@ const MAY_BE_SKEW: [&str; 9] = [
     "RequestInTheFuture",
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
-    "AccessDenied",
 ];
 
-/// Codes that mean that the credentials are no longer good.
-const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "InvalidToken"];
+/// Codes that mean that the credentials have expired.
+const EXPIRED: [&str; 2] = ["ExpiredToken", "ExpiredTokenException"];
 
-/// What an answer's status and headers tell.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// Nothing that another try would heal.
-    Final,
-    /// A refusal of this code.
-    Refused { code: String, drift: Drift },
-    /// A refusal whose code, if any, is in its body.
-    RefusedInBody { drift: Drift },
-}
+/// The same, of S3 and STS.
+const INVALID_TOKEN: &str = "InvalidToken";
 
-/// How far the request's date was from the server's.
+/// A date further off than this is refused by every service: AWS allows a signature 5 minutes, S3 15.
+const REFUSED_BEYOND: Duration = Duration::from_secs(15 * 60);
+
+/// Headers that every response of AWS carries one of.
+const REQUEST_ID: [&str; 3] = ["x-amzn-requestid", "x-amz-request-id", "apigw-requestid"];
+
+/// How a request can be made good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Drift {
-    Small,
-    /// More than a server allows, and not so if the request were signed now.
-    Curable,
+pub(crate) enum Recovery {
+    /// Sign with a new date.
+    NewDate,
+    /// Sign with new credentials.
+    NewCredentials,
 }
 
-impl Signer {
-    /// Learns the server's clock from an answer's head, and reads there whether another try may be right.
-    pub(crate) fn read_answer(
-        &self,
-        attempt: &SignedWith,
-        method: &Method,
-        host: &str,
-        status: StatusCode,
-        headers: &HeaderMap,
-    ) -> Answer {
-        let clock = self.clock();
-        let candidate = clock.learn(host, headers, attempt.reading.local, clock.now());
-        let refused = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
-        if !self.recovers() || !refused.contains(&status) {
-            return Answer::Final;
-        }
-        let skewed = candidate.is_some_and(|candidate| should_retry(attempt.reading.offset, candidate));
-        let stale = is_stale(server_date(headers), attempt.reading.corrected(), clock.now_for(host));
-        let drift = if skewed || stale { Drift::Curable } else { Drift::Small };
-        match headers.get("x-amzn-errortype") {
-            Some(code) => Answer::Refused {
-                code: bare_code(&String::from_utf8_lossy(code.as_bytes())).to_owned(),
-                drift,
-            },
-            // The answer to a HEAD has no body to tell its code.
-            None if *method == Method::HEAD && drift == Drift::Curable => {
-                Answer::Refused { code: "RequestTimeTooSkewed".to_owned(), drift }
-            }
-            None if *method == Method::HEAD => Answer::Final,
-            None if drift == Drift::Curable || attempt.keys.token().is_some() => {
-                Answer::RefusedInBody { drift }
-            }
-            None => Answer::Final,
-        }
-    }
-
-    /// Whether a request refused with this code shall be signed and sent once more. Drops refused credentials.
-    async fn shall_try_again(&self, attempt: &SignedWith, code: Option<&str>, drift: Drift) -> bool {
-        let Some(code) = code else { return false };
-        if EXPIRED.contains(&code) {
-            let refused = attempt.keys.credentials();
-            self.credentials().invalidate(refused);
-            // The same credentials again would be refused again.
-            let fresh = self.load_keys().await.is_ok_and(|fresh| !fresh.is_of(refused));
-            tracing::debug!(code, fresh, "the server refused the credentials as expired");
-            return fresh;
-        }
-        let skewed = drift == Drift::Curable && MAY_BE_SKEW.contains(&code);
-        if skewed {
-            tracing::debug!(code, "the server refused the signature's date; signing again");
-        }
-        skewed
-    }
+/// How far the date that a request was signed with is from the server's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DateCheck {
+    /// By more than a server may allow, and not so if the request were signed now.
+    pub(crate) is_off: bool,
+    /// The distance, if the response has a `Date`.
+    pub(crate) distance: Option<Duration>,
 }
 
-/// Whether a request shall be signed and sent once more; and its answer, whole, though its body may have been read.
-pub(crate) async fn assess<R: Body>(
-    signer: &Signer,
-    attempt: &SignedWith,
-    answer: Answer,
-    response: Response<R>,
-) -> (Response<ResponseBody<R>>, bool) {
-    match answer {
-        Answer::Final => (response.map(ResponseBody::untouched), false),
-        Answer::Refused { code, drift } => {
-            let again = signer.shall_try_again(attempt, Some(&code), drift).await;
-            (response.map(ResponseBody::untouched), again)
-        }
-        Answer::RefusedInBody { drift } => {
-            let (head, body) = response.into_parts();
-            let (text, body) = ResponseBody::peek(body, LONGEST_REFUSAL).await;
-            let text = String::from_utf8_lossy(&text);
-            let again = signer.shall_try_again(attempt, code_in_body(&text), drift).await;
-            (Response::from_parts(head, body), again)
-        }
+/// A refusal that may be recovered from, as its head tells.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Recoverable(Recovery),
+    /// Its code, if it has one, is in the body.
+    SeeBody {
+        date_is_off: bool,
+        /// What the head alone allows: the date is so far off that every service refuses it.
+        without_body: Option<Recovery>,
+    },
+}
+
+/// Reads the head of a response; `None` if another attempt would not help.
+///
+/// `has_token`: whether the request was signed with temporary credentials, which alone can expire.
+pub(crate) fn classify(
+    method: &Method,
+    status: StatusCode,
+    headers: &HeaderMap,
+    date: DateCheck,
+    service: &str,
+    has_token: bool,
+) -> Option<Refusal> {
+    let refused = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+    if !refused.contains(&status) {
+        return None;
     }
+    if let Some(code) = headers.get("x-amzn-errortype") {
+        let code = String::from_utf8_lossy(code.as_bytes());
+        return recovery(bare_code(&code), date.is_off, service).map(Refusal::Recoverable);
+    }
+    if !is_from_aws(headers) || !(date.is_off || has_token) {
+        return None;
+    }
+    let far_off = date.is_off && date.distance.is_some_and(|distance| distance > REFUSED_BEYOND);
+    let without_body = far_off.then_some(Recovery::NewDate);
+    // The response to a HEAD has no body, and a HEAD changes nothing.
+    if *method == Method::HEAD {
+        return date.is_off.then_some(Refusal::Recoverable(Recovery::NewDate));
+    }
+    Some(Refusal::SeeBody { date_is_off: date.is_off, without_body })
+}
+
+/// How to recover from a refusal with this code.
+pub(crate) fn recovery(code: &str, date_is_off: bool, service: &str) -> Option<Recovery> {
+    let invalid_token = code == INVALID_TOKEN && (service == "sts" || service.starts_with("s3"));
+    if EXPIRED.contains(&code) || invalid_token {
+        return Some(Recovery::NewCredentials);
+    }
+    (date_is_off && MAY_BE_SKEW.contains(&code)).then_some(Recovery::NewDate)
+}
+
+/// Whether a response carries the id that AWS, and stores that follow S3, give each request.
+fn is_from_aws(headers: &HeaderMap) -> bool {
+    REQUEST_ID.iter().any(|name| headers.contains_key(*name))
 }
 
 /// Whether a request was signed so long before the server saw it that it was refused for it, and a signature made now
 /// would not be. Also true of a round trip too long to learn from.
-fn is_stale(server: Option<SystemTime>, signed: SystemTime, again: SystemTime) -> bool {
+pub(crate) fn is_stale(server: Option<SystemTime>, signed: SystemTime, again: SystemTime) -> bool {
     let Some(server) = server else { return false };
-    let distance = |time: SystemTime| server.duration_since(time).unwrap_or_else(|error| error.duration());
-    distance(signed) > RETRY_BEYOND && distance(again) <= RETRY_BEYOND
+    distance(server, signed) > RETRY_BEYOND && distance(server, again) <= RETRY_BEYOND
+}
+
+pub(crate) fn distance(one: SystemTime, other: SystemTime) -> Duration {
+    one.duration_since(other).unwrap_or_else(|error| error.duration())
 }
 
 /// `InvalidSignatureException` of `com.amazon.coral#InvalidSignatureException:http://internal.amazon.com/…`.
@@ -144,26 +126,58 @@ fn bare_code(code: &str) -> &str {
     code.rsplit('#').next().unwrap_or(code).trim()
 }
 
-/// The error code in a body: `<Code>…</Code>` of XML, or the `__type` or `code` of JSON.
-fn code_in_body(body: &str) -> Option<&str> {
-    let within = |from: &str, to: char| {
-        let rest = &body[body.find(from)? + from.len()..];
-        Some(&rest[..rest.find(to)?])
-    };
-    let string_of = |name: &str| {
-        let rest = body[body.find(name)? + name.len()..].trim_start().strip_prefix(':')?;
-        let rest = rest.trim_start().strip_prefix('"')?;
-        Some(&rest[..rest.find('"')?])
-    };
-    within("<Code>", '<').or_else(|| string_of("\"__type\"")).or_else(|| string_of("\"code\"")).map(bare_code)
+/// The error code in a body, where AWS puts it: `__type` or `code` at the top level of a JSON object, or
+/// `<Error><Code>`, `<ErrorResponse><Error><Code>` or EC2's `<Response><Errors><Error><Code>` at the root of XML.
+#[cfg(feature = "reqwest")]
+pub(crate) fn code_in_body(body: &[u8]) -> Option<String> {
+    let first = *body.trim_ascii_start().first()?;
+    let code = if first == b'{' { json_code(body) } else { xml_code(body) }?;
+    Some(bare_code(&code).to_owned())
+}
+
+#[cfg(feature = "reqwest")]
+fn json_code(body: &[u8]) -> Option<String> {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
+    let text = |name| object.get(name)?.as_str().map(str::to_owned);
+    text("__type").or_else(|| text("code"))
+}
+
+#[cfg(feature = "reqwest")]
+fn xml_code(body: &[u8]) -> Option<String> {
+    use quick_xml::events::Event;
+
+    const PLACES: [&[&str]; 3] =
+        [&["Error", "Code"], &["ErrorResponse", "Error", "Code"], &["Response", "Errors", "Error", "Code"]];
+    let body = String::from_utf8_lossy(body);
+    let mut reader = quick_xml::Reader::from_str(&body);
+    let mut path: Vec<String> = Vec::new();
+    let mut code = None;
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(start) => path.push(start.local_name().as_ref().to_owned()),
+            Event::End(_) if code.is_some() => return code,
+            Event::End(_) => {
+                path.pop();
+                if path.is_empty() {
+                    return None;
+                }
+            }
+            Event::Text(text) if PLACES.iter().any(|place| path.iter().eq(place.iter())) => {
+                code = Some(text.xml10_content().into_owned());
+            }
+            Event::Eof => return None,
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     use super::*;
 
+    #[cfg(feature = "reqwest")]
     #[test]
     fn codes_are_read_where_services_put_them() {
         for (body, code) in [
@@ -172,20 +186,49 @@ mod tests {
                 Some("ExpiredToken"),
             ),
             (
+                "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+                 <Code>ExpiredToken</Code></Error><RequestId>1</RequestId></ErrorResponse>",
+                Some("ExpiredToken"),
+            ),
+            (
+                "<Response><Errors><Error><Code>RequestExpired</Code></Error></Errors></Response>",
+                Some("RequestExpired"),
+            ),
+            (
                 r#"{"__type":"com.amazonaws.dynamodb.v20120810#ExpiredTokenException","message":"x"}"#,
                 Some("ExpiredTokenException"),
             ),
             (r#"{"message":"x", "code" : "RequestExpired"}"#, Some("RequestExpired")),
+            (r#"{"warnings":[{"code":"ExpiredToken"}]}"#, None),
+            (r#"{"error":{"__type":"ExpiredToken"}}"#, None),
+            (r#"["code","ExpiredToken"]"#, None),
+            ("<Result><Error><Code>ExpiredToken</Code></Error></Result>", None),
+            ("<html><body><Code>ExpiredToken</Code></body></html>", None),
+            ("<Error><Detail><Code>ExpiredToken</Code></Detail></Error>", None),
+            ("<Error><Code>cut off", None),
             ("<Code>cut off", None),
             (r#"{"__type":3}"#, None),
             ("", None),
         ] {
-            assert_eq!(code_in_body(body), code, "{body}");
+            assert_eq!(code_in_body(body.as_bytes()).as_deref(), code, "{body}");
         }
         assert_eq!(
             bare_code("InvalidSignatureException:http://internal.amazon.com/coral/"),
             "InvalidSignatureException"
         );
+    }
+
+    #[test]
+    fn an_invalid_token_is_an_expired_one_of_s3_and_sts_alone() {
+        for (service, expected) in [
+            ("s3", Some(Recovery::NewCredentials)),
+            ("s3express", Some(Recovery::NewCredentials)),
+            ("sts", Some(Recovery::NewCredentials)),
+            ("execute-api", None),
+        ] {
+            assert_eq!(recovery("InvalidToken", false, service), expected, "{service}");
+            assert_eq!(recovery("ExpiredToken", false, service), Some(Recovery::NewCredentials));
+        }
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 #[cfg(feature = "blocking")]
 pub(crate) mod blocking;
-pub(crate) mod classify;
+mod classify;
+mod exchange;
 #[cfg(feature = "reqwest")]
-pub(crate) mod redirect;
+mod redirect;
 #[cfg(feature = "reqwest")]
 pub(crate) mod reqwest;
-pub(crate) mod response_body;
+#[cfg(feature = "reqwest")]
+mod response_body;
 #[cfg(feature = "tower")]
 pub(crate) mod tower;

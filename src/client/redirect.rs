@@ -15,7 +15,7 @@ pub(crate) const LONGEST_CHAIN: usize = 5;
 
 /// The next request of a chain.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Step {
+pub(crate) struct Redirect {
     pub(crate) url: Url,
     pub(crate) method: Method,
     /// Whether the body goes along.
@@ -24,7 +24,7 @@ pub(crate) struct Step {
     pub(crate) region: Option<String>,
 }
 
-impl Step {
+impl Redirect {
     /// What an answer asks for; `None` where it is no redirect.
     ///
     /// # Errors
@@ -107,10 +107,10 @@ fn in_region(url: &Url, region: &str) -> Option<Url> {
 mod tests {
     use super::*;
 
-    fn step(method: Method, status: u16, from: &str, header: (&'static str, &str)) -> Option<Step> {
+    fn redirect(method: Method, status: u16, from: &str, header: (&'static str, &str)) -> Option<Redirect> {
         let headers = [(HeaderName::from_static(header.0), header.1.parse().unwrap())].into_iter().collect();
         let status = StatusCode::from_u16(status).unwrap();
-        Step::of(&method, &from.parse().unwrap(), status, &headers).unwrap()
+        Redirect::of(&method, &from.parse().unwrap(), status, &headers).unwrap()
     }
 
     #[test]
@@ -126,12 +126,12 @@ mod tests {
             (307, Method::POST, Method::POST, true),
             (308, Method::PUT, Method::PUT, true),
         ] {
-            let found = step(method.clone(), status, "https://h/a?b#c", ("location", "/x?y")).unwrap();
+            let found = redirect(method.clone(), status, "https://h/a?b#c", ("location", "/x?y")).unwrap();
             assert_eq!((found.method, found.keeps_body), (next, keeps_body), "{status} {method}");
             assert_eq!(found.url.as_str(), "https://h/x?y#c");
         }
         for status in [200, 300, 304, 305, 403] {
-            assert_eq!(step(Method::GET, status, "https://h/", ("location", "/x")), None, "{status}");
+            assert_eq!(redirect(Method::GET, status, "https://h/", ("location", "/x")), None, "{status}");
         }
     }
 
@@ -148,7 +148,7 @@ mod tests {
             ("https://b.s3.cn-north-1.amazonaws.com.cn/k", "https://b.s3.eu-west-1.amazonaws.com.cn/k"),
             ("http://127.0.0.1:9000/b/k", "http://127.0.0.1:9000/b/k"),
         ] {
-            let found = step(Method::PUT, 301, from, ("x-amz-bucket-region", "eu-west-1")).unwrap();
+            let found = redirect(Method::PUT, 301, from, ("x-amz-bucket-region", "eu-west-1")).unwrap();
             assert_eq!((found.url.as_str(), found.region.as_deref()), (to, Some("eu-west-1")));
         }
         let both: HeaderMap = [
@@ -158,10 +158,11 @@ mod tests {
         .into_iter()
         .collect();
         let from = "https://b.s3.amazonaws.com/k".parse().unwrap();
-        let found = Step::of(&Method::PUT, &from, StatusCode::TEMPORARY_REDIRECT, &both).unwrap().unwrap();
+        let found =
+            Redirect::of(&Method::PUT, &from, StatusCode::TEMPORARY_REDIRECT, &both).unwrap().unwrap();
         assert_eq!((found.url.as_str(), found.region.as_deref()), ("https://other/", Some("eu-west-1")));
         let other = "https://abc.execute-api.us-east-1.amazonaws.com/";
-        assert_eq!(step(Method::GET, 301, other, ("x-amz-bucket-region", "eu-west-1")), None);
+        assert_eq!(redirect(Method::GET, 301, other, ("x-amz-bucket-region", "eu-west-1")), None);
     }
 
     #[test]
@@ -176,7 +177,9 @@ mod tests {
             if status == 303 {
                 headers.extend(of_chunks.map(header));
             }
-            step(Method::POST, status, "https://h/", ("location", to)).unwrap().prune(&from, &mut headers);
+            redirect(Method::POST, status, "https://h/", ("location", to))
+                .unwrap()
+                .prune(&from, &mut headers);
             let mut kept: Vec<_> = headers.keys().map(|name| name.as_str().to_owned()).collect();
             kept.sort();
             kept

@@ -1,17 +1,17 @@
 //! [`SigV4Middleware`]: the edge towards reqwest, through reqwest-middleware.
 
-use http::Extensions;
+use http::{Extensions, HeaderMap, Method, StatusCode};
 use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
 use reqwest_middleware::{Middleware, Next};
 
-use crate::body::OutgoingBody;
-use crate::body::SignedBody;
-use crate::client::classify::{Answer, assess};
-use crate::client::redirect::{LONGEST_CHAIN, Step};
+use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
+use super::redirect::{LONGEST_CHAIN, Redirect};
+use super::response_body;
+use crate::body::{OutgoingBody, SignedBody, set_length};
 use crate::error::{Error, ErrorKind};
-use crate::overrides::Overrides;
+use crate::signing::overrides::Overrides;
+use crate::signing::payload::{Payload, PayloadMode};
 use crate::signing::request::RequestView;
-use crate::signing::signature::SignedWith;
 use crate::signing::signer::Signer;
 
 /// Signs every request of a reqwest client.
@@ -92,19 +92,23 @@ pub fn reqwest_client() -> reqwest::ClientBuilder {
 impl Middleware for SigV4Middleware {
     async fn handle(
         &self,
-        request: Request,
+        mut request: Request,
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
-        if self.signer.passes_through(&view(&request, Overrides::of(extensions))) {
+        let signer = &self.signer;
+        if signer.passes_through(&request.view(Some(extensions))) {
             return next.run(request, extensions).await;
         }
-        let outgoing = Outgoing::new(&self.signer, request, Overrides::of(extensions)).await;
-        let mut outgoing = outgoing.map_err(Error::into_middleware)?;
+        let mut client = MiddlewareClient { next, extensions };
+        let body = request.body_mut().take().unwrap_or_default();
+        let request = OutgoingRequest::new(signer, &mut client, request, body).await;
+        let mut request = request.map_err(Error::into_middleware)?;
         for _ in 0..=LONGEST_CHAIN {
-            let response = self.exchange(&mut outgoing, extensions, next.clone()).await?;
+            let response =
+                exchange(signer, &mut client, &mut request).await.map_err(|ClientError(error)| error)?;
             if !self.follows_redirects
-                || !outgoing.follow(&self.signer, &response).map_err(Error::into_middleware)?
+                || !request.follow(signer, &response).map_err(Error::into_middleware)?
             {
                 return Ok(response);
             }
@@ -114,145 +118,173 @@ impl Middleware for SigV4Middleware {
     }
 }
 
-impl SigV4Middleware {
-    /// Signs and sends, and once more where the server's answer asks for it.
-    async fn exchange(
-        &self,
-        outgoing: &mut Outgoing,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> reqwest_middleware::Result<Response> {
-        let signed = outgoing.attempt(&self.signer, Overrides::of(extensions)).await;
-        let (request, attempt) = signed.map_err(Error::into_middleware)?;
-        let response = next.clone().run(request, extensions).await?;
-        let (response, try_again) =
-            outgoing.assess(&self.signer, &attempt, response).await.map_err(Error::into_middleware)?;
-        if !try_again {
-            return Ok(response);
-        }
-        let again = outgoing.attempt(&self.signer, Overrides::of(extensions)).await;
-        let Ok((request, attempt)) = again else { return Ok(response) };
-        let response = next.run(request, extensions).await?;
-        outgoing.accept(&self.signer, &attempt, response).map_err(Error::into_middleware)
+/// The rest of a middleware chain.
+struct MiddlewareClient<'a> {
+    next: Next<'a>,
+    extensions: &'a mut Extensions,
+}
+
+struct ClientError(reqwest_middleware::Error);
+
+impl From<Error> for ClientError {
+    fn from(error: Error) -> Self {
+        Self(error.into_middleware())
     }
 }
 
-/// A reqwest request on its way: its head as the caller made it, and its body ready to be signed and sent.
-pub(crate) struct Outgoing {
-    head: Request,
-    body: OutgoingBody<Body>,
-    /// The region that a redirect named, or led to.
-    region: Option<String>,
-    /// Whether a redirect asked for it, and not the caller.
-    redirected: bool,
-}
+impl Transport for MiddlewareClient<'_> {
+    type Head = Request;
+    type Body = Body;
+    type Response = Response;
+    type Error = ClientError;
 
-impl Outgoing {
-    /// Checks all that can be checked before the body is read, then reads it.
-    pub(crate) async fn new(
-        signer: &Signer,
-        mut request: Request,
-        overrides: Overrides<'_>,
-    ) -> Result<Self, Error> {
-        let mode = signer.preview(view(&request, overrides))?;
-        let body = request.body_mut().take().unwrap_or_default();
-        let body = OutgoingBody::new(body, &mode, signer.limits(), request.headers()).await?;
-        let method = request.method().clone();
-        body.declare(&method, request.headers_mut());
-        Ok(Self { head: request, body, region: None, redirected: false })
+    fn extensions(&self) -> Option<&Extensions> {
+        Some(self.extensions)
     }
 
-    /// The request, signed with the credentials and the clock of this moment.
-    pub(crate) async fn attempt(
-        &mut self,
-        signer: &Signer,
-        overrides: Overrides<'_>,
-    ) -> Result<(Request, SignedWith), Error> {
-        let overrides = Overrides { region: self.region.as_deref().or(overrides.region), ..overrides };
-        let signature = signer.signature(&view(&self.head, overrides), self.body.payload()).await;
-        let mut signature =
-            signature.map_err(|error| if self.redirected { error.of_redirect() } else { error })?;
-        if let Some(target) = signature.rewritten.take() {
-            *self.head.url_mut() = rewritten(self.head.url(), &target)?;
-        }
-        let mut request = self.head.try_clone().ok_or_else(|| {
+    async fn send(&mut self, head: Request, body: Option<SignedBody<Body>>) -> Result<Response, ClientError> {
+        self.next.clone().run(with_body(head, body), self.extensions).await.map_err(ClientError)
+    }
+
+    fn head_of(response: &Response) -> (StatusCode, &HeaderMap) {
+        (response.status(), response.headers())
+    }
+
+    fn check(sent: &Request, response: &Response) -> Result<(), Error> {
+        refuse_redirected(sent.url(), response.url())
+    }
+
+    async fn read_refusal(response: Response) -> (Response, RefusalBody) {
+        read_refusal(response).await
+    }
+}
+
+impl Head for Request {
+    fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a> {
+        view_of(self.method(), self.url(), self.headers(), extensions)
+    }
+
+    fn authority(&self) -> &str {
+        self.url().host_str().unwrap_or_default()
+    }
+
+    fn method(&self) -> &Method {
+        self.method()
+    }
+
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers_mut()
+    }
+
+    fn set_target(&mut self, target: String) -> Result<(), Error> {
+        *self.url_mut() = rewritten(self.url(), &target)?;
+        Ok(())
+    }
+
+    fn duplicate(&self) -> Result<Self, Error> {
+        self.try_clone().ok_or_else(|| {
             Error::new(ErrorKind::BodyFailed, "the request cannot be sent again; its body was consumed")
-        })?;
-        let mut attempt = signature.apply(request.headers_mut());
-        *request.body_mut() = self.body.take(&mut attempt).map(into_body);
-        Ok((request, attempt))
+        })
     }
+}
 
-    /// Whether the request shall be signed and sent once more; and the answer, whole.
-    pub(crate) async fn assess(
-        &self,
-        signer: &Signer,
-        attempt: &SignedWith,
-        response: Response,
-    ) -> Result<(Response, bool), Error> {
-        self.refuse_redirected(&response)?;
-        let answer = self.read(signer, attempt, &response);
-        if answer == Answer::Final {
-            return Ok((response, false));
-        }
-        let url = response.url().clone();
-        let (response, again) = assess(signer, attempt, answer, response.into()).await;
-        Ok((with_url(response.map(Body::wrap), url), again))
-    }
-
-    /// Turns into the request that a redirect asks for; `false` where the answer is none that can be followed.
+impl OutgoingRequest<Request, Body> {
+    /// Turns into the request that a redirect asks for; `false` if the response is not one that can be followed.
     fn follow(&mut self, signer: &Signer, response: &Response) -> Result<bool, Error> {
         let (method, url) = (self.head.method(), self.head.url());
-        let Some(step) = Step::of(method, url, response.status(), response.headers())? else {
+        let Some(redirect) = Redirect::of(method, url, response.status(), response.headers())? else {
             return Ok(false);
         };
-        if step.keeps_body && !self.body.is_replayable() {
+        if redirect.keeps_body && !self.body.is_replayable() {
             return Ok(false);
         }
         let from = url.clone();
-        step.prune(&from, self.head.headers_mut());
-        // What was said of a region was said of the first host.
-        let same_host = from.host_str() == step.url.host_str();
-        self.region = match step.region {
+        redirect.prune(&from, self.head.headers_mut());
+        // A region that was set is the first host's.
+        let same_host = from.host_str() == redirect.url.host_str();
+        self.region = match redirect.region {
             None if same_host => self.region.take(),
-            None => step.url.host_str().and_then(|host| signer.region_of_host(host)),
+            None => redirect.url.host_str().and_then(|host| signer.region_of_host(host)),
             named => named,
         };
-        if !step.keeps_body {
+        if !redirect.keeps_body {
             self.body = OutgoingBody::empty();
         }
-        *self.head.method_mut() = step.method;
-        *self.head.url_mut() = step.url;
+        *self.head.method_mut() = redirect.method;
+        *self.head.url_mut() = redirect.url;
         self.redirected = true;
         Ok(true)
     }
+}
 
-    /// The last answer, learned from.
-    pub(crate) fn accept(
-        &self,
-        signer: &Signer,
-        attempt: &SignedWith,
-        response: Response,
-    ) -> Result<Response, Error> {
-        self.refuse_redirected(&response)?;
-        self.read(signer, attempt, &response);
-        Ok(response)
-    }
+/// Reads a refusal for its error code.
+pub(super) async fn read_refusal(response: Response) -> (Response, RefusalBody) {
+    let url = response.url().clone();
+    let (response, read) = response_body::read_refusal(response.into()).await;
+    (with_url(response.map(Body::wrap), url), read)
+}
 
-    fn read(&self, signer: &Signer, attempt: &SignedWith, response: &Response) -> Answer {
-        let host = self.head.url().host_str().unwrap_or_default();
-        let answer =
-            signer.read_answer(attempt, self.head.method(), host, response.status(), response.headers());
-        if self.body.is_replayable() { answer } else { Answer::Final }
-    }
-
-    fn refuse_redirected(&self, response: &Response) -> Result<(), Error> {
-        refuse_redirected(self.head.url(), response.url())
+impl Signer {
+    /// Signs a `reqwest::Request` in place, for a client that somebody else sends it with.
+    ///
+    /// For hooks that are given a request, such as progenitor's, and for a plain `reqwest::Client`. The body has to be
+    /// in memory, or there is none, unless the signer's [payload mode](crate::SignerBuilder::payload_mode) is
+    /// [`Unsigned`](PayloadMode::Unsigned) or [`Sha256`](PayloadMode::Sha256). The client must follow no redirects, see
+    /// [`reqwest_client`]. Nothing is sent again after a refusal; use [`SigV4Middleware`] for that.
+    ///
+    /// ```
+    /// use sigv4_middleware::{Credentials, Signer};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder().credentials(credentials).build()?;
+    /// let client = sigv4_middleware::reqwest_client().build()?;
+    /// let url = "https://abc123.execute-api.eu-west-1.amazonaws.com/prod/orders";
+    /// let mut request = client.post(url).body(r#"{"order":1}"#).build()?;
+    /// signer.sign_reqwest(&mut request).await?;
+    /// assert!(request.headers().contains_key("authorization"));
+    /// # Ok(()) }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`sign`](Self::sign), and [`ErrorKind::UnsupportedPayload`] for a body that is a stream. The request is then
+    /// unchanged.
+    pub async fn sign_reqwest(&self, request: &mut Request) -> Result<(), Error> {
+        if self.passes_through(&request.view(None)) {
+            return Ok(());
+        }
+        let keys = self.keys_for(&request.view(None)).await?;
+        let mode = self.check(request.view(None))?;
+        let in_memory = request.body().map_or(Some(&[][..]), Body::as_bytes);
+        let payload = match (&mode, in_memory) {
+            (PayloadMode::Sha256(sha256), _) => Payload::sha256(*sha256),
+            (PayloadMode::Unsigned, _) => Payload::unsigned(),
+            (PayloadMode::Buffered, Some(bytes)) => Payload::from(bytes),
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::UnsupportedPayload,
+                    "the body of the request is a stream, which sign_reqwest cannot read; give it as bytes, or send the \
+                     request through SigV4Middleware, which reads or streams it",
+                ));
+            }
+        };
+        let mut signature = self.signature(keys, &request.view(None), payload)?;
+        let empty = in_memory.is_some_and(<[u8]>::is_empty);
+        if let Some(target) = signature.rewritten.take() {
+            request.set_target(target)?;
+        }
+        if empty {
+            let method = request.method().clone();
+            set_length(0, &method, request.headers_mut());
+        }
+        signature.apply(request.headers_mut());
+        Ok(())
     }
 }
 
 /// Refuses an answer that came from elsewhere than the request was sent to, before its body is handed on.
-pub(crate) fn refuse_redirected(sent_to: &Url, answered_by: &Url) -> Result<(), Error> {
+pub(super) fn refuse_redirected(sent_to: &Url, answered_by: &Url) -> Result<(), Error> {
     fn place(url: &Url) -> (&str, &str, &str, Option<&str>) {
         (url.scheme(), url.authority(), url.path(), url.query())
     }
@@ -270,30 +302,25 @@ pub(crate) fn refuse_redirected(sent_to: &Url, answered_by: &Url) -> Result<(), 
 }
 
 /// An answer of reqwest's, async or blocking, of this URL; a plain conversion would forget it.
-pub(crate) fn with_url<R: From<http::Response<Body>>>(mut response: http::Response<Body>, url: Url) -> R {
+pub(super) fn with_url<R: From<http::Response<Body>>>(mut response: http::Response<Body>, url: Url) -> R {
     if let Ok(marked) = http::Response::builder().url(url).body(()) {
         response.extensions_mut().extend(marked.into_parts().0.extensions);
     }
     response.into()
 }
 
-fn into_body(body: SignedBody<Body>) -> Body {
-    match body.into_single() {
-        Ok(bytes) => Body::from(bytes),
-        Err(body) => Body::wrap(body),
-    }
-}
-
-pub(crate) fn view<'a>(request: &'a Request, overrides: Overrides<'a>) -> RequestView<'a> {
-    view_of(request.method(), request.url(), request.headers(), overrides)
+/// A request with the body to be sent.
+pub(super) fn with_body(mut request: Request, body: Option<SignedBody<Body>>) -> Request {
+    *request.body_mut() = body.map(|body| body.into_single().map_or_else(Body::wrap, Body::from));
+    request
 }
 
 /// A request of reqwest's, async or blocking.
-pub(crate) fn view_of<'a>(
-    method: &'a http::Method,
+pub(super) fn view_of<'a>(
+    method: &'a Method,
     url: &'a Url,
-    headers: &'a http::HeaderMap,
-    overrides: Overrides<'a>,
+    headers: &'a HeaderMap,
+    extensions: Option<&'a Extensions>,
 ) -> RequestView<'a> {
     RequestView {
         method,
@@ -302,12 +329,12 @@ pub(crate) fn view_of<'a>(
         path: url.path(),
         query: url.query(),
         headers,
-        overrides,
+        overrides: extensions.map(Overrides::of).unwrap_or_default(),
     }
 }
 
 /// The URL with the path and the query that are signed.
-pub(crate) fn rewritten(url: &Url, target: &str) -> Result<Url, Error> {
+pub(super) fn rewritten(url: &Url, target: &str) -> Result<Url, Error> {
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let mut url = url.clone();
     url.set_path(path);

@@ -1,62 +1,48 @@
-//! [`ResponseBody`]: an answer's body, whole again after its beginning was looked at.
+//! A refusal's body, read for its error code and given back whole.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Buf;
+use http::Response;
 use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
-use tokio::runtime::Handle;
 
+use super::classify::code_in_body;
+use super::exchange::RefusalBody;
+use crate::body::poll_frame;
+use crate::timer::timeout;
+
+/// The longest body that is read for an error code, in bytes.
+const LONGEST_REFUSAL: usize = 64 * 1024;
 /// How long a refusal's body is read for its code.
-const PATIENCE: Duration = Duration::from_secs(2);
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-pin_project! {
-    /// The body of an answer that came through the layer: all of it, though the signer may have read its beginning to
-    /// see why a request was refused.
-    #[derive(Debug)]
-    pub struct ResponseBody<R>
-    where
-        R: Body,
-    {
-        read: VecDeque<Result<Frame<R::Data>, R::Error>>,
-        #[pin]
-        rest: Rest<R>,
-    }
+/// A body whose beginning was read: gives all of it.
+pub(super) struct ResponseBody<R: Body> {
+    read: VecDeque<Result<Frame<R::Data>, R::Error>>,
+    rest: Option<Pin<Box<R>>>,
 }
 
-pin_project! {
-    #[project = RestProjection]
-    #[derive(Debug)]
-    enum Rest<R> {
-        InPlace { #[pin] body: R },
-        // Boxed when it has been polled, so that it can move.
-        Boxed { body: Pin<Box<R>> },
-        Ended,
-    }
+/// Reads a refusal for its error code, if it is as short as a refusal of AWS is.
+pub(super) async fn read_refusal<R: Body>(response: Response<R>) -> (Response<ResponseBody<R>>, RefusalBody) {
+    let (head, body) = response.into_parts();
+    let (text, body) = ResponseBody::read(body, LONGEST_REFUSAL).await;
+    let read = RefusalBody::Read { code: code_in_body(&text), whole: body.rest.is_none() };
+    (Response::from_parts(head, body), read)
 }
 
 impl<R: Body> ResponseBody<R> {
-    pub(crate) fn untouched(body: R) -> Self {
-        Self { read: VecDeque::new(), rest: Rest::InPlace { body } }
-    }
-
     /// Reads up to `longest` bytes, and gives them with a body that still has them.
-    ///
-    /// None where no tokio runtime has a timer to bound it.
-    pub(crate) async fn peek(body: R, longest: usize) -> (Vec<u8>, Self) {
-        if Handle::try_current().is_err() {
-            return (Vec::new(), Self::untouched(body));
-        }
+    async fn read(body: R, longest: usize) -> (Vec<u8>, Self) {
         let mut body = Box::pin(body);
         let mut read = VecDeque::new();
         let mut text = Vec::new();
         let reading = async {
             while text.len() < longest {
-                let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await else { return true };
+                let Some(frame) = poll_fn(|cx| poll_frame(body.as_mut(), cx)).await else { return true };
                 if let Some(data) = frame.as_ref().ok().and_then(Frame::data_ref) {
                     text.extend_from_slice(data.chunk());
                 }
@@ -68,41 +54,36 @@ impl<R: Body> ResponseBody<R> {
             }
             false
         };
-        let ended = tokio::time::timeout(PATIENCE, reading).await.unwrap_or(false);
+        let ended = timeout(READ_TIMEOUT, reading).await.unwrap_or(false);
         text.truncate(longest);
-        let rest = if ended { Rest::Ended } else { Rest::Boxed { body } };
+        let rest = (!ended).then_some(body);
         (text, Self { read, rest })
     }
 }
+
+impl<R: Body> Unpin for ResponseBody<R> {}
 
 impl<R: Body> Body for ResponseBody<R> {
     type Data = R::Data;
     type Error = R::Error;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<R::Data>, R::Error>>> {
-        let mut this = self.project();
-        if let Some(frame) = this.read.pop_front() {
+        if let Some(frame) = self.read.pop_front() {
             return Poll::Ready(Some(frame));
         }
-        let frame = match this.rest.as_mut().project() {
-            RestProjection::InPlace { body } => ready!(body.poll_frame(cx)),
-            RestProjection::Boxed { body } => ready!(body.as_mut().poll_frame(cx)),
-            RestProjection::Ended => None,
-        };
-        Poll::Ready(frame)
+        match &mut self.rest {
+            Some(rest) => rest.as_mut().poll_frame(cx),
+            None => Poll::Ready(None),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         let read = self.read.iter().flatten().filter_map(Frame::data_ref);
         let read: u64 = read.map(|data| data.remaining() as u64).sum();
-        let rest = match &self.rest {
-            Rest::InPlace { body } => body.size_hint(),
-            Rest::Boxed { body } => body.size_hint(),
-            Rest::Ended => SizeHint::with_exact(0),
-        };
+        let rest = self.rest.as_ref().map_or(SizeHint::with_exact(0), |rest| rest.size_hint());
         let mut hint = SizeHint::new();
         if let Some(upper) = rest.upper() {
             hint.set_upper(upper.saturating_add(read));
@@ -112,12 +93,7 @@ impl<R: Body> Body for ResponseBody<R> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.read.is_empty()
-            && match &self.rest {
-                Rest::InPlace { body } => body.is_end_stream(),
-                Rest::Boxed { body } => body.is_end_stream(),
-                Rest::Ended => true,
-            }
+        self.read.is_empty() && self.rest.as_ref().is_none_or(|rest| rest.is_end_stream())
     }
 }
 
@@ -151,46 +127,45 @@ mod tests {
     #[tokio::test]
     async fn a_body_looked_at_is_whole_again() {
         let body = StreamBody::new(stream::iter(frames(&["<Code>", "Expired", "Token</Code>"])));
-        let (text, body) = ResponseBody::peek(body, 100).await;
+        let (text, body) = ResponseBody::read(body, 100).await;
         assert_eq!(text, b"<Code>ExpiredToken</Code>");
         assert_eq!(body.size_hint().exact(), Some(25));
         assert!(!body.is_end_stream());
         assert_eq!(all(body).await, ("<Code>ExpiredToken</Code>".to_owned(), false));
     }
 
-    /// As under another executor: tokio's timer would panic.
-    #[test]
-    fn off_any_runtime_nothing_is_read() {
-        let body = StreamBody::new(stream::iter(frames(&["<Code>ExpiredToken</Code>"])));
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        let peeked = std::pin::pin!(ResponseBody::peek(body, 100)).poll(&mut cx);
-        assert!(matches!(peeked, Poll::Ready((text, body)) if text.is_empty() && !body.is_end_stream()));
-    }
-
     #[tokio::test]
     async fn no_more_is_read_than_the_bound() {
         let endless = stream::repeat_with(|| Ok::<_, io::Error>(Frame::data(Bytes::from_static(b"abcd"))));
-        let (text, mut body) = ResponseBody::peek(StreamBody::new(endless), 10).await;
+        let (text, mut body) = ResponseBody::read(StreamBody::new(endless), 10).await;
         assert_eq!(text, b"abcdabcdab");
         for _ in 0..5 {
             assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "abcd");
         }
     }
 
+    #[tokio::test]
+    async fn empty_frames_are_not_kept() {
+        let empties = stream::repeat_with(|| Ok::<_, io::Error>(Frame::data(Bytes::new()))).take(10_000);
+        let body = StreamBody::new(empties.chain(stream::iter(frames(&["end"]))));
+        let (text, body) = ResponseBody::read(body, 100).await;
+        assert_eq!((&text[..], body.read.len()), (&b"end"[..], 1));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_body_that_stalls_or_fails_is_handed_on_as_it_was() {
         let mut failing = frames(&["ab"]);
         failing.push(Err(io::Error::other("reset")));
-        let (text, body) = ResponseBody::peek(StreamBody::new(stream::iter(failing)), 100).await;
+        let (text, body) = ResponseBody::read(StreamBody::new(stream::iter(failing)), 100).await;
         assert_eq!(text, b"ab");
         assert_eq!(all(body).await, ("ab".to_owned(), true));
 
         let later = stream::once(async {
-            tokio::time::sleep(PATIENCE * 2).await;
+            tokio::time::sleep(READ_TIMEOUT * 2).await;
             Ok(Frame::data(Bytes::from_static(b"late")))
         });
         let body = StreamBody::new(Box::pin(stream::iter(frames(&["soon "])).chain(later)));
-        let (text, body) = ResponseBody::peek(body, 100).await;
+        let (text, body) = ResponseBody::read(body, 100).await;
         assert_eq!(text, b"soon ");
         assert_eq!(all(body).await, ("soon late".to_owned(), false));
     }

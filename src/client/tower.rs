@@ -1,56 +1,80 @@
-//! [`SigV4Layer`]: the edge towards tower, hyper and axum clients.
+//! [`SigV4Layer`], for tower, hyper, axum, tonic and kube clients.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{Request, Response, request::Parts};
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, request::Parts};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::body::OutgoingBody;
+use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
+#[cfg(feature = "reqwest")]
+use super::reqwest::{read_refusal, refuse_redirected, with_body};
 use crate::body::SignedBody;
-use crate::client::classify::{Answer, assess};
-use crate::client::response_body::ResponseBody;
+use crate::body::Unwrapped;
 use crate::error::{BoxError, Error};
 use crate::signing::request::RequestView;
-use crate::signing::signature::SignedWith;
-use crate::signing::signer::Signer;
+use crate::signing::signer::{Signer, with_target};
 
 /// Signs every request that goes through a client service.
 ///
-/// Put it next to the client, beneath retries and timeouts, so that each try is signed afresh.
-///
-/// # Redirects
-/// It follows none. To a follower above it, such as tower-http's `FollowRedirect`, each hop is a new request without
-/// the extensions of the first, and so it is to the layer: it cannot tell a hop from a request that was meant. A hop
-/// to an origin that the signer may not sign for is refused as any request to it is, and nothing is sent there; a
-/// hop to any other allowed origin is signed. [Overrides](crate::overrides) do not reach a hop:
-/// [`SkipSigning`](crate::overrides::SkipSigning) of the first request, too, is forgotten. Let a follower
-/// stop where the origin changes, by tower-http's `policy::SameOrigin`.
-///
-/// Never put a follower beneath it: that carries the session token to wherever it is led, and the layer does not see
-/// it. tower-http's cannot be put there directly, as [`SignedBody`] has no default. A `reqwest::Client` that followed
-/// a redirect is noticed, see [`ErrorKind::Redirected`](crate::ErrorKind::Redirected).
+/// The client's types stay: request body, response and their bodies are those of the service beneath. Put it next to
+/// the client, beneath retries and timeouts, so that each attempt is signed afresh.
 ///
 /// ```
+/// use bytes::Bytes;
 /// use http_body_util::Full;
-/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-/// use sigv4_middleware::{Credentials, SigV4Layer, SignedBody, Signer};
+/// use hyper_util::{client::legacy::{Client, connect::HttpConnector}, rt::TokioExecutor};
+/// use sigv4_middleware::{Credentials, SigV4, SigV4Layer, Signer};
 /// use tower::ServiceBuilder;
+///
+/// struct Orders {
+///     client: SigV4<Client<HttpConnector, Full<Bytes>>>,
+/// }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let signer = Signer::builder()
 ///     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "static"))
 ///     .build()?;
-/// let hyper = Client::builder(TokioExecutor::new()).build_http::<SignedBody<Full<bytes::Bytes>>>();
+/// let hyper = Client::builder(TokioExecutor::new()).build_http();
 /// let client = ServiceBuilder::new().layer(SigV4Layer::new(signer)).service(hyper);
+/// let orders = Orders { client };
 /// # Ok(()) }
 /// ```
 ///
+/// # What the service beneath has to be
+/// `S: Service<Request<B>, Response = Response<_>> + Clone + Send + 'static` with a `Send` future and an error that
+/// becomes a [`BoxError`]. `Clone`, since a request may be sent a second time; the clone that was polled ready is the
+/// one that is called. The request body is `B: Body + From<Bytes> + Send + 'static`, as those of axum, reqwest and kube
+/// and `Full<Bytes>` are: a body that had to be read to be hashed is made again from its bytes. For other bodies, and
+/// for payload modes that encode or check a body while it is sent, give a function by [`map_body`](Self::map_body).
+///
+/// # Responses
+/// They are not touched, and their bodies not read. So a request is signed and sent once more only for what status and
+/// headers tell: a refusal whose code is in `x-amzn-errortype`, as API Gateway and most services have it, and a date
+/// that is off by more than any service allows. A refusal that may mean an expired token but has its code in the body,
+/// as S3's, is the caller's; credentials are then loaded again in the background, at most once a minute. The
+/// integrations for reqwest read the body and give it back whole.
+///
+/// # Redirects
+/// It follows none. To a follower above it, such as tower-http's `FollowRedirect`, each hop is a new request without
+/// the extensions of the first, and so it is to the layer: it cannot tell a hop from a request of the caller's. A hop
+/// to an origin that the signer may not sign for is refused as any request to it is, and nothing is sent there; a
+/// hop to any other allowed origin is signed. [Overrides](crate::overrides) do not reach a hop:
+/// [`SkipSigning`](crate::overrides::SkipSigning) of the first request, too, is forgotten. Let a follower
+/// stop where the origin changes, by tower-http's `policy::SameOrigin`.
+///
+/// Never put a follower beneath it: that sends the signed request to wherever it is led, and the layer does not see
+/// it. A `reqwest::Client` that followed a redirect is noticed, see
+/// [`ErrorKind::Redirected`](crate::ErrorKind::Redirected).
+///
+/// # reqwest
 /// It also goes around a `reqwest::Client`, with feature `reqwest`:
 ///
 /// ```
@@ -64,86 +88,178 @@ use crate::signing::signer::Signer;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct SigV4Layer {
+pub struct SigV4Layer<M = SameBody> {
     signer: Signer,
+    make_body: M,
 }
 
 impl SigV4Layer {
     /// A layer that signs with this signer.
     #[must_use]
     pub fn new(signer: Signer) -> Self {
-        Self { signer }
+        Self { signer, make_body: SameBody }
     }
 }
 
-impl<S> Layer<S> for SigV4Layer {
-    type Service = SigV4<S>;
+impl<M> SigV4Layer<M> {
+    /// Makes the body that the client takes by a function, `Fn(SignedBody<B>) -> B2`.
+    ///
+    /// For bodies that are not `From<Bytes>`, and for the payload modes that encode or check a body while it is sent
+    /// ([`AwsChunked`](crate::PayloadMode::AwsChunked), [`Sha256Checked`](crate::PayloadMode::Sha256Checked), event
+    /// streams). The function is `BoxBody::new`, `tonic::body::Body::new`, `axum::body::Body::new` and so on, or
+    /// `|body| body` if the client is built for `SignedBody<B>`.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http_body_util::{BodyExt, Full};
+    /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    /// use sigv4_middleware::{Credentials, SigV4Layer, SignedBody, Signer};
+    /// use tower::ServiceBuilder;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let signer = Signer::builder()
+    /// #     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "static"))
+    /// #     .build()?;
+    /// let hyper = Client::builder(TokioExecutor::new()).build_http();
+    /// let layer = SigV4Layer::new(signer).map_body(|body: SignedBody<Full<Bytes>>| body.boxed());
+    /// let client = ServiceBuilder::new().layer(layer).service(hyper);
+    /// # let _: &hyper_util::client::legacy::Client<_, http_body_util::combinators::BoxBody<Bytes, _>> = client.get_ref();
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn map_body<F>(self, make_body: F) -> SigV4Layer<F> {
+        SigV4Layer { signer: self.signer, make_body }
+    }
+}
 
-    fn layer(&self, service: S) -> SigV4<S> {
-        SigV4::new(service, self.signer.clone())
+impl<S, M: Clone> Layer<S> for SigV4Layer<M> {
+    type Service = SigV4<S, M>;
+
+    fn layer(&self, service: S) -> SigV4<S, M> {
+        SigV4 { service, signer: self.signer.clone(), make_body: self.make_body.clone() }
+    }
+}
+
+/// How the body of a signed request becomes the body that a client takes.
+///
+/// Implemented for [`SameBody`], and for every `Fn(SignedBody<B>) -> B2`; see [`SigV4Layer::map_body`].
+pub trait MakeBody<B> {
+    /// What the client takes.
+    type Body;
+
+    /// Whether bodies can be encoded or checked while they are sent.
+    #[doc(hidden)]
+    const WRAPS: bool;
+
+    /// The client's body.
+    fn make(&self, body: SignedBody<B>) -> Self::Body;
+}
+
+/// The client takes the body that the caller gives: what had to be read is made again from its bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SameBody;
+
+impl<B: From<Bytes>> MakeBody<B> for SameBody {
+    type Body = B;
+
+    const WRAPS: bool = false;
+
+    fn make(&self, body: SignedBody<B>) -> B {
+        match body.unwrap_body() {
+            Some(Unwrapped::Unchanged(body)) => body,
+            Some(Unwrapped::Bytes(bytes)) => B::from(bytes),
+            // Refused before it comes to this, by `WRAPS`.
+            None => B::from(Bytes::new()),
+        }
+    }
+}
+
+impl<B, B2, F: Fn(SignedBody<B>) -> B2> MakeBody<B> for F {
+    type Body = B2;
+
+    const WRAPS: bool = true;
+
+    fn make(&self, body: SignedBody<B>) -> B2 {
+        self(body)
     }
 }
 
 /// A client service whose requests are signed; made by [`SigV4Layer`].
 ///
-/// Takes `http::Request<B>` with any body and hands on `http::Request<SignedBody<B>>`, or takes and hands on
-/// `reqwest::Request`. [Overrides](crate::overrides) are read from an `http::Request`'s extensions.
+/// Takes `http::Request<B>` and gives the response of the service beneath, or takes `reqwest::Request`.
+/// [Overrides](crate::overrides) are read from an `http::Request`'s extensions.
 ///
 /// # Errors
-/// Its error is a boxed one: an [`Error`](crate::Error) where nothing was sent, which [`Error::find`] gets out, else the inner
-/// service's.
+/// [`ServiceError`]
 #[derive(Clone, Debug)]
-pub struct SigV4<S> {
+pub struct SigV4<S, M = SameBody> {
     service: S,
     signer: Signer,
+    make_body: M,
 }
 
 impl<S> SigV4<S> {
     /// Wraps a service.
     #[must_use]
     pub fn new(service: S, signer: Signer) -> Self {
-        Self { service, signer }
+        Self { service, signer, make_body: SameBody }
     }
+}
 
-    /// The service within.
+impl<S, M> SigV4<S, M> {
+    /// The service beneath.
     pub fn get_ref(&self) -> &S {
         &self.service
     }
 
-    /// The service within, mutably.
+    /// The service beneath, mutably.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.service
     }
 
-    /// The service within, by itself.
+    /// Gives the service beneath back.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.service
     }
 
     /// Takes the service that was polled ready, and leaves a clone that is not.
-    fn take_ready(&mut self) -> S
+    fn take_ready(&mut self) -> Ready<S>
     where
         S: Clone,
     {
         let unready = self.service.clone();
-        mem::replace(&mut self.service, unready)
+        Ready { service: mem::replace(&mut self.service, unready), is_ready: true }
     }
 }
 
-/// The answer to come of a [`SigV4`] service.
+/// Why a request of a [`SigV4`] service has no response.
+///
+/// [`Error::find`] gets the crate's own error out of it, and out of what wraps it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// The request could not be signed, and was not sent, with the exceptions that [`Error`] names.
+    #[error("{0}")]
+    Signing(#[from] Error),
+    /// The error of the client beneath.
+    #[error("{0}")]
+    Client(#[source] BoxError),
+}
+
+/// The response to come of a [`SigV4`] service.
 pub struct ResponseFuture<T> {
-    inner: Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>,
+    inner: Pin<Box<dyn Future<Output = Result<T, ServiceError>> + Send>>,
 }
 
 impl<T> ResponseFuture<T> {
-    fn new(future: impl Future<Output = Result<T, BoxError>> + Send + 'static) -> Self {
+    fn new(future: impl Future<Output = Result<T, ServiceError>> + Send + 'static) -> Self {
         Self { inner: Box::pin(future) }
     }
 }
 
 impl<T> Future for ResponseFuture<T> {
-    type Output = Result<T, BoxError>;
+    type Output = Result<T, ServiceError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.inner.as_mut().poll(cx)
@@ -156,85 +272,126 @@ impl<T> fmt::Debug for ResponseFuture<T> {
     }
 }
 
-impl<S, B, R> Service<Request<B>> for SigV4<S>
+fn client_error(error: impl Into<BoxError>) -> ServiceError {
+    ServiceError::Client(error.into())
+}
+
+/// A service that is ready for one call, and polled again before any other.
+struct Ready<S> {
+    service: S,
+    is_ready: bool,
+}
+
+impl<S> Ready<S> {
+    async fn call<Q>(&mut self, request: Q) -> Result<S::Response, ServiceError>
+    where
+        S: Service<Q>,
+        S::Error: Into<BoxError>,
+    {
+        if !mem::take(&mut self.is_ready) {
+            poll_fn(|cx| self.service.poll_ready(cx)).await.map_err(client_error)?;
+        }
+        self.service.call(request).await.map_err(client_error)
+    }
+}
+
+impl<S, B, M, R> Service<Request<B>> for SigV4<S, M>
 where
-    S: Service<Request<SignedBody<B>>, Response = Response<R>> + Clone + Send + 'static,
+    S: Service<Request<M::Body>, Response = Response<R>> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send,
+    M: MakeBody<B> + Clone + Send + 'static,
+    M::Body: Send,
     B: Body + Send + 'static,
     B::Error: Into<BoxError>,
-    R: Body + Send + 'static,
-    R::Data: Send,
-    R::Error: Send,
+    R: Send + 'static,
 {
-    type Response = Response<ResponseBody<R>>;
-    type Error = BoxError;
-    type Future = ResponseFuture<Self::Response>;
+    type Response = S::Response;
+    type Error = ServiceError;
+    type Future = ResponseFuture<S::Response>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.service.poll_ready(cx).map_err(Into::into)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ServiceError>> {
+        self.service.poll_ready(cx).map_err(client_error)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let mut service = self.take_ready();
+        let mut client =
+            HttpClient { service: self.take_ready(), make_body: self.make_body.clone(), body: PhantomData };
         let signer = self.signer.clone();
         ResponseFuture::new(async move {
-            let (parts, body) = request.into_parts();
-            if signer.passes_through(&RequestView::of(&parts)) {
-                let request = Request::from_parts(parts, SignedBody::as_is(body));
-                let response = service.call(request).await.map_err(Into::into)?;
-                return Ok(response.map(ResponseBody::untouched));
+            let (head, body) = request.into_parts();
+            if signer.passes_through(&RequestView::of(&head)) {
+                return client.send(head, Some(SignedBody::unchanged(body))).await;
             }
-            let mut outgoing = Outgoing::new(&signer, parts, body).await?;
-            let (request, attempt) = outgoing.attempt(&signer).await?;
-            let response = service.call(request).await.map_err(Into::into)?;
-            let answer = outgoing.read(&signer, &attempt, &response);
-            let (response, try_again) = assess(&signer, &attempt, answer, response).await;
-            if !try_again {
-                return Ok(response);
-            }
-            let Ok((request, attempt)) = outgoing.attempt(&signer).await else { return Ok(response) };
-            poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into)?;
-            let response = service.call(request).await.map_err(Into::into)?;
-            outgoing.read(&signer, &attempt, &response);
-            Ok(response.map(ResponseBody::untouched))
+            let mut request = OutgoingRequest::new(&signer, &mut client, head, body).await?;
+            exchange(&signer, &mut client, &mut request).await
         })
     }
 }
 
-/// An `http` request on its way: its head as the caller made it, and its body ready to be signed and sent.
-struct Outgoing<B> {
-    head: Parts,
-    body: OutgoingBody<B>,
+/// A service that takes `http::Request`.
+struct HttpClient<S, M, B> {
+    service: Ready<S>,
+    make_body: M,
+    body: PhantomData<fn(B)>,
 }
 
-impl<B> Outgoing<B>
+impl<S, B, M, R> Transport for HttpClient<S, M, B>
 where
-    B: Body,
+    S: Service<Request<M::Body>, Response = Response<R>> + Send,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    M: MakeBody<B> + Send,
+    M::Body: Send,
+    B: Body + Send,
     B::Error: Into<BoxError>,
+    R: Send,
 {
-    /// Checks all that can be checked before the body is read, then reads it.
-    async fn new(signer: &Signer, mut head: Parts, body: B) -> Result<Self, Error> {
-        let mode = signer.preview(RequestView::of(&head))?;
-        let body = OutgoingBody::new(body, &mode, signer.limits(), &head.headers).await?;
-        body.declare(&head.method, &mut head.headers);
-        Ok(Self { head, body })
+    type Head = Parts;
+    type Body = B;
+    type Response = Response<R>;
+    type Error = ServiceError;
+
+    const WRAPS: bool = M::WRAPS;
+
+    async fn send(&mut self, head: Parts, body: Option<SignedBody<B>>) -> Result<Response<R>, ServiceError> {
+        let body = self.make_body.make(body.unwrap_or_else(SignedBody::empty));
+        self.service.call(Request::from_parts(head, body)).await
     }
 
-    /// The request, signed with the credentials and the clock of this moment.
-    async fn attempt(&mut self, signer: &Signer) -> Result<(Request<SignedBody<B>>, SignedWith), Error> {
-        let mut head = self.head.clone();
-        let mut attempt = signer.sign_attempt(&mut head, self.body.payload()).await?;
-        let body = self.body.take(&mut attempt).unwrap_or_else(SignedBody::empty);
-        Ok((Request::from_parts(head, body), attempt))
+    fn head_of(response: &Response<R>) -> (StatusCode, &HeaderMap) {
+        (response.status(), response.headers())
     }
 
-    /// What the answer to an attempt tells; final where the body cannot be sent again.
-    fn read<R>(&self, signer: &Signer, attempt: &SignedWith, response: &Response<R>) -> Answer {
-        let host = self.head.uri.host().unwrap_or_default();
-        let answer =
-            signer.read_answer(attempt, &self.head.method, host, response.status(), response.headers());
-        if self.body.is_replayable() { answer } else { Answer::Final }
+    async fn read_refusal(response: Response<R>) -> (Response<R>, RefusalBody) {
+        (response, RefusalBody::Unread)
+    }
+}
+
+impl Head for Parts {
+    fn view<'a>(&'a self, _: Option<&'a Extensions>) -> RequestView<'a> {
+        RequestView::of(self)
+    }
+
+    fn authority(&self) -> &str {
+        self.uri.host().unwrap_or_default()
+    }
+
+    fn method(&self) -> &Method {
+        &self.method
+    }
+
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+
+    fn set_target(&mut self, target: String) -> Result<(), Error> {
+        self.uri = with_target(&self.uri, target)?;
+        Ok(())
+    }
+
+    fn duplicate(&self) -> Result<Self, Error> {
+        Ok(self.clone())
     }
 }
 
@@ -246,35 +403,60 @@ where
     S::Future: Send,
 {
     type Response = reqwest::Response;
-    type Error = BoxError;
+    type Error = ServiceError;
     type Future = ResponseFuture<reqwest::Response>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.service.poll_ready(cx).map_err(Into::into)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ServiceError>> {
+        self.service.poll_ready(cx).map_err(client_error)
     }
 
-    fn call(&mut self, request: reqwest::Request) -> Self::Future {
-        use crate::client::reqwest::{Outgoing, view};
-        use crate::overrides::Overrides;
-
-        let mut service = self.take_ready();
+    fn call(&mut self, mut request: reqwest::Request) -> Self::Future {
+        let mut client = ReqwestService(self.take_ready());
         let signer = self.signer.clone();
         ResponseFuture::new(async move {
-            if signer.passes_through(&view(&request, Overrides::default())) {
-                return service.call(request).await.map_err(Into::into);
+            if signer.passes_through(&request.view(None)) {
+                return client.0.call(request).await;
             }
-            let mut outgoing = Outgoing::new(&signer, request, Overrides::default()).await?;
-            let (request, attempt) = outgoing.attempt(&signer, Overrides::default()).await?;
-            let response = service.call(request).await.map_err(Into::into)?;
-            let (response, try_again) = outgoing.assess(&signer, &attempt, response).await?;
-            if !try_again {
-                return Ok(response);
-            }
-            let again = outgoing.attempt(&signer, Overrides::default()).await;
-            let Ok((request, attempt)) = again else { return Ok(response) };
-            poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into)?;
-            let response = service.call(request).await.map_err(Into::into)?;
-            Ok(outgoing.accept(&signer, &attempt, response)?)
+            let body = request.body_mut().take().unwrap_or_default();
+            let mut request = OutgoingRequest::new(&signer, &mut client, request, body).await?;
+            exchange(&signer, &mut client, &mut request).await
         })
+    }
+}
+
+/// A service that takes `reqwest::Request`.
+#[cfg(feature = "reqwest")]
+struct ReqwestService<S>(Ready<S>);
+
+#[cfg(feature = "reqwest")]
+impl<S> Transport for ReqwestService<S>
+where
+    S: Service<reqwest::Request, Response = reqwest::Response> + Send,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    type Head = reqwest::Request;
+    type Body = reqwest::Body;
+    type Response = reqwest::Response;
+    type Error = ServiceError;
+
+    async fn send(
+        &mut self,
+        head: reqwest::Request,
+        body: Option<SignedBody<reqwest::Body>>,
+    ) -> Result<reqwest::Response, ServiceError> {
+        self.0.call(with_body(head, body)).await
+    }
+
+    fn head_of(response: &reqwest::Response) -> (StatusCode, &HeaderMap) {
+        (response.status(), response.headers())
+    }
+
+    fn check(sent: &reqwest::Request, response: &reqwest::Response) -> Result<(), Error> {
+        refuse_redirected(sent.url(), response.url())
+    }
+
+    async fn read_refusal(response: reqwest::Response) -> (reqwest::Response, RefusalBody) {
+        read_refusal(response).await
     }
 }

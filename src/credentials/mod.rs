@@ -71,6 +71,17 @@ impl CredentialsSource {
     }
 }
 
+impl CredentialsSource {
+    pub(crate) async fn reload_after_refusal(&self, refused: &Credentials) -> Option<Arc<Credentials>> {
+        self.invalidate(refused);
+        self.snapshot().await.ok().filter(|fresh| **fresh != *refused)
+    }
+
+    pub(crate) fn reload_in_background(&self, refused: &Credentials) {
+        self.invalidate(refused);
+    }
+}
+
 impl Uncached {
     async fn snapshot(&self) -> Result<Arc<Credentials>, Error> {
         let answer = self.provider.provide_credentials().await;

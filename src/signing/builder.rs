@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource, TimeSource};
 use http::HeaderName;
@@ -44,6 +46,7 @@ const HOSTS: usize = 64;
 ///     .build()?;
 /// # Ok::<(), sigv4_middleware::BuildError>(())
 /// ```
+#[derive(Clone)]
 #[must_use = "a builder does nothing until .build() is called"]
 pub struct SignerBuilder {
     credentials: Option<SharedCredentialsProvider>,
@@ -105,10 +108,8 @@ impl SignerBuilder {
         if let Err(error) = provider.load() {
             let why =
                 std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            self.error = Some(BuildError::new(
-                BuildErrorKind::MissingCredentials,
-                format!("no credentials in the environment: {why}"),
-            ));
+            let message = format!("no credentials in the environment: {why}");
+            self.error = Some(BuildError::with_source(BuildErrorKind::MissingCredentials, message, error));
             return self;
         }
         let region = credentials::region_from_env(env);
@@ -276,11 +277,11 @@ impl SignerBuilder {
     /// # Errors
     /// [`BuildErrorKind::MissingCredentials`] without credentials, [`BuildErrorKind::InvalidValue`] for a service, region or
     /// header that cannot be signed and for chunks that are too small, [`BuildErrorKind::InvalidOrigin`] for a host or origin that is none.
-    pub fn build(self) -> Result<Signer, BuildError> {
+    pub fn build(mut self) -> Result<Signer, BuildError> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let provider = self.credentials.ok_or_else(|| {
+        let provider = self.credentials.take().ok_or_else(|| {
             BuildError::new(
                 BuildErrorKind::MissingCredentials,
                 "no credentials: call .credentials(provider) or .credentials_from_env() on the signer's builder",
@@ -308,8 +309,22 @@ impl SignerBuilder {
         } else {
             CredentialsSource::uncached(provider, self.time_source.clone())
         };
+        Ok(self.with_sources(credentials, origins))
+    }
+
+    /// A signer that signs nothing, see [`Signer::disabled`].
+    pub(super) fn disabled() -> Signer {
+        let nobody = Credentials::new("", "", None, None, "disabled");
+        let mut builder = Self::default();
+        builder.settings.disabled = true;
+        let provider = SharedCredentialsProvider::new(nobody);
+        let source = CredentialsSource::uncached(provider, builder.time_source.clone());
+        builder.with_sources(source, AllowedOrigins::default())
+    }
+
+    fn with_sources(self, credentials: CredentialsSource, origins: AllowedOrigins) -> Signer {
         let correction = self.clock_skew_correction.unwrap_or_else(|| !clock::disabled_by(&Env::process()));
-        Ok(Signer {
+        Signer {
             inner: Arc::new(Inner {
                 credentials,
                 keys: ArcSwapOption::empty(),
@@ -318,21 +333,26 @@ impl SignerBuilder {
                 hosts: SmallCache::new(HOSTS),
                 origins,
                 settings: self.settings,
+                told_disabled: AtomicBool::new(false),
                 #[cfg(feature = "blocking")]
                 runtime: crate::runtime::LazyRuntime::default(),
             }),
-        })
+        }
     }
 }
 
+/// The provider is left out: it is somebody else's, and so is what its Debug shows.
 impl fmt::Debug for SignerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignerBuilder")
-            .field("scope", &self.settings.scope)
+            .field("has_credentials", &self.credentials.is_some())
+            .field("error", &self.error)
+            .field("cache_credentials", &self.cache_credentials)
+            .field("time_source", &self.time_source)
+            .field("clock_skew_correction", &self.clock_skew_correction)
             .field("hosts", &self.hosts)
             .field("origins", &self.origins)
-            .field("headers", &self.settings.headers)
-            .field("limits", &self.settings.limits)
-            .finish_non_exhaustive()
+            .field("settings", &self.settings)
+            .finish()
     }
 }

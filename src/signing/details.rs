@@ -6,7 +6,7 @@ use std::fmt;
 /// server prints when it refuses a signature.
 ///
 /// The session token is left out of the canonical request. Display gives all of it over several lines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SigningDetails {
     pub(super) canonical_request: String,
     pub(super) string_to_sign: String,

@@ -105,9 +105,21 @@ pub struct Payload<'a>(Repr<'a>);
 #[derive(Clone, Copy)]
 enum Repr<'a> {
     Bytes(&'a [u8]),
+    Frames(&'a [Bytes]),
     Sha256([u8; 32]),
     Unsigned,
     Chunked(&'static str),
+}
+
+impl<'a> Payload<'a> {
+    /// A body in memory, in pieces.
+    pub(crate) fn frames(frames: &'a [Bytes]) -> Self {
+        match frames {
+            [] => Self(Repr::Bytes(&[])),
+            [frame] => Self(Repr::Bytes(frame)),
+            frames => Self(Repr::Frames(frames)),
+        }
+    }
 }
 
 impl Payload<'_> {
@@ -148,13 +160,13 @@ impl Payload<'_> {
         match self.0 {
             Repr::Unsigned => true,
             Repr::Chunked(content_sha256) => content_sha256.starts_with("STREAMING-UNSIGNED-"),
-            Repr::Bytes(_) | Repr::Sha256(_) => false,
+            Repr::Bytes(_) | Repr::Frames(_) | Repr::Sha256(_) => false,
         }
     }
 
     /// Whether it is bytes, of which nobody has said how they enter the signature.
     pub(crate) fn is_bytes(&self) -> bool {
-        matches!(self.0, Repr::Bytes(_))
+        matches!(self.0, Repr::Bytes(_) | Repr::Frames(_))
     }
 
     pub(crate) fn is_chunked(&self) -> bool {
@@ -168,6 +180,11 @@ impl Payload<'_> {
                 PayloadHash::Text("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
             }
             Repr::Bytes(bytes) => PayloadHash::Hex(hex(&Sha256::digest(bytes).into())),
+            Repr::Frames(frames) => {
+                let mut hasher = Sha256::new();
+                frames.iter().for_each(|frame| hasher.update(frame));
+                PayloadHash::Hex(hex(&hasher.finalize().into()))
+            }
             Repr::Sha256(sha256) => PayloadHash::Hex(hex(&sha256)),
             Repr::Unsigned => PayloadHash::Text("UNSIGNED-PAYLOAD"),
             Repr::Chunked(content_sha256) => PayloadHash::Text(content_sha256),
@@ -221,6 +238,9 @@ impl fmt::Debug for Payload<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Repr::Bytes(bytes) => write!(f, "Payload({} bytes)", bytes.len()),
+            Repr::Frames(frames) => {
+                write!(f, "Payload({} bytes)", frames.iter().map(Bytes::len).sum::<usize>())
+            }
             Repr::Sha256(_) => f.write_str("Payload(sha256)"),
             Repr::Unsigned => f.write_str("Payload(unsigned)"),
             Repr::Chunked(content_sha256) => write!(f, "Payload({content_sha256})"),

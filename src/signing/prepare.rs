@@ -136,8 +136,8 @@ impl Signer {
         Ok(PreparedRequest { request, origin, host, scope, profile, target, payload })
     }
 
-    /// Whether a request is to be sent as it came: it says so, or goes to an origin that may not be signed for and the
-    /// signer was told to let such requests through.
+    /// Whether a request is to be sent unchanged and unsigned: the signer is disabled, the request's overrides ask for
+    /// it, or it goes to a disallowed origin and the signer is set to let such requests pass.
     pub(crate) fn passes_through(&self, request: &RequestView<'_>) -> bool {
         let not_allowed = || {
             let origin = Origin::new(request.scheme, request.authority);
@@ -145,13 +145,23 @@ impl Signer {
                 !self.inner.origins.allows(origin.http_scheme(), origin.host, origin.port)
             })
         };
-        request.overrides.skip || (self.inner.settings.pass_through_disallowed_origins && not_allowed())
+        self.skips_all()
+            || request.overrides.skip
+            || (self.inner.settings.pass_through_disallowed_origins && not_allowed())
     }
 
-    /// Refuses what can be refused before the body is read, and says how to read it.
-    pub(crate) fn preview(&self, request: RequestView<'_>) -> Result<PayloadMode, Error> {
+    /// Refuses what can be refused before the body is read, and gives the payload mode to read it by.
+    pub(crate) fn check(&self, request: RequestView<'_>) -> Result<PayloadMode, Error> {
         let prepared = self.prepare(request)?;
         prepared.headers(self, &mut SignedHeaders::default())?;
         prepared.payload_mode()
+    }
+
+    /// Whether a request's body is to be held in memory, as far as its settings tell.
+    ///
+    /// A service may still take it unsigned, which a body in memory can be as well.
+    pub(crate) fn buffers(&self, request: &RequestView<'_>) -> bool {
+        let mode = request.overrides.payload.unwrap_or(&self.inner.settings.payload);
+        *mode == PayloadMode::Buffered
     }
 }

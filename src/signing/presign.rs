@@ -80,6 +80,16 @@ impl fmt::Debug for Presigned {
 }
 
 impl Presigned {
+    /// The URL as it is, of a signer that is disabled.
+    fn unsigned(parts: &Parts, presigning: &PresigningConfig<'_>) -> Self {
+        Self {
+            uri: parts.uri.clone(),
+            headers: HeaderMap::new(),
+            expires_in: presigning.expires_in,
+            details: SigningDetails::default(),
+        }
+    }
+
     /// The URL. It is a bearer of power: whoever has it can make the request until it expires.
     #[must_use]
     pub fn uri(&self) -> &Uri {
@@ -155,6 +165,9 @@ impl Signer {
         presigning: PresigningConfig<'_>,
     ) -> Result<Presigned, Error> {
         let request = RequestView::of(parts);
+        if self.skips_all() {
+            return Ok(Presigned::unsigned(parts, &presigning));
+        }
         let keys = self.keys_for(&request).await?;
         let prepared = self.prepare(request)?;
         let (context, now) = self.presigning_context(&prepared, keys)?;

@@ -1,11 +1,12 @@
 //! A request as signing sees it, whatever the client's type.
 
-use http::Method;
 use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, Method, Uri};
 
 use super::overrides::Overrides;
 
-/// One request as an edge hands it over, borrowed.
+/// One request, borrowed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestView<'a> {
     pub(crate) method: &'a Method,
@@ -14,20 +15,26 @@ pub(crate) struct RequestView<'a> {
     pub(crate) authority: Option<&'a str>,
     pub(crate) path: &'a str,
     pub(crate) query: Option<&'a str>,
-    pub(crate) headers: &'a http::HeaderMap,
+    pub(crate) headers: &'a HeaderMap,
     pub(crate) overrides: Overrides<'a>,
 }
 
 impl<'a> RequestView<'a> {
-    pub(crate) fn of(parts: &'a Parts) -> Self {
+    /// A request without overrides.
+    pub(crate) fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap) -> Self {
         Self {
-            method: &parts.method,
-            scheme: parts.uri.scheme_str(),
-            authority: parts.uri.authority().map(http::uri::Authority::as_str),
-            path: parts.uri.path(),
-            query: parts.uri.query(),
-            headers: &parts.headers,
-            overrides: Overrides::of(&parts.extensions),
+            method,
+            scheme: uri.scheme_str(),
+            authority: uri.authority().map(Authority::as_str),
+            path: uri.path(),
+            query: uri.query(),
+            headers,
+            overrides: Overrides::default(),
         }
+    }
+
+    pub(crate) fn of(parts: &'a Parts) -> Self {
+        let overrides = Overrides::of(&parts.extensions);
+        Self { overrides, ..Self::new(&parts.method, &parts.uri, &parts.headers) }
     }
 }

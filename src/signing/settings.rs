@@ -1,4 +1,4 @@
-//! What a builder is told and a signer goes by, unchanged.
+//! Immutable signer configuration.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::signing::headers::HeaderPolicy;
 use crate::signing::signing_settings::SigningSettings;
 use crate::signing::target::PlusInQuery;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) scope: ScopeSettings,
     pub(super) headers: HeaderPolicy,
@@ -20,6 +20,7 @@ pub(super) struct Settings {
     pub(super) allow_unsigned_over_http: bool,
     pub(super) pass_through_disallowed_origins: bool,
     pub(super) retry_on_auth_error: bool,
+    pub(super) disabled: bool,
 }
 
 impl Default for Settings {
@@ -35,6 +36,7 @@ impl Default for Settings {
             allow_unsigned_over_http: false,
             pass_through_disallowed_origins: false,
             retry_on_auth_error: true,
+            disabled: false,
         }
     }
 }

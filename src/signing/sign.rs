@@ -26,19 +26,8 @@ use super::target::{self, Origin};
 use crate::error::{Error, ErrorKind};
 
 impl Signer {
-    /// The signature of a request, with the credentials and the time of this context.
-    #[cfg(feature = "reqwest")]
-    pub(crate) async fn signature(
-        &self,
-        request: &RequestView<'_>,
-        payload: Payload<'_>,
-    ) -> Result<Signature, Error> {
-        let keys = self.keys_for(request).await?;
-        self.signature_by(keys, request, payload)
-    }
-
-    /// The signature of a request, with the time of this context.
-    pub(super) fn signature_by(
+    /// Signs a request with these credentials, at the current time.
+    pub(crate) fn signature(
         &self,
         keys: Arc<CredentialsWithKeys>,
         request: &RequestView<'_>,
@@ -73,7 +62,7 @@ impl Signer {
         self.inner.load_keys().await
     }
 
-    /// CredentialsWithKeys, date and key for a presigned URL, whose date is never shifted by what was learned of a clock.
+    /// Credentials, date and key for a presigned URL. Its date is never shifted by a learned offset.
     pub(crate) fn presigning_context(
         &self,
         prepared: &PreparedRequest<'_>,
@@ -83,7 +72,7 @@ impl Signer {
         Ok((SigningContext::new(&self.inner, prepared, keys, now)?, now))
     }
 
-    /// Signs a planned request. Pure but for the clock and the caches of the signer.
+    /// Signs a prepared request. Pure but for the clock and the caches of the signer.
     ///
     /// `look` is shown what was signed, after the fact.
     fn sign_headers<T>(
@@ -153,6 +142,7 @@ impl Signer {
             rewritten: prepared.target.is_rewritten().then(|| prepared.target.to_path_and_query()),
             attempt: SignedWith {
                 keys,
+                key: Arc::clone(&context.key),
                 reading,
                 chain,
                 #[cfg(feature = "event-stream")]

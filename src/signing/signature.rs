@@ -6,19 +6,26 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use crate::clock::ClockReading;
 use crate::signing::headers::signature_headers;
-use crate::signing::keys::CredentialsWithKeys;
+use crate::signing::keys::{CredentialsWithKeys, SigningKey};
 use crate::signing::streaming::ChunkSigner;
 
 /// What one attempt was signed with.
-#[derive(Clone)]
 pub(crate) struct SignedWith {
     pub(crate) keys: Arc<CredentialsWithKeys>,
+    pub(crate) key: Arc<SigningKey>,
     pub(crate) reading: ClockReading,
     /// What the signatures within its body go on from, where it is sent in chunks.
     pub(crate) chain: Option<Box<ChunkSigner>>,
     /// The same of an event stream.
     #[cfg(feature = "event-stream")]
     pub(crate) events: Option<Box<crate::signing::streaming::EventSigner>>,
+}
+
+impl SignedWith {
+    /// The service's signing name.
+    pub(crate) fn service(&self) -> &str {
+        self.key.scope().rsplit('/').nth(1).unwrap_or_default()
+    }
 }
 
 /// The headers that make a request a signed one, and its target where that had to be rewritten.

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
-use http::{Uri, request::Parts};
+use http::{HeaderMap, Method, Uri, request::Parts};
 
 use super::builder::SignerBuilder;
 use super::details::SigningDetails;
@@ -62,6 +63,8 @@ pub(super) struct Inner {
     pub(super) hosts: SmallCache<scope::KnownHost>,
     pub(super) origins: AllowedOrigins,
     pub(super) settings: Settings,
+    /// Whether the log has it that this signer is disabled.
+    pub(super) told_disabled: AtomicBool,
     #[cfg(feature = "blocking")]
     pub(super) runtime: LazyRuntime,
 }
@@ -84,6 +87,38 @@ impl Signer {
     /// [`BuildErrorKind::InvalidValue`](crate::BuildErrorKind::InvalidValue) where its region is none.
     pub fn from_env() -> Result<Self, BuildError> {
         Self::builder().credentials_from_env().build()
+    }
+
+    /// A signer that signs nothing: every request is sent unchanged and unsigned.
+    ///
+    /// For development without AWS, with the same types: `if local { Signer::disabled() } else { Signer::from_env()? }`.
+    /// It needs no credentials and no tokio runtime, adds no header, refuses nothing, and gives URLs back as they are
+    /// where it is to presign them. The first request is logged at WARN as unsigned.
+    ///
+    /// ```
+    /// use sigv4_middleware::Signer;
+    ///
+    /// let signer = Signer::disabled();
+    /// assert!(signer.is_disabled());
+    /// ```
+    #[must_use]
+    pub fn disabled() -> Self {
+        SignerBuilder::disabled()
+    }
+
+    /// Whether this signer signs nothing, see [`disabled`](Self::disabled).
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        self.inner.settings.disabled
+    }
+
+    /// Whether a request is to be sent unsigned because the signer is disabled; says so once in the log.
+    pub(super) fn skips_all(&self) -> bool {
+        let disabled = self.is_disabled();
+        if disabled && !self.inner.told_disabled.swap(true, Ordering::Relaxed) {
+            tracing::warn!("the signer is disabled (Signer::disabled()): requests are sent unsigned");
+        }
+        disabled
     }
 
     /// Signs a request that any HTTP client will send.
@@ -115,7 +150,7 @@ impl Signer {
     ) -> Result<SignedWith, Error> {
         let request = RequestView::of(parts);
         let identity = self.keys_for(&request).await?;
-        commit(self.signature_by(identity, &request, payload)?, parts)
+        commit(self.signature(identity, &request, payload)?, parts)
     }
 
     /// Signs a request as [`sign`](Self::sign) does, and gives what was signed, to be looked at.
@@ -140,11 +175,60 @@ impl Signer {
         Ok(details)
     }
 
+    /// Signs a request and gives just the headers to send with it, without changing anything.
+    ///
+    /// For clients that take extra headers, such as another major version of reqwest. Replace headers of the same name.
+    /// `payload` is as in [`sign`](Self::sign). The client must send the URI and the signed headers unchanged. For a
+    /// request that is not to be signed (the signer is [disabled](Self::disabled), or
+    /// [lets it pass](crate::SignerBuilder::pass_through_disallowed_origins)) there are none.
+    ///
+    /// ```
+    /// use http::{HeaderMap, Method, Uri};
+    /// use sigv4_middleware::{Credentials, Signer};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder().credentials(credentials).build()?;
+    /// let uri = Uri::from_static("https://abc123.execute-api.eu-west-1.amazonaws.com/prod/orders");
+    /// let headers = signer.signed_headers(&Method::GET, &uri, &HeaderMap::new(), "").await?;
+    /// assert!(headers.contains_key("authorization") && headers.contains_key("x-amz-date"));
+    /// # Ok(()) }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`sign`](Self::sign), and [`ErrorKind::InvalidUri`] if the URI is not in the strict form that is signed; the
+    /// message shows that form.
+    pub async fn signed_headers<'p>(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        payload: impl Into<Payload<'p>>,
+    ) -> Result<HeaderMap, Error> {
+        let request = RequestView::new(method, uri, headers);
+        let mut out = HeaderMap::new();
+        if self.passes_through(&request) {
+            return Ok(out);
+        }
+        let keys = self.keys_for(&request).await?;
+        let mut signature = self.signature(keys, &request, payload.into())?;
+        if let Some(target) = signature.rewritten.take() {
+            let strict = with_target(uri, target)?;
+            return Err(Error::new(
+                ErrorKind::InvalidUri,
+                format!("the request's URI is not in the form that is signed; send {strict} and sign that"),
+            ));
+        }
+        signature.apply(&mut out);
+        Ok(out)
+    }
+
     pub(crate) fn limits(&self) -> BufferLimits {
         self.inner.settings.limits
     }
 
-    pub(crate) fn recovers(&self) -> bool {
+    pub(crate) fn retries_on_auth_error(&self) -> bool {
         self.inner.settings.retry_on_auth_error
     }
 
@@ -164,10 +248,6 @@ impl Signer {
 
     pub(crate) fn credentials(&self) -> &CredentialsSource {
         &self.inner.credentials
-    }
-
-    pub(crate) async fn load_keys(&self) -> Result<Arc<CredentialsWithKeys>, Error> {
-        self.inner.load_keys().await
     }
 }
 

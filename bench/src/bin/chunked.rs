@@ -25,9 +25,9 @@ use sha2::{Digest, Sha256};
 use sigv4_bench::cases::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use sigv4_bench::report::{self, Rounds};
 use sigv4_middleware::{
-    AwsChunked, ChecksumAlgorithm, PayloadMode, SigV4, SigV4Middleware, SignedBody, Signer,
+    AwsChunked, ChecksumAlgorithm, PayloadMode, SigV4, SigV4Layer, SigV4Middleware, SignedBody, Signer,
 };
-use tower::{Service, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -113,13 +113,15 @@ fn accepted(status: http::StatusCode) -> Result<(), BoxError> {
     if status.is_success() { Ok(()) } else { Err(format!("the sink answers {status}").into()) }
 }
 
+type KeepBody = fn(SignedBody<BoxedBody>) -> SignedBody<BoxedBody>;
+
 /// All that is measured, set up.
 struct Bench {
     source: Source,
     url: String,
     signer: Signer,
     hyper: Client<HttpConnector, BoxedBody>,
-    signed_hyper: SigV4<Client<HttpConnector, SignedBody<BoxedBody>>>,
+    signed_hyper: SigV4<Client<HttpConnector, SignedBody<BoxedBody>>, KeepBody>,
     reqwest: ClientWithMiddleware,
     signed_reqwest: ClientWithMiddleware,
 }
@@ -138,7 +140,7 @@ impl Bench {
             source: Source(Bytes::from(bytes)),
             url,
             hyper: hyper.build(connector.clone()),
-            signed_hyper: SigV4::new(hyper.build(connector), signer.clone()),
+            signed_hyper: layer(&signer).layer(hyper.build(connector)),
             reqwest: reqwest()?.build(),
             signed_reqwest: reqwest()?.with(SigV4Middleware::new(signer.clone())).build(),
             signer,
@@ -148,7 +150,7 @@ impl Bench {
     /// Sends the body once.
     async fn run(&self, subject: &str) -> Result<(), BoxError> {
         let (source, url) = (&self.source, self.url.as_str());
-        let forgetting = || SigV4::new(service_fn(forget), self.signer.clone());
+        let forgetting = || layer(&self.signer).layer(service_fn(forget));
         match subject {
             "sha256" => {
                 let mut hasher = Sha256::new();
@@ -168,6 +170,11 @@ impl Bench {
             _ => Err(format!("no subject {subject}").into()),
         }
     }
+}
+
+/// Streams bodies in chunks to a client of this body type.
+fn layer(signer: &Signer) -> SigV4Layer<KeepBody> {
+    SigV4Layer::new(signer.clone()).map_body(std::convert::identity as KeepBody)
 }
 
 /// A service that reads a signed body and forgets it.

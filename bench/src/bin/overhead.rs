@@ -24,7 +24,7 @@ use serde_json::json;
 use sigv4_bench::cases::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use sigv4_bench::chart::{self, Group};
 use sigv4_bench::report::{self, Rounds};
-use sigv4_middleware::{SigV4, SigV4Middleware, SignedBody, Signer};
+use sigv4_middleware::{SigV4, SigV4Middleware, Signer};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
@@ -71,7 +71,7 @@ impl Caller for Client<HttpConnector, Full<Bytes>> {
     }
 }
 
-impl Caller for SigV4<Client<HttpConnector, SignedBody<Full<Bytes>>>> {
+impl Caller for SigV4<Client<HttpConnector, Full<Bytes>>> {
     fn call<'a>(&'a self, url: &'a str) -> Sent<'a> {
         Box::pin(async move {
             let response = self.clone().oneshot(request(url)?).await?;

@@ -1,4 +1,4 @@
-//! Bodies between two worlds: what is read, and what is polled.
+//! Adapters between `io::Read` and `http_body::Body`.
 
 use std::io::{self, Read};
 use std::mem;
@@ -10,7 +10,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use reqwest::blocking::{Body, Response};
 
 use crate::body::SignedBody;
-use crate::error::BoxError;
+use crate::error::{BoxError, Error, ErrorKind};
 
 /// How much is asked of a reader at once.
 const PIECE: usize = 16 * 1024;
@@ -71,8 +71,80 @@ impl<R: Read + Unpin> http_body::Body for ReadBody<R> {
     }
 }
 
+/// The body of a blocking request.
+pub(super) enum RequestBody {
+    Memory(Bytes),
+    Reader(ReadBody<Reader>),
+    /// A reader within a body of reqwest's, which only reqwest can read.
+    Unreadable(Body),
+}
+
+impl RequestBody {
+    /// A body of the request's own, or a reader in its place.
+    pub(super) fn new(own: Option<Body>, reader: Option<Reader>) -> Self {
+        match (own, reader) {
+            (_, Some(reader)) => Self::Reader(ReadBody::new(reader, None)),
+            (None, None) => Self::Memory(Bytes::new()),
+            (Some(body), None) if body.as_bytes().is_some() => {
+                Self::Memory(Bytes::from_owner(InMemory(body)))
+            }
+            (Some(body), None) => Self::Unreadable(body),
+        }
+    }
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            Self::Memory(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Memory(bytes) => Poll::Ready(Some(Ok(Frame::data(mem::take(bytes))))),
+            Self::Reader(reader) => Pin::new(reader).poll_frame(cx).map_err(Into::into),
+            Self::Unreadable(_) => Poll::Ready(Some(Err(unreadable().into()))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Memory(bytes) => bytes.is_empty(),
+            Self::Reader(reader) => reader.is_end_stream(),
+            Self::Unreadable(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Memory(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Reader(reader) => reader.size_hint(),
+            Self::Unreadable(_) => SizeHint::default(),
+        }
+    }
+}
+
+pub(super) fn unreadable() -> Error {
+    Error::new(
+        ErrorKind::UnsupportedPayload,
+        "the body is a reader inside a request of reqwest::blocking, where it cannot be read to be hashed; give it to \
+         .send_signed_reader(reader, &signer), a form's by .into_reader(), in place of .body(…)",
+    )
+}
+
 /// A signed body as `reqwest::blocking` sends it.
-pub(super) fn into_body(body: SignedBody<ReadBody<Reader>>) -> Body {
+pub(super) fn into_body(body: SignedBody<RequestBody>) -> Body {
+    let body = match body.into_single() {
+        Ok(bytes) => return bytes.into(),
+        Err(body) => body,
+    };
+    let body = match body.into_unchanged(|body| matches!(body, RequestBody::Unreadable(_))) {
+        Ok(RequestBody::Unreadable(body)) => return body,
+        Ok(body) => SignedBody::unchanged(body),
+        Err(body) => body,
+    };
     let length = body.size_hint().exact();
     let reader = BodyReader { body: Box::pin(body), rest: Bytes::new() };
     match length {
@@ -82,7 +154,7 @@ pub(super) fn into_body(body: SignedBody<ReadBody<Reader>>) -> Body {
 }
 
 struct BodyReader {
-    body: Pin<Box<SignedBody<ReadBody<Reader>>>>,
+    body: Pin<Box<SignedBody<RequestBody>>>,
     rest: Bytes,
 }
 
@@ -93,7 +165,7 @@ impl Read for BodyReader {
                 // What it waits for is its turn, which it has.
                 Poll::Pending => {}
                 Poll::Ready(None) => return Ok(0),
-                Poll::Ready(Some(Err(error))) => return Err(io::Error::other(CutOff(error))),
+                Poll::Ready(Some(Err(error))) => return Err(io::Error::other(Wrapped(error))),
                 Poll::Ready(Some(Ok(frame))) => self.rest = frame.into_data().unwrap_or_default(),
             }
         }
@@ -103,13 +175,13 @@ impl Read for BodyReader {
     }
 }
 
-/// An `io::Error` gives the source of what it is made of, and not that itself.
+/// Keeps an error reachable: an `io::Error` gives the source of the error within, not that error.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct CutOff(#[source] BoxError);
+struct Wrapped(#[source] BoxError);
 
 /// A body in memory, to be read where it lies.
-pub(super) struct InMemory(pub(super) Body);
+struct InMemory(Body);
 
 impl AsRef<[u8]> for InMemory {
     fn as_ref(&self) -> &[u8] {
@@ -117,7 +189,7 @@ impl AsRef<[u8]> for InMemory {
     }
 }
 
-/// An answer as the recovery reads it.
+/// A response whose body can be polled.
 pub(super) fn into_http(mut response: Response) -> http::Response<ReadBody<Response>> {
     let mut out = http::Response::new(());
     *out.status_mut() = response.status();

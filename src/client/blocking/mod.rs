@@ -1,23 +1,21 @@
-//! [`SendSigned`]: the edge towards `reqwest::blocking`.
+//! [`SendSigned`], for `reqwest::blocking`.
 
 mod body;
-mod outgoing;
 
 use std::io::{self, Read};
 
+use http::{Extensions, HeaderMap, Method, StatusCode};
 use reqwest::blocking::{Body, Client, ClientBuilder, Request, RequestBuilder, Response};
 
-use self::body::{Reader, into_http};
-use self::outgoing::Outgoing;
-use crate::client::classify::{Answer, assess};
-use crate::client::reqwest::{refuse_redirected, view_of, with_url};
+use self::body::{Reader, RequestBody, into_body, into_http};
+use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
+use super::reqwest::{refuse_redirected, rewritten, view_of, with_url};
+use super::response_body;
+use crate::body::SignedBody;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::overrides::Overrides;
-use crate::runtime::Waiting;
 use crate::signing::request::RequestView;
-use crate::signing::signature::SignedWith;
 use crate::signing::signer::Signer;
 
 /// Signs and sends a request of `reqwest::blocking`, in place of its `send()`.
@@ -138,51 +136,77 @@ impl SendSigned for RequestBuilder {
 fn send(builder: RequestBuilder, reader: Option<Reader>, signer: &Signer) -> Result<Response, SendError> {
     let (client, request) = builder.build_split();
     let mut request = request?;
-    if signer.passes_through(&view(&request)) {
+    if signer.passes_through(&request.view(None)) {
         if let Some(reader) = reader {
             *request.body_mut() = Some(Body::new(reader));
         }
         return Ok(client.execute(request)?);
     }
-    // What can be refused is refused before the body is read.
-    let mode = signer.preview(view(&request))?;
-    let waiting = signer.runtime().waiting().map_err(SendError::Thread)?;
-    let outgoing = Outgoing::new(request, reader, &mode, signer.limits(), &waiting)?;
-    exchange(&client, outgoing, signer, &waiting)
+    let body = RequestBody::new(request.body_mut().take(), reader);
+    let mut client = BlockingClient(client);
+    let runtime = signer.runtime().waiting().map_err(SendError::Thread)?;
+    runtime.until(async {
+        let mut request = OutgoingRequest::new(signer, &mut client, request, body).await?;
+        exchange(signer, &mut client, &mut request).await
+    })
 }
 
-/// Signs and sends, and once more where the server's answer asks for it.
-fn exchange(
-    client: &Client,
-    mut outgoing: Outgoing,
-    signer: &Signer,
-    waiting: &Waiting<'_>,
-) -> Result<Response, SendError> {
-    let (request, attempt) = outgoing.attempt(signer, waiting)?;
-    let response = client.execute(request)?;
-    let answer = read(signer, outgoing.head(), &attempt, &response)?;
-    if answer == Answer::Final || !outgoing.is_replayable() {
-        return Ok(response);
+/// A client that blocks the thread that polls it.
+struct BlockingClient(Client);
+
+impl Transport for BlockingClient {
+    type Head = Request;
+    type Body = RequestBody;
+    type Response = Response;
+    type Error = SendError;
+
+    async fn send(
+        &mut self,
+        mut head: Request,
+        body: Option<SignedBody<RequestBody>>,
+    ) -> Result<Response, SendError> {
+        *head.body_mut() = body.map(into_body);
+        Ok(self.0.execute(head)?)
     }
-    let url = response.url().clone();
-    let (response, again) = waiting.until(assess(signer, &attempt, answer, into_http(response)));
-    let response = with_url(response.map(reqwest::Body::wrap), url);
-    if !again {
-        return Ok(response);
+
+    fn head_of(response: &Response) -> (StatusCode, &HeaderMap) {
+        (response.status(), response.headers())
     }
-    let Ok((request, attempt)) = outgoing.attempt(signer, waiting) else { return Ok(response) };
-    let response = client.execute(request)?;
-    read(signer, outgoing.head(), &attempt, &response)?;
-    Ok(response)
+
+    fn check(sent: &Request, response: &Response) -> Result<(), Error> {
+        refuse_redirected(sent.url(), response.url())
+    }
+
+    async fn read_refusal(response: Response) -> (Response, RefusalBody) {
+        let url = response.url().clone();
+        let (response, read) = response_body::read_refusal(into_http(response)).await;
+        (with_url(response.map(reqwest::Body::wrap), url), read)
+    }
 }
 
-/// What an answer tells; an error where it came from elsewhere.
-fn read(signer: &Signer, sent: &Request, attempt: &SignedWith, response: &Response) -> Result<Answer, Error> {
-    refuse_redirected(sent.url(), response.url())?;
-    let host = sent.url().host_str().unwrap_or_default();
-    Ok(signer.read_answer(attempt, sent.method(), host, response.status(), response.headers()))
-}
+impl Head for Request {
+    fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a> {
+        view_of(self.method(), self.url(), self.headers(), extensions)
+    }
 
-fn view(request: &Request) -> RequestView<'_> {
-    view_of(request.method(), request.url(), request.headers(), Overrides::default())
+    fn authority(&self) -> &str {
+        self.url().host_str().unwrap_or_default()
+    }
+
+    fn method(&self) -> &Method {
+        self.method()
+    }
+
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers_mut()
+    }
+
+    fn set_target(&mut self, target: String) -> Result<(), Error> {
+        *self.url_mut() = rewritten(self.url(), &target)?;
+        Ok(())
+    }
+
+    fn duplicate(&self) -> Result<Self, Error> {
+        self.try_clone().ok_or_else(body::unreadable)
+    }
 }

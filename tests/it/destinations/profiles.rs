@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, Request, Uri};
 use http_body_util::Full;
 use sha2::Digest;
-use sigv4_middleware::{BoxError, IamGateway, Payload, ReceivedRequest, SigV4Layer, Signer};
+use sigv4_middleware::{IamGateway, Payload, ReceivedRequest, SigV4Layer, Signer};
 use tower::{ServiceBuilder, ServiceExt};
 
 use crate::support::*;
@@ -55,14 +55,14 @@ fn static_name(service: &str) -> &'static str {
 async fn over_https(gateway: &IamGateway, signer: &Signer, url: &str) -> ReceivedRequest {
     let client = ServiceBuilder::new()
         .layer(SigV4Layer::new(signer.clone()))
-        .map_request(|mut request: Request<Outgoing<Full<Bytes>>>| {
+        .map_request(|mut request: Request<Full<Bytes>>| {
             let plain = request.uri().to_string().replacen("https:", "http:", 1);
             *request.uri_mut() = plain.parse().unwrap();
             request.map(reqwest::Body::wrap)
         })
         .service(hyper::<reqwest::Body>(gateway.addr(), Http::One));
     let request = Request::post(url).body(Full::from("hello")).unwrap();
-    client.oneshot(request).await.unwrap_or_else(|error: BoxError| panic!("{url}: {error:?}"));
+    client.oneshot(request).await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
     gateway.requests().pop().unwrap()
 }
 

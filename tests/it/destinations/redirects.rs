@@ -217,15 +217,14 @@ async fn an_unsigned_body_goes_along_if_it_is_in_memory() {
 #[tokio::test]
 async fn followed_above_the_layer() {
     matrix(async |scene| {
-        let policy = Standard::default().and::<_, Full<Bytes>, sigv4_middleware::BoxError>(clone_body_fn(
-            |body: &Full<Bytes>| Some(body.clone()),
-        ));
+        let policy = Standard::default()
+            .and::<_, Full<Bytes>, LayerError>(clone_body_fn(|body: &Full<Bytes>| Some(body.clone())));
         let client = ServiceBuilder::new()
             .layer(FollowRedirectLayer::with_policy(policy))
             .layer(SigV4Layer::new(signer("s3")))
-            .service(hyper_beneath::<Full<Bytes>>(scene.elsewhere.addr()));
+            .service(hyper::<Full<Bytes>>(scene.elsewhere.addr(), Http::One));
         let outcome = client.oneshot(scene.http_request(|text| Full::from(Bytes::from(text)))).await;
-        scene.assert_followed(outcome.map(|response| response.status()));
+        scene.assert_followed(outcome.map(|response| response.status()).map_err(Into::into));
     })
     .await;
 }
@@ -234,13 +233,12 @@ async fn followed_above_the_layer() {
 #[tokio::test]
 async fn followed_above_the_layer_on_the_same_origin_only() {
     matrix(async |scene| {
-        let policy = SameOrigin::default().and::<_, Full<Bytes>, sigv4_middleware::BoxError>(clone_body_fn(
-            |body: &Full<Bytes>| Some(body.clone()),
-        ));
+        let policy = SameOrigin::default()
+            .and::<_, Full<Bytes>, LayerError>(clone_body_fn(|body: &Full<Bytes>| Some(body.clone())));
         let client = ServiceBuilder::new()
             .layer(FollowRedirectLayer::with_policy(policy))
             .layer(SigV4Layer::new(signer("s3")))
-            .service(hyper_beneath::<Full<Bytes>>(scene.elsewhere.addr()));
+            .service(hyper::<Full<Bytes>>(scene.elsewhere.addr(), Http::One));
         let outcome = client.oneshot(scene.http_request(|text| Full::from(Bytes::from(text)))).await;
         let status = outcome.unwrap().status();
         let expected = if scene.place == Place::SameOrigin { StatusCode::OK } else { scene.status };
@@ -259,7 +257,7 @@ async fn followed_by_reqwest_beneath_an_integration() {
         let name = scene.name();
         let client = scene.reqwest(reqwest::Client::builder());
         let error: sigv4_middleware::BoxError = if scene.method == Method::POST {
-            layered(client, &signer("s3")).oneshot(scene.reqwest_request()).await.unwrap_err()
+            layered(client, &signer("s3")).oneshot(scene.reqwest_request()).await.unwrap_err().into()
         } else {
             middleware(client, &signer("s3")).execute(scene.reqwest_request()).await.unwrap_err().into()
         };
@@ -315,7 +313,7 @@ async fn followed_beneath_the_layer() {
     for place in [Place::OtherHost, Place::PlainHttp] {
         let scene = Scene::new(302, Method::POST, place).await;
         let client = ServiceBuilder::new()
-            .layer(SigV4Layer::new(signer("s3")))
+            .layer(wrapping(&signer("s3")))
             .map_request(|request: Request<Outgoing<_>>| request.map(reqwest::Body::wrap))
             .layer(FollowRedirectLayer::new())
             .service(hyper::<reqwest::Body>(scene.elsewhere.addr(), Http::One));
@@ -330,7 +328,7 @@ async fn followed_beneath_the_layer() {
 #[tokio::test]
 async fn from_https_to_http_is_refused_before_anything_is_sent() {
     let signer = Signer::builder().credentials(role()).region(REGION).build().unwrap();
-    let inner = tower::service_fn(|request: Request<Outgoing<Full<Bytes>>>| async move {
+    let inner = tower::service_fn(|request: Request<Full<Bytes>>| async move {
         assert_eq!(request.uri().scheme_str(), Some("https"), "{}", request.uri());
         assert!(request.headers().contains_key("authorization"));
         let to = format!("http://{AWS}/next");
@@ -341,5 +339,5 @@ async fn from_https_to_http_is_refused_before_anything_is_sent() {
         ServiceBuilder::new().layer(FollowRedirectLayer::new()).layer(SigV4Layer::new(signer)).service(inner);
     let request = Request::get(format!("https://{AWS}/first")).body(Full::<Bytes>::default()).unwrap();
     let error = client.oneshot(request).await.unwrap_err();
-    assert_eq!(Error::find(error.as_ref()).map(Error::kind), Some(ErrorKind::InsecureOrigin));
+    assert_eq!(Error::find(&error).map(Error::kind), Some(ErrorKind::InsecureOrigin));
 }

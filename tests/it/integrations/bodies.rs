@@ -162,15 +162,15 @@ async fn any_body_type() {
     let hyper = hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new());
     let url = gateway.url();
 
-    let client = layered(hyper.build_http(), &signer);
+    let client = layered_wrapping(hyper.build_http(), &signer);
     assert_eq!(
         client.oneshot(Request::post(&url).body("text".to_owned()).unwrap()).await.unwrap().status(),
         200
     );
-    let client = layered(hyper.build_http(), &signer);
+    let client = layered_wrapping(hyper.build_http(), &signer);
     let empty = http_body_util::Empty::<io::Cursor<&[u8]>>::new();
     assert_eq!(client.oneshot(Request::post(&url).body(empty).unwrap()).await.unwrap().status(), 200);
-    let client = layered(hyper.build_http(), &signer);
+    let client = layered_wrapping(hyper.build_http(), &signer);
     let pieces = ["a", "b"].map(|piece| Ok::<_, Infallible>(Frame::data(io::Cursor::new(piece.as_bytes()))));
     let pieces = StreamBody::new(stream::iter(pieces));
     assert_eq!(client.oneshot(Request::post(&url).body(pieces).unwrap()).await.unwrap().status(), 200);

@@ -368,7 +368,7 @@ async fn userinfo_the_way_reqwest_has_it() {
 
     let service = layered(reqwest(gateway.addr(), Http::One), &signer("execute-api"));
     let request = reqwest::Request::new(http::Method::GET, url.parse().unwrap());
-    let error = service.oneshot(request).await.unwrap_err();
+    let error = service.oneshot(request).await.unwrap_err().into();
     assert_eq!(found(&error).kind(), ErrorKind::InvalidUri);
     assert!(!format!("{error:?} {error}").contains("hunter2"));
     assert!(gateway.requests().is_empty());

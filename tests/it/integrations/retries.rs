@@ -97,10 +97,11 @@ async fn tower_retry_above_the_layer() {
     let gateway = gateway("s3").await;
     gateway.fail_next(1, StatusCode::INTERNAL_SERVER_ERROR);
     gateway.fail_next(1, StatusCode::SERVICE_UNAVAILABLE);
-    let service = ServiceBuilder::new()
-        .retry(Again(3))
-        .layer(SigV4Layer::new(ticking()))
-        .service(hyper_beneath::<Full<Bytes>>(gateway.addr()));
+    let service =
+        ServiceBuilder::new()
+            .retry(Again(3))
+            .layer(SigV4Layer::new(ticking()))
+            .service(hyper::<Full<Bytes>>(gateway.addr(), Http::One));
     let request = Request::put(format!("{}/a%20b?c=d+e", gateway.url()));
     let response = service.oneshot(request.body(Full::from("hello")).unwrap()).await.unwrap();
     assert_eq!(response.status(), 200);
@@ -143,10 +144,10 @@ async fn the_error_is_found_in_the_boxed_one_of_the_layer() {
         .timeout(Duration::from_secs(10))
         .retry(Again(1))
         .layer(SigV4Layer::new(signer))
-        .service(hyper_beneath::<Full<Bytes>>(gateway.addr()));
+        .service(hyper::<Full<Bytes>>(gateway.addr(), Http::One));
     let request =
         Request::get(gateway.url()).header("authorization", "Bearer abc").body(Full::default()).unwrap();
     let error = service.oneshot(request).await.unwrap_err();
     assert_eq!(found(&error).kind(), ErrorKind::ForeignAuthorization);
-    assert!(error.downcast_ref::<Error>().is_some());
+    assert!(error.downcast_ref::<LayerError>().is_some());
 }

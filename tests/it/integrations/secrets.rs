@@ -205,7 +205,7 @@ async fn of_every_type() {
     seen.show(&IamGateway::builder().credentials(role()));
     seen.show(&gateway);
 
-    let mut service = layered(hyper(gateway.addr(), Http::One), &signer);
+    let mut service = layered_wrapping(hyper(gateway.addr(), Http::One), &signer);
     seen.show(&service);
     let put = request(&gateway, Method::PUT).body(in_memory(SECRET)).unwrap();
     let future = service.call(put);
@@ -213,7 +213,7 @@ async fn of_every_type() {
     future.await.unwrap();
     seen.show(&gateway.requests());
     let shown = seen.clone();
-    let mut within = layered(
+    let mut within = layered_wrapping(
         tower::service_fn(move |signed: Request<Outgoing<TestBody>>| {
             shown.show(signed.body());
             std::future::ready(Ok::<_, io::Error>(http::Response::new(String::new())))

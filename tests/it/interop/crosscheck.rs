@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
 
-use crate::support::{TOKEN, hyper_beneath, layered, middleware, plain_reqwest};
+use crate::support::{Http, TOKEN, layered, middleware, plain_reqwest};
 
 use super::server::crosscheck;
 
@@ -215,7 +215,7 @@ async fn random_requests_are_signed_as_others_sign_them() {
         }
     });
     let reqwest = plain_reqwest();
-    let hyper = hyper_beneath::<Full<Bytes>>(to);
+    let hyper = crate::support::hyper::<Full<Bytes>>(to, Http::One);
 
     let mut random = Rng::with_seed(20_261_122);
     let (mut lines, mut refused) = (Vec::new(), 0);

@@ -13,7 +13,7 @@ use reqwest_middleware::{ClientBuilder, Middleware, Next};
 use sigv4_middleware::{SigV4Middleware, Signer, SignerBuilder};
 use tower::{ServiceBuilder, ServiceExt};
 
-use crate::support::{FakeProvider, Integration, WITH_EXTENSIONS, hyper_beneath, layered, plain_reqwest};
+use crate::support::{FakeProvider, Http, Integration, WITH_EXTENSIONS, layered, plain_reqwest};
 
 use super::server::{Keys, Ministack, Setup};
 
@@ -73,7 +73,9 @@ async fn send(
             counted.0.fetch_add(1, Ordering::SeqCst);
             request
         };
-        let client = ServiceBuilder::new().map_request(count).service(hyper_beneath::<Full<Bytes>>(to));
+        let client = ServiceBuilder::new()
+            .map_request(count)
+            .service(crate::support::hyper::<Full<Bytes>>(to, Http::One));
         let (head, body) = layered(client, signer).oneshot(request).await.unwrap().into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         (head.status, text)

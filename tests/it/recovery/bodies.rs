@@ -28,8 +28,17 @@ fn xml(code: &str, size: usize) -> Bytes {
 /// S3's response by a server an hour ahead.
 fn s3(status: u16, body: TestBody) -> Response<TestBody> {
     let date = httpdate::fmt_http_date(noon() + Duration::from_secs(3600));
-    let response = Response::builder().status(status).header("content-type", "application/xml");
+    let response = Response::builder()
+        .status(status)
+        .header("content-type", "application/xml")
+        .header("x-amz-request-id", "4442587FB7D0A2F9");
     response.header("date", date).body(body).unwrap()
+}
+
+/// How often a request is sent that is refused with a code that is not recovered from, by a server an hour ahead: what
+/// does not see the code goes by the date.
+fn by_its_date(integration: Integration) -> usize {
+    if integration.reads_refusals() { 1 } else { 2 }
 }
 
 /// Frames of at most this size, without a length said beforehand.
@@ -85,7 +94,7 @@ async fn a_code_beyond_64_kib_is_not_looked_for() {
         let signer =
             signer_at(FakeProvider::of([role_of("AKID1"), role_of("AKID2")]), &clock).build().unwrap();
         let response = integration.send(&signer, post(&server.url)).await;
-        assert_eq!(server.tries(), 1, "{integration:?}");
+        assert_eq!(server.tries(), by_its_date(integration), "{integration:?}");
         assert!(response.body == body, "{integration:?}: the body is whole");
     }
 }
@@ -120,7 +129,7 @@ async fn a_body_that_was_looked_at_is_whole_again() {
                 }
                 let response = response.collect().await.unwrap().to_bytes();
                 assert!(response == body, "{integration:?}, {what}, {} bytes in {frame:?}", body.len());
-                assert_eq!(server.tries(), 1, "{integration:?}, {what}");
+                assert_eq!(server.tries(), by_its_date(integration), "{integration:?}, {what}");
             }
         }
     }
@@ -152,7 +161,7 @@ async fn a_body_that_fails_is_handed_on_up_to_its_failure() {
             };
             assert!(matches!(failure, Some(Err(_))), "{integration:?} {size}");
             assert!(got == xml("AccessDenied!", size)[..size], "{integration:?} {size}: {} bytes", got.len());
-            assert_eq!(server.tries(), 1);
+            assert_eq!(server.tries(), by_its_date(integration));
         }
     }
 }
@@ -244,7 +253,11 @@ async fn a_body_in_memory_is_sent_again_in_the_modes_that_send_it_as_it_comes() 
         ("s3", PayloadMode::Sha256Checked(sha256)),
     ] {
         for integration in INTEGRATIONS {
-            // Wrapped, too, neither integration can see beforehand what it is.
+            // What the client takes back unwrapped cannot be looked at on its way.
+            if integration == Integration::LayerSameBody && mode != PayloadMode::Buffered {
+                continue;
+            }
+            // Wrapped, too, no integration can see beforehand what it is.
             for wrapped in [false, true] {
                 let clock = ManualTimeSource::new(noon());
                 let server = Server::start(|before| match before {

@@ -17,7 +17,7 @@ use http::{Extensions, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use reqwest_middleware::{ClientBuilder, Middleware, Next};
-use sigv4_middleware::{IamGateway, SigV4Layer, SigV4Middleware, Signer};
+use sigv4_middleware::{IamGateway, SigV4Middleware, Signer};
 use tower::{ServiceBuilder, ServiceExt};
 
 use crate::support::*;
@@ -93,8 +93,8 @@ async fn child() {
             _ => {
                 let hyper = Client::builder(TokioExecutor::new()).build_http::<Outgoing<TestBody>>();
                 let client = ServiceBuilder::new()
-                    .layer(SigV4Layer::new(signer.clone()))
-                    .map_request(|request| {
+                    .layer(wrapping(&signer))
+                    .map_request(|request: Request<Outgoing<TestBody>>| {
                         hold();
                         request
                     })

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioExecutor;
 use reqwest_middleware::ClientBuilder;
 use reqwest_retry::policies::ExponentialBackoff;
 use reqwest_retry::{RetryTransientMiddleware, Retryable, RetryableStrategy};
-use sigv4_middleware::{IamGateway, SigV4Layer, SigV4Middleware, Signer};
+use sigv4_middleware::{IamGateway, SigV4Middleware, Signer};
 use tower::retry::{Policy, RetryLayer};
 use tower::{ServiceBuilder, ServiceExt};
 
@@ -102,7 +102,7 @@ async fn beneath_towers_retry() {
     let client = ServiceBuilder::new()
         .layer(RetryLayer::new(Later(clock)))
         .map_request(|request: Request<Bytes>| request.map(in_memory))
-        .layer(SigV4Layer::new(signer))
+        .layer(wrapping(&signer))
         .service(hyper);
     let response = client.oneshot(post(&gateway.url()).map(Bytes::from)).await.unwrap();
     assert_eq!(response.status(), 200);

@@ -14,7 +14,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use reqwest::ResponseBuilderExt;
 use reqwest_middleware::{ClientBuilder, Middleware, Next};
-use sigv4_middleware::{PayloadMode, SigV4Layer, SigV4Middleware, Signer};
+use sigv4_middleware::{PayloadMode, SigV4Middleware, Signer};
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::support::*;
@@ -52,7 +52,7 @@ async fn an_unsigned_stream_is_sent_once_through_the_layer() {
             Ok::<_, Infallible>(refusal().body(in_memory(REFUSAL)).unwrap())
         }
     });
-    let client = SigV4Layer::new(signer_of_unsigned()).layer(beneath);
+    let client = wrapping(&signer_of_unsigned()).layer(beneath);
     let response = client.oneshot(Request::put(URL).body(upload()).unwrap()).await.unwrap();
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), REFUSAL);
     assert_eq!(tries.load(Ordering::SeqCst), 1);

@@ -14,7 +14,8 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector, connect::dns::N
 use hyper_util::rt::TokioExecutor;
 use reqwest_middleware::ClientWithMiddleware;
 use sigv4_middleware::{
-    BoxError, IamGateway, ReceivedRequest, SigV4, SigV4Layer, SigV4Middleware, SignedBody, Signer,
+    BoxError, IamGateway, ReceivedRequest, ServiceError, SigV4, SigV4Layer, SigV4Middleware, SignedBody,
+    Signer,
 };
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
@@ -22,7 +23,10 @@ use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 pub(crate) type Outgoing<B> = SignedBody<B>;
 
 /// The error of a layer around a client.
-pub(crate) type LayerError = BoxError;
+pub(crate) type LayerError = ServiceError;
+
+/// How the layer makes the body of a client that is built for the signed body.
+pub(crate) type KeepBody<B> = fn(Outgoing<B>) -> Outgoing<B>;
 
 /// A body that tests write, of a request or a server's response.
 pub(crate) type TestBody = BoxBody<Bytes, io::Error>;
@@ -120,7 +124,9 @@ fn from_reqwest(response: reqwest::Response) -> Response<ResponseBody> {
 pub(crate) enum Integration {
     /// `SigV4Middleware` on a reqwest client.
     Middleware,
-    /// `SigV4Layer` around hyper-util's client.
+    /// `SigV4Layer` around hyper-util's client, whose body type stays the caller's.
+    LayerSameBody,
+    /// `SigV4Layer` with `map_body` around hyper-util's client.
     LayerOnHyper,
     /// `SigV4Layer` around `reqwest::Client`.
     LayerOnReqwest,
@@ -132,15 +138,25 @@ pub(crate) enum Http {
     Two,
 }
 
-pub(crate) const INTEGRATIONS: [Integration; 3] =
-    [Integration::Middleware, Integration::LayerOnHyper, Integration::LayerOnReqwest];
+pub(crate) const INTEGRATIONS: [Integration; 4] = [
+    Integration::Middleware,
+    Integration::LayerSameBody,
+    Integration::LayerOnHyper,
+    Integration::LayerOnReqwest,
+];
 
 /// The integrations that can read the extensions of a request.
-pub(crate) const WITH_EXTENSIONS: [Integration; 2] = [Integration::Middleware, Integration::LayerOnHyper];
+pub(crate) const WITH_EXTENSIONS: [Integration; 3] =
+    [Integration::Middleware, Integration::LayerSameBody, Integration::LayerOnHyper];
 
 /// Every integration, over every version of HTTP.
 pub(crate) fn ways() -> impl Iterator<Item = (Integration, Http)> {
     INTEGRATIONS.into_iter().flat_map(|integration| [(integration, Http::One), (integration, Http::Two)])
+}
+
+/// Every integration that can check or encode a body while it is sent, over every version of HTTP.
+pub(crate) fn wrapping_ways() -> impl Iterator<Item = (Integration, Http)> {
+    ways().filter(|(integration, _)| *integration != Integration::LayerSameBody)
 }
 
 /// A hyper client, for bodies of any kind, that sends everything to one address.
@@ -151,16 +167,6 @@ where
 {
     let connector = HttpConnector::new_with_resolver(ToOne(to));
     Client::builder(TokioExecutor::new()).http2_only(http == Http::Two).build(connector)
-}
-
-/// A hyper client to be put beneath the layer, which is called with bodies `B`.
-pub(crate) fn hyper_beneath<B>(to: SocketAddr) -> Client<HttpConnector<ToOne>, Outgoing<B>>
-where
-    B: http_body::Body + Send,
-    Outgoing<B>: http_body::Body + Send,
-    <Outgoing<B> as http_body::Body>::Data: Send,
-{
-    hyper(to, Http::One)
 }
 
 /// A reqwest client for which every host that the tests name is at one address.
@@ -188,8 +194,18 @@ pub(crate) fn middleware(client: reqwest::Client, signer: &Signer) -> ClientWith
     reqwest_middleware::ClientBuilder::new(client).with(SigV4Middleware::new(signer.clone())).build()
 }
 
+/// A layer for a client of one body type.
 pub(crate) fn layered<S>(service: S, signer: &Signer) -> SigV4<S> {
     ServiceBuilder::new().layer(SigV4Layer::new(signer.clone())).service(service)
+}
+
+/// A layer for a client that takes the signed body.
+pub(crate) fn wrapping<B>(signer: &Signer) -> SigV4Layer<KeepBody<B>> {
+    SigV4Layer::new(signer.clone()).map_body(std::convert::identity as KeepBody<B>)
+}
+
+pub(crate) fn layered_wrapping<S, B>(service: S, signer: &Signer) -> SigV4<S, KeepBody<B>> {
+    ServiceBuilder::new().layer(wrapping(signer)).service(service)
 }
 
 /// What the layer hands to the client beneath it, the body read to its end. Nothing is sent.
@@ -209,12 +225,17 @@ where
             Ok::<_, BoxError>(Response::new(Full::<Bytes>::default()))
         }
     });
-    layered(client, signer).oneshot(request).await?;
+    layered_wrapping(client, signer).oneshot(request).await?;
     let seen = seen.lock().unwrap().take();
     Ok(seen.expect("the layer calls its client"))
 }
 
 impl Integration {
+    /// Whether it reads the body of a refusal; the layer on `http` goes by status, headers and dates alone.
+    pub(crate) fn reads_refusals(self) -> bool {
+        matches!(self, Self::Middleware | Self::LayerOnReqwest)
+    }
+
     /// Sends a request, whatever its host, to one address.
     pub(crate) async fn open_at(
         self,
@@ -224,12 +245,20 @@ impl Integration {
         request: Request<impl Into<RequestBody>>,
     ) -> Result<Response<ResponseBody>, BoxError> {
         let request = request.map(Into::into);
+        if self == Self::LayerSameBody {
+            let request = request.map(|payload| match payload {
+                RequestBody::InMemory(bytes) => axum::body::Body::from(bytes),
+                RequestBody::Opaque(body) => axum::body::Body::new(body),
+            });
+            let client = hyper::<axum::body::Body>(to, http);
+            return Ok(layered(client, signer).oneshot(request).await?.map(opaque));
+        }
         if self == Self::LayerOnHyper {
             let request = request.map(|payload| match payload {
                 RequestBody::InMemory(bytes) => in_memory(bytes),
                 RequestBody::Opaque(body) => body,
             });
-            return Ok(layered(hyper(to, http), signer).oneshot(request).await?.map(opaque));
+            return Ok(layered_wrapping(hyper(to, http), signer).oneshot(request).await?.map(opaque));
         }
         let mut extensions = request.extensions().clone();
         let request = reqwest::Request::try_from(request.map(|payload| match payload {

@@ -1,0 +1,263 @@
+//! Sign, send, look at the response, and at most once more: the only place with that loop.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use http::{Extensions, HeaderMap, Method, StatusCode};
+use http_body::Body;
+
+use super::classify::{DateCheck, Recovery, Refusal, classify, distance, is_stale};
+use crate::body::{OutgoingBody, SignedBody};
+use crate::clock::{server_date, should_retry};
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::signing::overrides::Overrides;
+use crate::signing::request::RequestView;
+use crate::signing::signature::SignedWith;
+use crate::signing::signer::Signer;
+use crate::timer::timeout;
+
+/// How long a first response that cannot be read is kept while the second attempt is under way: it may hold the only
+/// stream that the server allows.
+const HOLD: Duration = Duration::from_secs(1);
+
+/// A request's head in a client's own type.
+pub(crate) trait Head: Sized {
+    /// What is signed of it. `extensions` hold the request's overrides if the head has none of its own.
+    fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a>;
+
+    /// Where it goes, as the clock knows servers: `host[:port]`.
+    fn authority(&self) -> &str;
+
+    fn method(&self) -> &Method;
+
+    fn headers_mut(&mut self) -> &mut HeaderMap;
+
+    /// Replaces path and query.
+    fn set_target(&mut self, target: String) -> Result<(), Error>;
+
+    fn duplicate(&self) -> Result<Self, Error>;
+}
+
+/// One client, and how it sends.
+pub(crate) trait Transport {
+    type Head: Head;
+    type Body: Body<Error: Into<BoxError>>;
+    type Response;
+    type Error: From<Error>;
+
+    /// The request's extensions, if its head has none of its own.
+    fn extensions(&self) -> Option<&Extensions> {
+        None
+    }
+
+    /// Whether the client takes bodies that are checked or encoded while they are sent.
+    const WRAPS: bool = true;
+
+    /// Sends a signed request.
+    fn send(
+        &mut self,
+        head: Self::Head,
+        body: Option<SignedBody<Self::Body>>,
+    ) -> impl Future<Output = Result<Self::Response, Self::Error>>;
+
+    fn head_of(response: &Self::Response) -> (StatusCode, &HeaderMap);
+
+    /// Refuses a response that came from elsewhere than the request was sent to.
+    fn check(_sent: &Self::Head, _response: &Self::Response) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Looks for the error code in the body of a refusal, and gives the response back whole.
+    fn read_refusal(response: Self::Response) -> impl Future<Output = (Self::Response, RefusalBody)>;
+}
+
+/// What was read of a refusal's body.
+pub(crate) enum RefusalBody {
+    /// The client gives no way to read it and give it back.
+    #[cfg(feature = "tower")]
+    Unread,
+    /// Its beginning was read, or all of it.
+    #[cfg(feature = "reqwest")]
+    Read { code: Option<String>, whole: bool },
+}
+
+impl RefusalBody {
+    /// Whether the response may keep a stream of its connection, which the next request may need.
+    fn may_hold_a_stream(&self) -> bool {
+        match self {
+            #[cfg(feature = "tower")]
+            Self::Unread => true,
+            #[cfg(feature = "reqwest")]
+            Self::Read { whole, .. } => !whole,
+        }
+    }
+}
+
+/// A request on its way: its head, as the caller made it, and its body, ready to be signed and sent.
+pub(crate) struct OutgoingRequest<H, B> {
+    pub(super) head: H,
+    pub(super) body: OutgoingBody<B>,
+    /// The region that a redirect named or led to.
+    pub(super) region: Option<String>,
+    /// Whether a redirect asked for it, and not the caller.
+    pub(super) redirected: bool,
+}
+
+impl<H, B> OutgoingRequest<H, B>
+where
+    H: Head,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    /// Reads the body, by its payload mode. A request that cannot be signed is refused before its body is waited for.
+    pub(crate) async fn new<T>(
+        signer: &Signer,
+        transport: &mut T,
+        mut head: H,
+        body: B,
+    ) -> Result<Self, Error>
+    where
+        T: Transport<Head = H, Body = B>,
+    {
+        let extensions = transport.extensions();
+        let limits = signer.limits();
+        let in_memory = body.size_hint().exact().is_some_and(|len| len <= limits.size);
+        let body = if in_memory && signer.buffers(&head.view(extensions)) {
+            let check = || signer.check(head.view(extensions)).map(drop);
+            OutgoingBody::buffered(body, limits, check).await?
+        } else {
+            let view = head.view(extensions);
+            let mode = signer.check(view)?;
+            OutgoingBody::new(body, &mode, limits, view.headers).await?
+        };
+        if !T::WRAPS && body.is_wrapped() {
+            return Err(Error::new(
+                ErrorKind::UnsupportedPayload,
+                "this payload mode encodes or checks the body while it is sent, so that the client gets another body \
+                 type; give the layer a function that makes the client's, as in \
+                 SigV4Layer::new(signer).map_body(BoxBody::new)",
+            ));
+        }
+        let method = head.method().clone();
+        body.declare(&method, head.headers_mut());
+        Ok(Self { head, body, region: None, redirected: false })
+    }
+
+    /// The request, signed with the credentials and the clock of this moment.
+    async fn sign(
+        &mut self,
+        signer: &Signer,
+        extensions: Option<&Extensions>,
+    ) -> Result<(H, Option<SignedBody<B>>, SignedWith), Error> {
+        let mut view = self.head.view(extensions);
+        if let Some(region) = self.region.as_deref() {
+            view.overrides = Overrides { region: Some(region), ..view.overrides };
+        }
+        let signature = match signer.keys_for(&view).await {
+            Ok(keys) => signer.signature(keys, &view, self.body.payload()),
+            Err(error) => Err(error),
+        };
+        let mut signature =
+            signature.map_err(|error| if self.redirected { error.of_redirect() } else { error })?;
+        if let Some(target) = signature.rewritten.take() {
+            self.head.set_target(target)?;
+        }
+        let mut head = self.head.duplicate()?;
+        let mut signed_with = signature.apply(head.headers_mut());
+        let body = self.body.take(&mut signed_with);
+        Ok((head, body, signed_with))
+    }
+
+    /// Learns the server's clock from the head of a response, and what it means for this request.
+    fn classify(
+        &self,
+        signer: &Signer,
+        signed_with: &SignedWith,
+        (status, headers): (StatusCode, &HeaderMap),
+    ) -> Option<Refusal> {
+        let (clock, reading, host) = (signer.clock(), signed_with.reading, self.head.authority());
+        let learned = clock.learn(host, headers, reading.local, clock.now());
+        let skewed = learned.is_some_and(|learned| should_retry(reading.offset, learned));
+        let server = server_date(headers);
+        let date = DateCheck {
+            is_off: skewed || is_stale(server, reading.corrected(), clock.now_for(host)),
+            distance: server.map(|server| distance(server, reading.corrected())),
+        };
+        let has_token = signed_with.keys.token().is_some();
+        let service = signed_with.service();
+        classify(self.head.method(), status, headers, date, service, has_token)
+            .filter(|_| signer.retries_on_auth_error())
+    }
+}
+
+/// Signs and sends a request, and once more if the response says that another signature would be accepted.
+pub(crate) async fn exchange<T: Transport>(
+    signer: &Signer,
+    transport: &mut T,
+    request: &mut OutgoingRequest<T::Head, T::Body>,
+) -> Result<T::Response, T::Error> {
+    let (head, body, signed_with) = request.sign(signer, transport.extensions()).await?;
+    let first = transport.send(head, body).await.map_err(|error| blame(request, error))?;
+    T::check(&request.head, &first)?;
+    let Some(refusal) = request.classify(signer, &signed_with, T::head_of(&first)) else { return Ok(first) };
+    let (first, reading) = T::read_refusal(first).await;
+    let recovery = match (refusal, &reading) {
+        (Refusal::Recoverable(recovery), _) => Some(recovery),
+        #[cfg(feature = "reqwest")]
+        (Refusal::SeeBody { date_is_off, .. }, RefusalBody::Read { code, .. }) => {
+            let code = code.as_deref();
+            code.and_then(|code| super::classify::recovery(code, date_is_off, signed_with.service()))
+        }
+        #[cfg(feature = "tower")]
+        (Refusal::SeeBody { without_body: Some(recovery), .. }, RefusalBody::Unread) => Some(recovery),
+        #[cfg(feature = "tower")]
+        (Refusal::SeeBody { without_body: None, .. }, RefusalBody::Unread) => {
+            signer.credentials().reload_in_background(signed_with.keys.credentials());
+            None
+        }
+    };
+    let Some(recovery) = recovery.filter(|_| request.body.is_replayable()) else { return Ok(first) };
+    let again = match recovery {
+        Recovery::NewDate => true,
+        // The same credentials again would be refused again.
+        Recovery::NewCredentials => {
+            let refused = signed_with.keys.credentials();
+            signer.credentials().reload_after_refusal(refused).await.is_some()
+        }
+    };
+    tracing::debug!(?recovery, again, "the server refused the signature's date or credentials");
+    if !again {
+        return Ok(first);
+    }
+    let Ok((head, body, signed_with)) = request.sign(signer, transport.extensions()).await else {
+        return Ok(first);
+    };
+    let second = {
+        let mut sending = pin!(transport.send(head, body));
+        let mut first = Some(first);
+        let mut sent = None;
+        if reading.may_hold_a_stream() {
+            sent = timeout(HOLD, sending.as_mut()).await;
+            if sent.is_none() {
+                first = None;
+            }
+        }
+        let sent = match sent {
+            Some(sent) => sent,
+            None => sending.await,
+        };
+        match (sent, first) {
+            (Err(_), Some(first)) => return Ok(first),
+            (sent, _) => sent?,
+        }
+    };
+    T::check(&request.head, &second)?;
+    request.classify(signer, &signed_with, T::head_of(&second));
+    Ok(second)
+}
+
+/// The crate's reason for cutting a body off, which clients lose over HTTP/2, in place of the client's error.
+fn blame<H, B, E: From<Error>>(request: &OutgoingRequest<H, B>, error: E) -> E {
+    request.body.failure().map_or(error, E::from)
+}
