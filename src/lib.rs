@@ -34,6 +34,8 @@
     allow(dead_code, unused_imports, reason = "without an edge, what only edges use is left over")
 )]
 
+#[cfg(any(feature = "blocking", test))]
+mod block_on;
 mod body;
 mod cache;
 mod client;
@@ -47,6 +49,7 @@ mod error;
 #[cfg(feature = "blocking")]
 mod runtime;
 mod signing;
+mod timer;
 
 pub use aws_credential_types::Credentials;
 pub use body::SignedBody;

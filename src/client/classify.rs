@@ -93,9 +93,7 @@ impl Signer {
         let Some(code) = code else { return false };
         if EXPIRED.contains(&code) {
             let refused = attempt.keys.credentials();
-            self.credentials().invalidate(refused);
-            // The same credentials again would be refused again.
-            let fresh = self.load_keys().await.is_ok_and(|fresh| !fresh.is_of(refused));
+            let fresh = self.credentials().reload_after_refusal(refused).await.is_some();
             tracing::debug!(code, fresh, "the server refused the credentials as expired");
             return fresh;
         }

@@ -9,17 +9,19 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 
-use super::store::{Lookup, Store};
+use super::load::TIMEOUT_MARGIN;
+use super::store::{Lookup, Outcome, PendingLoad, Reload, Store};
+use crate::timer::timeout;
 use crate::{Error, ErrorKind};
 
 /// What the Rust SDK's own cache allows with default settings is 21.6 s.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How much longer than a load may take its waiters wait, before they take it for lost.
-const WAIT_MARGIN: Duration = Duration::from_secs(1);
+/// How often a waiting caller asks whether the load it waits for is still under way.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How many loads one caller sees lost, with the runtime that carried them, before it gives up.
-const MAX_LOOKUPS: usize = 3;
+/// How many loads one caller starts in vain, each lost with the runtime that it was on, before it gives up.
+const MAX_LOADS: usize = 3;
 
 /// A cache around any credentials provider, for clients that run for months and functions that are frozen for
 /// hours.
@@ -123,29 +125,81 @@ impl CachedCredentials {
     }
 
     async fn wait_for_load(&self) -> Result<Arc<Credentials>, Error> {
-        for _ in 0..MAX_LOOKUPS {
+        let mut loads = 0;
+        while loads < MAX_LOADS {
             match self.store.look_up() {
-                Lookup::Answer(answer) => return answer,
-                Lookup::Wait { load, mut outcome } => {
-                    let patience = self.store.load_timeout().saturating_add(WAIT_MARGIN);
-                    match tokio::time::timeout(patience, outcome.wait_for(Option::is_some)).await {
-                        Ok(Ok(outcome)) => {
-                            if let Some(answer) = outcome.as_ref() {
-                                return answer.clone();
-                            }
-                        }
-                        // The load went down with the runtime it was on: the next turn starts another.
-                        Ok(Err(_)) => {}
-                        // It is on a runtime that nobody drives.
-                        Err(_) => self.store.abandon(load),
+                Lookup::Done(outcome) => return outcome,
+                Lookup::Wait(mut load) => {
+                    if let Some(outcome) = self.wait(&mut load).await {
+                        return outcome;
                     }
+                    loads += usize::from(load.started);
                 }
             }
         }
         Err(Error::new(
             ErrorKind::CredentialsUnavailable,
-            "the load of credentials was lost with the runtime it ran on; try again",
+            "the load of credentials was lost with the runtime it ran on; make the call on a tokio runtime that is \
+             running, and try again",
         ))
+    }
+
+    /// Waits for the outcome of a load. `None` when the load was lost: it went down with the runtime it was on, nobody
+    /// drives that runtime, or its timer was frozen.
+    async fn wait(&self, load: &mut PendingLoad) -> Option<Outcome> {
+        let waiting = async {
+            loop {
+                let ended = async { load.outcome.wait_for(Option::is_some).await.ok()?.clone() };
+                match timeout(CHECK_INTERVAL, ended).await {
+                    Ok(outcome) => return outcome,
+                    Err(_) if self.store.is_under_way(load.id) => {}
+                    Err(_) => return load.outcome.borrow().clone(),
+                }
+            }
+        };
+        match timeout(self.store.load_timeout.saturating_add(TIMEOUT_MARGIN), waiting).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                self.store.abandon(load.id);
+                None
+            }
+        }
+    }
+
+    /// Loads credentials anew for a caller whose request a server refused as expired, and gives them if they are others
+    /// than the refused ones.
+    ///
+    /// Only this caller waits: the refused credentials stay cached, and others use them, until the load has ended.
+    /// Where they have been replaced already, it gives what is cached now. A load that is under way is joined. `None` when
+    /// the provider gave the same credentials or failed, or when servers' refusals have caused too many loads of late:
+    /// two at once, then one per 30 seconds.
+    pub(crate) async fn reload_after_refusal(&self, refused: &Credentials) -> Option<Arc<Credentials>> {
+        for _ in 0..MAX_LOADS {
+            let outcome = match self.store.reload(refused) {
+                Reload::NotCached => self.snapshot().await,
+                Reload::Declined => {
+                    tracing::debug!(
+                        "credentials that a server refused are not loaded anew: too many refusals"
+                    );
+                    return None;
+                }
+                Reload::Done(outcome) => outcome,
+                Reload::Wait(mut load) => match self.wait(&mut load).await {
+                    Some(outcome) => outcome,
+                    None => continue,
+                },
+            };
+            return outcome.ok().filter(|credentials| **credentials != *refused);
+        }
+        None
+    }
+
+    /// Starts a load because a server may have refused these credentials as expired, and does not wait for it.
+    ///
+    /// Does nothing when they are no longer the cached ones, when a load is under way, or within a minute of the last
+    /// load that this started.
+    pub(crate) fn reload_in_background(&self, refused: &Credentials) {
+        self.store.reload_in_background(refused);
     }
 }
 

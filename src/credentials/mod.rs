@@ -5,6 +5,8 @@
 
 mod cache;
 mod environment;
+mod limits;
+mod load;
 mod schedule;
 mod store;
 #[cfg(test)]
@@ -62,10 +64,23 @@ impl CredentialsSource {
         }
     }
 
-    /// Says that a server refused these credentials as expired or unknown.
-    pub(crate) fn invalidate(&self, refused: &Credentials) {
+    /// Other credentials than those that a server refused as expired, loaded anew; see
+    /// [`CachedCredentials::reload_after_refusal`]. A provider that is not cached is asked once more.
+    pub(crate) async fn reload_after_refusal(&self, refused: &Credentials) -> Option<Arc<Credentials>> {
         match self {
-            Self::Cached(cache) => cache.invalidate(refused),
+            Self::Cached(cache) => Box::pin(cache.reload_after_refusal(refused)).await,
+            Self::Uncached(uncached) => {
+                uncached.snapshot().await.ok().filter(|credentials| **credentials != *refused)
+            }
+        }
+    }
+
+    /// Starts a load because a server may have refused these credentials as expired, at most once a minute, and does
+    /// not wait for it. A provider that is not cached is asked for the next request anyway.
+    #[allow(dead_code, reason = "for clients that see the head of a response only")]
+    pub(crate) fn reload_in_background(&self, refused: &Credentials) {
+        match self {
+            Self::Cached(cache) => cache.reload_in_background(refused),
             Self::Uncached(_) => {}
         }
     }
@@ -73,8 +88,8 @@ impl CredentialsSource {
 
 impl Uncached {
     async fn snapshot(&self) -> Result<Arc<Credentials>, Error> {
-        let answer = self.provider.provide_credentials().await;
-        let credentials = store::usable(answer, self.time_source.now())?;
+        let result = self.provider.provide_credentials().await;
+        let credentials = load::usable(result, self.time_source.now())?;
         if let Some(last) = self.last.load_full().filter(|last| **last == credentials) {
             return Ok(last);
         }

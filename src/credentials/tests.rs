@@ -167,9 +167,12 @@ async fn in_the_advisory_window_callers_go_on_while_one_refresh_runs() {
 #[tokio::test(start_paused = true)]
 async fn in_the_last_minute_callers_wait() {
     let wall = Wall::new();
-    let provider = Scripted::ready({
+    let provider = Scripted::new({
         let wall = wall.clone();
-        move |call| Ok(hourly(&wall, call))
+        move |call| {
+            let wall = wall.clone();
+            tokio::time::sleep(seconds(3)).map(move |()| Ok(hourly(&wall, call))).boxed()
+        }
     });
     let cache = provider.cache(&wall);
     assert_eq!(id(&cache).await, "AKID1");
@@ -346,17 +349,19 @@ async fn an_uncached_source_asks_at_every_call_and_keeps_the_pointer_of_equal_an
     let wall = Wall::new();
     let provider = Scripted::ready({
         let expiry = wall.now() + minutes(60);
-        move |call| Ok(token(call / 3, Some(expiry)))
+        move |call| Ok(token(call / 4, Some(expiry)))
     });
     let source = CredentialsSource::uncached(
         SharedCredentialsProvider::new(provider.clone()),
         SharedTimeSource::new(wall.clone()),
     );
     let first = source.snapshot().await.unwrap();
-    source.invalidate(&first);
+    assert_eq!(source.reload_after_refusal(&first).await, None, "the same again");
+    source.reload_in_background(&first);
     assert!(Arc::ptr_eq(&first, &source.snapshot().await.unwrap()));
     assert_eq!(source.snapshot().await.unwrap().access_key_id(), "AKID1");
-    assert_eq!(provider.calls(), 3);
+    assert_eq!(provider.calls(), 4);
+    assert_eq!(source.reload_after_refusal(&first).await.unwrap().access_key_id(), "AKID1");
     wall.forward(minutes(60));
     assert_eq!(source.snapshot().await.unwrap_err().kind(), ErrorKind::CredentialsExpired);
     assert!(!format!("{source:?}").contains("s3cr3t"));

@@ -165,10 +165,6 @@ impl Signer {
     pub(crate) fn credentials(&self) -> &CredentialsSource {
         &self.inner.credentials
     }
-
-    pub(crate) async fn load_keys(&self) -> Result<Arc<CredentialsWithKeys>, Error> {
-        self.inner.load_keys().await
-    }
 }
 
 /// Writes a signature on `http` parts; nothing is changed if the rewritten URI is none.
