@@ -13,6 +13,7 @@ use crate::ErrorKind;
 
 mod failures;
 mod orders;
+mod refusals;
 mod sharing;
 
 /// A clock that only a test moves, either way.

@@ -10,6 +10,8 @@ enum Step {
     Ask,
     Leave,
     Invalidate,
+    /// A caller whose request was refused.
+    Refused,
     Answer(Good),
     /// In minutes: into the advisory window of hourly credentials, and from there into the mandatory one or past it.
     Wait(u64),
@@ -22,10 +24,11 @@ enum Good {
     Failed,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step::Ask,
     Step::Leave,
     Step::Invalidate,
+    Step::Refused,
     Step::Answer(Good::Yes),
     Step::Answer(Good::Expired),
     Step::Answer(Good::Failed),
@@ -33,7 +36,8 @@ const STEPS: [Step; 8] = [
     Step::Wait(13),
 ];
 
-type Caller = Pin<Box<dyn Future<Output = Result<Arc<Credentials>, Error>>>>;
+/// A caller that waits; `None` for a refused one that gets no other credentials.
+type Caller = Pin<Box<dyn Future<Output = Option<Result<Arc<Credentials>, Error>>>>>;
 
 struct Case {
     wall: Wall,
@@ -71,12 +75,19 @@ impl Case {
         match step {
             Step::Ask => {
                 let cache = self.cache.clone();
-                self.waiting.push(Box::pin(async move { cache.snapshot().await }));
+                self.waiting.push(Box::pin(async move { Some(cache.snapshot().await) }));
             }
             Step::Leave => drop(self.waiting.pop()),
             Step::Invalidate => {
                 if let Some(last) = &self.last {
                     self.cache.invalidate(last);
+                }
+            }
+            Step::Refused => {
+                if let Some(last) = self.last.clone() {
+                    let cache = self.cache.clone();
+                    self.waiting
+                        .push(Box::pin(async move { cache.reload_after_refusal(&last).await.map(Ok) }));
                 }
             }
             Step::Answer(good) => {
@@ -102,7 +113,8 @@ impl Case {
             for mut caller in self.waiting.drain(..) {
                 match (&mut caller).now_or_never() {
                     None => waiting.push(caller),
-                    Some(answer) => {
+                    Some(None) => {}
+                    Some(Some(answer)) => {
                         answers.push(answer.is_ok());
                         if let Ok(credentials) = answer {
                             assert!(credentials.expiry().unwrap() > self.wall.now(), "expired credentials");
