@@ -58,18 +58,18 @@ impl Signer {
         &self,
         attempt: &SignedWith,
         method: &Method,
-        host: &str,
+        origin: &str,
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Answer {
         let clock = self.clock();
-        let candidate = clock.learn(host, headers, attempt.reading.local, clock.now());
+        let candidate = clock.learn(origin, headers, attempt.reading.local, clock.now());
         let refused = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
         if !self.recovers() || !refused.contains(&status) {
             return Answer::Final;
         }
         let skewed = candidate.is_some_and(|candidate| should_retry(attempt.reading.offset, candidate));
-        let stale = is_stale(server_date(headers), attempt.reading.corrected(), clock.now_for(host));
+        let stale = is_stale(server_date(headers), attempt.reading.corrected(), clock.now_for(origin));
         let drift = if skewed || stale { Drift::Curable } else { Drift::Small };
         match headers.get("x-amzn-errortype") {
             Some(code) => Answer::Refused {

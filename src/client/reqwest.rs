@@ -13,6 +13,7 @@ use crate::overrides::Overrides;
 use crate::signing::request::RequestView;
 use crate::signing::signature::SignedWith;
 use crate::signing::signer::Signer;
+use crate::signing::target::Origin;
 
 /// Signs every request of a reqwest client.
 ///
@@ -240,9 +241,10 @@ impl Outgoing {
     }
 
     fn read(&self, signer: &Signer, attempt: &SignedWith, response: &Response) -> Answer {
-        let host = self.head.url().host_str().unwrap_or_default();
+        let url = self.head.url();
+        let origin = Origin::authority_of(Some(url.scheme()), Some(url.authority()));
         let answer =
-            signer.read_answer(attempt, self.head.method(), host, response.status(), response.headers());
+            signer.read_answer(attempt, self.head.method(), origin, response.status(), response.headers());
         if self.body.is_replayable() { answer } else { Answer::Final }
     }
 

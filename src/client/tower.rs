@@ -6,7 +6,7 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{Request, Response, request::Parts};
+use http::{Request, Response, request::Parts, uri::Authority};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -19,6 +19,7 @@ use crate::error::{BoxError, Error};
 use crate::signing::request::RequestView;
 use crate::signing::signature::SignedWith;
 use crate::signing::signer::Signer;
+use crate::signing::target::Origin;
 
 /// Signs every request that goes through a client service.
 ///
@@ -231,9 +232,10 @@ where
 
     /// What the answer to an attempt tells; final where the body cannot be sent again.
     fn read<R>(&self, signer: &Signer, attempt: &SignedWith, response: &Response<R>) -> Answer {
-        let host = self.head.uri.host().unwrap_or_default();
+        let uri = &self.head.uri;
+        let origin = Origin::authority_of(uri.scheme_str(), uri.authority().map(Authority::as_str));
         let answer =
-            signer.read_answer(attempt, &self.head.method, host, response.status(), response.headers());
+            signer.read_answer(attempt, &self.head.method, origin, response.status(), response.headers());
         if self.body.is_replayable() { answer } else { Answer::Final }
     }
 }

@@ -19,6 +19,7 @@ use crate::runtime::Waiting;
 use crate::signing::request::RequestView;
 use crate::signing::signature::SignedWith;
 use crate::signing::signer::Signer;
+use crate::signing::target::Origin;
 
 /// Signs and sends a request of `reqwest::blocking`, in place of its `send()`.
 ///
@@ -179,8 +180,9 @@ fn exchange(
 /// What an answer tells; an error where it came from elsewhere.
 fn read(signer: &Signer, sent: &Request, attempt: &SignedWith, response: &Response) -> Result<Answer, Error> {
     refuse_redirected(sent.url(), response.url())?;
-    let host = sent.url().host_str().unwrap_or_default();
-    Ok(signer.read_answer(attempt, sent.method(), host, response.status(), response.headers()))
+    let url = sent.url();
+    let origin = Origin::authority_of(Some(url.scheme()), Some(url.authority()));
+    Ok(signer.read_answer(attempt, sent.method(), origin, response.status(), response.headers()))
 }
 
 fn view(request: &Request) -> RequestView<'_> {
