@@ -134,7 +134,8 @@ impl Store {
         let joined = self.join_or_start(&mut refresh, now);
         drop(refresh);
         match (self.poll_first(joined), usable) {
-            (Ok(Lookup::Wait(_)), Some((Freshness::Fresh | Freshness::Advisory, entry))) => {
+            // The refresh is for the next caller, even if it has ended already.
+            (Ok(_), Some((Freshness::Fresh | Freshness::Advisory, entry))) => {
                 Lookup::Done(Ok(Arc::clone(&entry.credentials)))
             }
             (Ok(lookup), _) => lookup,

@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use crate::ErrorKind;
 
 mod failures;
+mod month;
 mod orders;
 mod refusals;
 mod sharing;
