@@ -23,7 +23,7 @@ const DISABLE: &str = "AWS_DISABLE_CLOCK_SKEW_CORRECTION";
 pub(crate) const RETRY_BEYOND: Duration = Duration::from_secs(4 * 60);
 /// A round trip that took longer does not say when the server wrote its `Date`.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(15 * 60);
-/// `Date` counts whole seconds, so that a smaller change is no news.
+/// `Date` has whole seconds, so a smaller change means nothing.
 const GRAIN: Duration = Duration::from_secs(2);
 /// 1 January 9000: later than any date a signature could be made for.
 const LATEST: Duration = Duration::from_secs(221_845_392_000);
@@ -51,7 +51,7 @@ impl Offset {
         Self { milliseconds }
     }
 
-    /// `local` as the server's clock has it; `local` itself where that cannot be expressed.
+    /// `local` by the server's clock; `local` itself where that cannot be represented.
     pub(crate) fn apply(self, local: SystemTime) -> SystemTime {
         let by = Duration::from_millis(self.milliseconds.unsigned_abs());
         let shifted = if self.milliseconds < 0 { local.checked_sub(by) } else { local.checked_add(by) };
@@ -102,7 +102,7 @@ impl Clock {
         Self { time_source, correction, offsets: ArcSwap::default(), reported: Mutex::default() }
     }
 
-    /// Our own clock as it is, for presigned URLs, which are never shifted, and for the ends of a round trip.
+    /// Our own clock, uncorrected: for presigned URLs, which are never shifted, and for the ends of a round trip.
     pub(crate) fn now(&self) -> SystemTime {
         self.time_source.now()
     }
@@ -112,7 +112,7 @@ impl Clock {
         self.read(origin).corrected()
     }
 
-    /// [`now_for`](Self::now_for) with the parts it is made of, to hand back with the response.
+    /// [`now_for`](Self::now_for) and its parts, to be given to [`learn`](Self::learn) and [`should_retry`] with the response.
     pub(crate) fn read(&self, origin: &str) -> ClockReading {
         let offsets = self.offsets.load();
         let offset = if offsets.is_empty() { None } else { offsets.get(origin).map(|known| known.offset) };

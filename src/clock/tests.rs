@@ -44,7 +44,7 @@ fn round_trip(clock: &Clock, origin: &str, ahead: i64) -> Option<Offset> {
 /// Test data of aws-runtime 1.10.2 (Apache-2.0), `test-data/clock-skew-test-cases.json`.
 const VECTORS: &str = include_str!("../../tests/it/vectors/clock-skew.json");
 
-/// Which codes may mean skew is the signer's to know; these are the ones in the vectors.
+/// The codes in the vectors that may mean skew.
 fn may_mean_skew(code: &str) -> bool {
     matches!(code, "RequestTimeTooSkewed" | "InvalidSignatureException")
 }
@@ -130,7 +130,7 @@ fn the_seconds_of_date_do_not_make_the_offset_flap() {
 }
 
 #[test]
-fn a_response_that_says_nothing_of_the_servers_clock_is_ignored() {
+fn a_response_that_does_not_show_the_servers_clock_is_ignored() {
     let (clock, _) = clock_at(noon());
     let hour = seconds(3600);
     let date = httpdate::fmt_http_date(noon() + hour);
@@ -239,10 +239,10 @@ fn many_threads_learn_at_once() {
 }
 
 #[test]
-fn a_request_that_lay_waiting_teaches_nothing_wrong() {
+fn a_request_that_was_delayed_teaches_nothing_wrong() {
     let (clock, _) = clock_at(noon());
     let frozen = seconds(14 * 60);
-    // Signed at noon, sent and answered when the process went on.
+    // Signed at noon, sent when the process went on, with a response right away.
     let candidate = clock.learn(ORIGIN, &dated(noon() + frozen), noon(), noon() + frozen);
     assert!(should_retry(Offset::ZERO, candidate.unwrap()));
     assert_eq!(clock.now_for(ORIGIN), noon(), "our clock agrees with the server's");

@@ -30,7 +30,7 @@ impl Default for ReloadLimits {
 }
 
 impl ReloadLimits {
-    /// Takes a token for a reload that a caller waits for; `false` when there is none.
+    /// Takes a token for a reload that a caller waits for; `false` when the bucket is empty.
     pub(super) fn take(&mut self, now: SystemTime) -> bool {
         // Later than that it can only be when the clock was set back.
         let possible = self.full_at <= add(now, REFILL * BURST);

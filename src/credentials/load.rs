@@ -64,8 +64,8 @@ impl InFlightLoad {
         !self.alive.contains(&now) || self.outcome.has_changed().is_err()
     }
 
-    /// Whether somebody drives the runtime that the load is on. Asks it, and gives the answer to what was asked before:
-    /// to be called again and again while a caller waits.
+    /// Whether somebody drives the runtime that the load is on. Spawns an empty task there, and later calls check whether
+    /// it has run: to be called repeatedly while a caller waits.
     pub(super) fn is_driven(&mut self) -> bool {
         // The thread that makes the first poll is at work.
         let Some(task) = &mut self.task else { return true };
@@ -127,7 +127,8 @@ pub(super) fn start(store: &Store, guard: LoadGuard) -> Result<(), NoRuntime> {
             });
             Ok(())
         }
-        // The guard has made an error of it. Off a runtime it is most likely tokio's, which says that there is none.
+        // On a runtime, the guard has made an error of the panic. Without one, tokio itself most likely panicked because
+        // of that.
         Err(_) => runtime.map(|_| ()).map_err(|_| NoRuntime),
     }
 }

@@ -1,4 +1,4 @@
-//! When credentials are to be refreshed: arithmetic on times, and nothing else.
+//! When credentials are to be refreshed: pure arithmetic on times.
 
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
@@ -7,18 +7,18 @@ use aws_credential_types::Credentials;
 
 /// Callers wait for a refresh once credentials are this close to their expiry.
 const MANDATORY: Duration = minutes(1);
-/// How long a session token that came without an expiry is taken to be good.
+/// How long a session token without an expiry is presumed valid.
 const PRESUMED_LIFETIME: Duration = minutes(15);
 /// How much of the advisory window jitter may take away, so that a fleet does not refresh in step.
 const JITTER: f64 = 0.1;
-/// A clock that goes back by more than this voids what was decided by it.
+/// What was decided by a clock no longer holds once the clock goes back by more than this.
 const CLOCK_SLACK: Duration = minutes(1);
 
 const fn minutes(n: u64) -> Duration {
     Duration::from_secs(60 * n)
 }
 
-/// How credentials stand at a moment.
+/// How close credentials are to their expiry at a given time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Freshness {
     /// Not yet due for a refresh.
@@ -27,16 +27,16 @@ pub(super) enum Freshness {
     Advisory,
     /// Due for a refresh that callers wait for.
     Mandatory,
-    /// Past their expiry: of no use.
+    /// Past their expiry: not to be used.
     Expired,
 }
 
-/// The moments from which the same credentials stand differently.
+/// The times at which the [`Freshness`] of some credentials changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RefreshSchedule {
     pub(super) advisory_at: SystemTime,
     pub(super) mandatory_at: SystemTime,
-    /// `None` where the end is presumed, not known: such credentials become due, but never expire.
+    /// `None` where the expiry is presumed: such credentials become due for a refresh, but never expire.
     pub(super) expires_at: Option<SystemTime>,
 }
 
@@ -85,8 +85,8 @@ impl RefreshSchedule {
 
 /// The advisory window that AWS's SDKs choose by the lifetime left.
 ///
-/// A provider that keeps its own cache may hand out credentials that are already inside the window. Half of what
-/// is left then keeps the next load a while away, where the SDKs would load at every call.
+/// A provider with a cache of its own may return credentials that are already inside the window. The window is then
+/// half of the time left, where the SDKs would load at every call.
 fn advisory(lifetime: Duration) -> Duration {
     let window = if lifetime <= minutes(20) {
         minutes(5)
@@ -98,7 +98,7 @@ fn advisory(lifetime: Duration) -> Duration {
     if lifetime <= window { lifetime / 2 } else { window }
 }
 
-/// `at + by`, or a day in the far future where the sum cannot be expressed.
+/// `at + by`, or a time in the far future where the sum cannot be represented.
 pub(super) fn add(at: SystemTime, by: Duration) -> SystemTime {
     const FAR: Duration = minutes(100 * 366 * 24 * 60);
     at.checked_add(by).or_else(|| at.checked_add(FAR)).unwrap_or(at)
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_advisory_window_goes_by_the_lifetime_left() {
+    fn the_advisory_window_depends_on_the_lifetime_left() {
         let second = Duration::from_secs(1);
         for (lifetime, window) in [
             (minutes(6), minutes(5)),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_that_come_short_of_the_window_are_fresh_for_half_of_what_is_left() {
+    fn credentials_with_less_left_than_the_window_are_fresh_for_half_of_it() {
         for seconds in [300, 61, 60, 10, 1] {
             let lifetime = Duration::from_secs(seconds);
             let schedule = RefreshSchedule::new(&credentials(true, Some(lifetime)), NOW, 0.0).unwrap();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn standing_changes_exactly_at_each_moment() {
+    fn freshness_changes_exactly_at_each_time_of_the_schedule() {
         let schedule = RefreshSchedule::new(&credentials(true, Some(minutes(60))), NOW, 0.0).unwrap();
         let tick = Duration::from_nanos(1);
         for (at, before, from) in [

@@ -24,7 +24,7 @@ const REFRESH_BACKOFF: Range<f64> = 300.0..600.0;
 /// How long a failure is remembered when callers wait for a refresh. In seconds.
 const FAILURE_BACKOFF: Range<f64> = 1.0..5.0;
 
-/// What a load brought. An error is shared by all that waited.
+/// The result of a load, shared by all that waited for it.
 pub(super) type Outcome = Result<Arc<Credentials>, Error>;
 
 pub(super) struct Store {
@@ -45,7 +45,7 @@ pub(super) enum Lookup {
 pub(super) enum Reload {
     /// The refused credentials are not the cached ones, or no longer.
     NotCached,
-    /// No reload: there were too many of late, or it would bring nothing.
+    /// No reload: there were too many of late, or the provider has just returned the same credentials.
     Declined,
     Done(Outcome),
     Wait(PendingLoad),
@@ -203,12 +203,16 @@ impl Store {
 
     /// Whether a load is still under way, on a runtime that somebody drives. Gives it up if not.
     pub(super) fn is_under_way(&self, load: u64) -> bool {
-        let refresh = &mut *self.lock();
-        let lost = refresh.load.take_if(|current| current.id == load && !current.is_driven());
-        if lost.is_some() {
-            tracing::debug!("a load of credentials is taken over: nobody drives the runtime that it is on");
+        let mut refresh = self.lock();
+        let lost = refresh.load.take_if(|current| current.id == load && !current.is_driven()).is_some();
+        let under_way = refresh.load.as_ref().is_some_and(|current| current.id == load);
+        drop(refresh);
+        if lost {
+            tracing::debug!(
+                "a load of credentials is started again: nobody drives the runtime that it was on"
+            );
         }
-        refresh.load.as_ref().is_some_and(|current| current.id == load)
+        under_way
     }
 
     /// Gives up on a load that did not end in time.
@@ -256,15 +260,31 @@ impl Store {
         })
     }
 
-    /// Takes in what a load brought. `None` when it had been given up.
+    /// Takes in the result of a load. `None` when it had been given up.
     pub(super) fn finish(&self, load: u64, result: provider::Result) -> Option<Outcome> {
-        let refresh = &mut *self.lock();
+        let mut refresh = self.lock();
         refresh.load.take_if(|current| current.id == load)?;
         let now = self.time_source.now();
-        Some(match usable(result, now) {
-            Ok(credentials) => Ok(self.store(refresh, credentials, now)),
-            Err(error) => self.keep_or_fail(refresh, error, now),
-        })
+        let credentials = usable(result, now);
+        let failure = credentials.as_ref().err().map(Error::kind);
+        let outcome = match credentials {
+            Ok(credentials) => Ok(self.store(&mut refresh, credentials, now)),
+            Err(error) => self.keep_or_fail(&mut refresh, error, now),
+        };
+        drop(refresh);
+        // Logged without the lock, which the subscriber may need: it may sign requests too.
+        match failure {
+            None => tracing::debug!("credentials loaded"),
+            // The kind alone, as the provider's own error may contain secrets.
+            Some(kind) if outcome.is_ok() => {
+                tracing::warn!(
+                    ?kind,
+                    "a refresh of credentials failed; the cached ones are still valid and used"
+                );
+            }
+            Some(kind) => tracing::debug!(?kind, "a load of credentials failed"),
+        }
+        Some(outcome)
     }
 
     fn store(
@@ -277,7 +297,7 @@ impl Store {
         let refused = refresh.refused.take().filter(|refused| **refused == credentials);
         let backoff = draw(&mut refresh.random, FAILURE_BACKOFF);
         let invalidation_suppressed = refused.as_ref().map(|_| span(now, backoff));
-        // Equal credentials keep their pointer: what the signer derived from them stays good.
+        // Equal credentials keep their pointer, and with it the keys that the signer derived from them.
         let known = self.entry.load_full().map(|entry| Arc::clone(&entry.credentials));
         let credentials = [known, refused]
             .into_iter()
@@ -290,11 +310,10 @@ impl Store {
             Entry { credentials: Arc::clone(&credentials), schedule, cached, invalidation_suppressed };
         self.entry.store(Some(Arc::new(entry)));
         refresh.failure = None;
-        tracing::debug!("credentials loaded");
         credentials
     }
 
-    /// Goes on with the cached credentials while they are good; else the failure is every caller's.
+    /// Goes on with the cached credentials while they are valid; else the failure is every caller's.
     fn keep_or_fail(&self, refresh: &mut RefreshState, error: Error, now: SystemTime) -> Outcome {
         let entry = self.entry.load_full();
         if let Some(entry) = &entry
@@ -303,12 +322,6 @@ impl Store {
             let mandatory = entry.freshness(now) == Freshness::Mandatory;
             let pause = draw(&mut refresh.random, if mandatory { FAILURE_BACKOFF } else { REFRESH_BACKOFF });
             self.keep_using(entry, now, pause);
-            // The kind alone: what a provider says may hold what it should not.
-            tracing::warn!(
-                kind = ?error.kind(),
-                pause_seconds = pause.as_secs(),
-                "a refresh of credentials failed; the cached ones are used until the next"
-            );
             return Ok(Arc::clone(&entry.credentials));
         }
         let error = match entry {

@@ -8,10 +8,10 @@ use aws_credential_types::provider::{self, ProvideCredentials};
 use aws_smithy_async::time::TimeSource;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use sigv4_middleware::{CachedCredentials, Error, ErrorKind};
+use sigv4_middleware::{CachedCredentials, Error, ErrorKind, Signer};
 use tokio::time::Instant;
 
-use crate::support::FakeProvider;
+use crate::support::{FakeProvider, rerun};
 
 const CROWD: usize = 10_000;
 
@@ -107,5 +107,30 @@ async fn two_hours_later_the_next_call_has_fresh_credentials() {
         let credentials = cache.provide_credentials().await.unwrap();
         assert!(credentials.expiry().unwrap() > clock.now());
         tokio::time::advance(Duration::from_secs(7200)).await;
+    }
+}
+
+/// Run by the next test in a process of its own.
+#[test]
+#[ignore = "runs in a process of its own, with another environment"]
+fn from_the_environment() {
+    println!("{}", Signer::from_env().map_or_else(|error| error.to_string(), |_| "a signer".to_owned()));
+}
+
+#[test]
+fn where_only_a_profile_is_set_the_error_of_from_env_names_it_and_what_reads_it() {
+    let output = rerun(module_path!(), "from_the_environment")
+        .args(["--ignored", "--nocapture"])
+        .env_clear()
+        .env("AWS_PROFILE", "orders")
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    for part in ["AWS_ACCESS_KEY_ID", "\"orders\"", "aws-config", "Signer::from_default_chain()"] {
+        assert_eq!(
+            shown.contains(part),
+            part != "aws-config" || cfg!(not(feature = "aws-config")),
+            "{shown}"
+        );
     }
 }

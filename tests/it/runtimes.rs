@@ -192,7 +192,7 @@ fn a_load_on_a_runtime_that_nobody_drives_is_taken_over() {
 }
 
 #[test]
-fn a_caller_in_the_context_of_a_runtime_that_nobody_drives_is_told_so() {
+fn in_the_context_of_a_runtime_that_nobody_drives_the_error_says_so() {
     let provider = FakeProvider::from_async_fn(|_| std::future::pending());
     let cache = CachedCredentials::builder(provider).load_timeout(Duration::from_secs(3600)).build();
     let parked = io_only();

@@ -77,7 +77,7 @@ async fn a_late_refusal_of_replaced_credentials_loads_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_credentials_again_are_no_use_and_are_not_asked_for_at_every_refusal() {
+async fn the_same_credentials_again_are_no_use_and_not_loaded_at_every_refusal() {
     let wall = Wall::new();
     let provider = Scripted::ready(|_| Ok(token(1, None)));
     let cache = provider.cache(&wall);

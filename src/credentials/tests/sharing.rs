@@ -85,7 +85,7 @@ async fn dropping_the_cache_ends_its_load() {
     settle().await;
     assert!(ended.load(Ordering::SeqCst));
     assert_eq!(handle.metrics().num_alive_tasks(), 0);
-    assert_eq!(Arc::strong_count(&provider.calls), 1, "the provider is let go of");
+    assert_eq!(Arc::strong_count(&provider.calls), 1, "the provider is dropped");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn off_a_runtime_a_load_is_refused_and_cached_credentials_are_given() {
         assert_eq!(error.kind(), ErrorKind::CredentialsUnavailable);
         assert!(error.to_string().contains("tokio"), "{error}");
     }
-    // That caller's trouble is not everybody's: no failure is remembered.
+    // The failure is not remembered: other callers may be on a runtime.
     assert_eq!(runtime().block_on(id(&cache)), "AKID2");
     for _ in 0..3 {
         wall.forward(minutes(19) + seconds(50));
@@ -173,7 +173,7 @@ fn off_a_runtime_a_load_is_refused_and_cached_credentials_are_given() {
             assert_eq!(cached.access_key_id(), "AKID2");
         }
     }
-    assert!(provider.calls() <= 5, "the provider is not asked in vain by every call: {}", provider.calls());
+    assert!(provider.calls() <= 5, "not every call calls the provider in vain: {}", provider.calls());
 }
 
 /// Threads that call, leave midway and invalidate, while a clock that runs fast ages the credentials.
@@ -199,7 +199,7 @@ fn stress() {
         }
     });
     let builder = CachedCredentials::builder(provider.clone()).time_source(wall.clone());
-    // The clock runs fast here: no load is to be taken for lost.
+    // The clock runs fast here, and no load is to count as lost.
     let cache = builder.load_timeout(minutes(60 * 24 * 365)).build();
     let runtime = Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
     runtime.block_on(async {
