@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-/// Up to `bound` values, the oldest of which makes room; found by looking through them.
+/// Up to `bound` values, found by a linear search. Adding one more drops the oldest.
 ///
-/// Made for the few dozen things a signer derives again and again. Reading takes no lock and no allocation; writing
+/// For the few dozen things that a signer derives again and again. Reading takes no lock and no allocation; writing
 /// copies the list of pointers.
 pub(crate) struct SmallCache<V> {
     entries: ArcSwap<Vec<Arc<V>>>,
@@ -18,13 +18,13 @@ impl<V> SmallCache<V> {
         Self { entries: ArcSwap::default(), bound }
     }
 
-    pub(crate) fn find(&self, is_it: impl Fn(&V) -> bool) -> Option<Arc<V>> {
-        self.entries.load().iter().find(|value| is_it(value)).cloned()
+    pub(crate) fn find(&self, matches: impl Fn(&V) -> bool) -> Option<Arc<V>> {
+        self.entries.load().iter().find(|value| matches(value)).cloned()
     }
 
-    /// Adds a value, at the front: what came last is found first.
+    /// Adds a value at the front: the latest is found first.
     ///
-    /// Two callers that miss at the same time both add; the values are equal and the older one ages out.
+    /// Two callers that miss at the same time both add theirs; the values are equal, and the older one is dropped in time.
     pub(crate) fn add(&self, value: V) -> Arc<V> {
         let value = Arc::new(value);
         self.entries.rcu(|entries| {
@@ -45,7 +45,7 @@ mod tests {
     use super::SmallCache;
 
     #[test]
-    fn the_oldest_makes_room() {
+    fn the_oldest_is_dropped() {
         let cache = SmallCache::new(3);
         for value in 0..5 {
             cache.add(value);

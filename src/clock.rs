@@ -1,9 +1,12 @@
-//! The time to sign with: a time source, and how far each host's clock is from it.
+//! The time to sign with: a time source, and how far each server's clock is from it.
 //!
 //! The rules are those that AWS's SDKs took up in 2026 (smithy-rs `service_clock_skew.rs`, aws-sdk-go-v2
-//! `aws/middleware`), kept per host, since one signer here may call servers of many owners.
+//! `aws/middleware`), kept per origin, since one signer here may call servers of many owners.
+//!
+//! An origin is `host[:port]`, the port where it is not the scheme's own: what
+//! [`Origin::authority`](crate::signing::target::Origin) holds, so that it is borrowed from the request's URI.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -20,12 +23,15 @@ const DISABLE: &str = "AWS_DISABLE_CLOCK_SKEW_CORRECTION";
 pub(crate) const RETRY_BEYOND: Duration = Duration::from_secs(4 * 60);
 /// A round trip that took longer does not say when the server wrote its `Date`.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(15 * 60);
-/// `Date` counts whole seconds, so that a smaller change is no news.
+/// `Date` has whole seconds, so a smaller change means nothing.
 const GRAIN: Duration = Duration::from_secs(2);
 /// 1 January 9000: later than any date a signature could be made for.
 const LATEST: Duration = Duration::from_secs(221_845_392_000);
-/// How many hosts' offsets are kept. Hosts whose clocks agree with ours take no place.
-const MAX_HOSTS: usize = 256;
+/// How many origins' offsets are kept. Origins whose clocks agree with ours take no place.
+const MAX_ORIGINS: usize = 256;
+/// For this long an origin's offset that was reported is not reported again, however often it changes meanwhile: two
+/// servers behind one name may have clocks of their own.
+const REPORT_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// How far a server's clock is ahead of ours; behind, when negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +51,7 @@ impl Offset {
         Self { milliseconds }
     }
 
-    /// `local` as the server's clock has it; `local` itself where that cannot be expressed.
+    /// `local` by the server's clock; `local` itself where that cannot be represented.
     pub(crate) fn apply(self, local: SystemTime) -> SystemTime {
         let by = Duration::from_millis(self.milliseconds.unsigned_abs());
         let shifted = if self.milliseconds < 0 { local.checked_sub(by) } else { local.checked_add(by) };
@@ -57,12 +63,12 @@ impl Offset {
     }
 }
 
-/// One look at the clock for one host.
+/// One look at the clock for one origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClockReading {
     /// Our own clock: what `sent_at` and `received_at` are measured by.
     pub(crate) local: SystemTime,
-    /// What was known of the host's clock then.
+    /// The known offset of the origin's clock at that time.
     pub(crate) offset: Offset,
 }
 
@@ -78,49 +84,49 @@ impl ClockReading {
 pub(crate) struct Clock {
     time_source: SharedTimeSource,
     correction: bool,
-    /// By host; replaced as a whole, so that readers take no lock.
-    offsets: ArcSwap<HashMap<Box<str>, HostOffset>>,
-    /// Held by whoever replaces `offsets`.
-    learning: Mutex<()>,
+    /// By origin; replaced as a whole, so that readers take no lock.
+    offsets: ArcSwap<HashMap<Box<str>, OriginOffset>>,
+    /// Held by whoever replaces `offsets`. The large offsets that were reported, the latest last.
+    reported: Mutex<VecDeque<(Box<str>, OriginOffset)>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct HostOffset {
+struct OriginOffset {
     offset: Offset,
-    at: SystemTime,
+    learned_at: SystemTime,
 }
 
 impl Clock {
     /// `correction` off: offsets are neither learned nor applied.
     pub(crate) fn new(time_source: SharedTimeSource, correction: bool) -> Self {
-        Self { time_source, correction, offsets: ArcSwap::default(), learning: Mutex::new(()) }
+        Self { time_source, correction, offsets: ArcSwap::default(), reported: Mutex::default() }
     }
 
-    /// Our own clock as it is, for presigned URLs, which are never shifted, and for the ends of a round trip.
+    /// Our own clock, uncorrected: for presigned URLs, which are never shifted, and for the ends of a round trip.
     pub(crate) fn now(&self) -> SystemTime {
         self.time_source.now()
     }
 
-    /// The time to sign with for `host`.
-    pub(crate) fn now_for(&self, host: &str) -> SystemTime {
-        self.read(host).corrected()
+    /// The time to sign with for an origin.
+    pub(crate) fn now_for(&self, origin: &str) -> SystemTime {
+        self.read(origin).corrected()
     }
 
-    /// [`now_for`](Self::now_for) with the parts it is made of, to hand back with the response.
-    pub(crate) fn read(&self, host: &str) -> ClockReading {
+    /// [`now_for`](Self::now_for) and its parts, to be given to [`learn`](Self::learn) and [`should_retry`] with the response.
+    pub(crate) fn read(&self, origin: &str) -> ClockReading {
         let offsets = self.offsets.load();
-        let offset = if offsets.is_empty() { None } else { offsets.get(host).map(|learned| learned.offset) };
+        let offset = if offsets.is_empty() { None } else { offsets.get(origin).map(|known| known.offset) };
         ClockReading { local: self.now(), offset: offset.unwrap_or_default() }
     }
 
-    /// Learns from a response of `host`, whatever its status; the times are [`now`](Self::now)'s.
+    /// Learns from a response of an origin, whatever its status; the times are [`now`](Self::now)'s.
     ///
-    /// Gives the offset that the response speaks for: its `Date` less the midpoint between `sent_at` and
-    /// `received_at`. `None` when it says nothing: correction is off, `Date` is missing or unreadable, an `Age`
-    /// header shows that a cache answered, or the round trip took longer than 15 minutes or ended before it began.
+    /// Returns the offset that the response shows: its `Date` less the midpoint between `sent_at` and `received_at`.
+    /// `None` when it shows none: correction is off, `Date` is missing, repeated or unreadable, an `Age` header shows
+    /// that the response is a cache's, or the round trip took longer than 15 minutes or ended before it began.
     pub(crate) fn learn(
         &self,
-        host: &str,
+        origin: &str,
         response: &HeaderMap,
         sent_at: SystemTime,
         received_at: SystemTime,
@@ -134,47 +140,80 @@ impl Clock {
             return None;
         }
         let candidate = Offset::between(server, sent_at.checked_add(round_trip / 2)?);
-        // A request that lay waiting between its signing and its sending (a frozen process) makes the midpoint say
-        // something of the clock that is not so. What is known already and fits the whole round trip stays.
-        let known = self.read(host).offset;
+        // Where a process was frozen between signing and sending, the midpoint is wrong. An offset that is known already
+        // and fits the whole round trip stays.
+        let known = self.read(origin).offset;
         if !fits(known, server, sent_at, received_at) {
-            self.keep(host, candidate, received_at);
+            self.keep(origin, candidate, received_at);
         }
         Some(candidate)
     }
 
-    fn keep(&self, host: &str, candidate: Offset, at: SystemTime) {
-        let is_news = |offsets: &HashMap<Box<str>, HostOffset>| {
-            let known = offsets.get(host).map_or(Offset::ZERO, |learned| learned.offset);
+    fn keep(&self, origin: &str, candidate: Offset, now: SystemTime) {
+        let is_news = |offsets: &HashMap<Box<str>, OriginOffset>| {
+            let known = offsets.get(origin).map_or(Offset::ZERO, |known| known.offset);
             known.distance(candidate) > GRAIN
         };
         if !is_news(&self.offsets.load()) {
             return;
         }
-        let _learning = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         let mut offsets = HashMap::clone(&self.offsets.load());
         if !is_news(&offsets) {
             return;
         }
+        let learned = OriginOffset { offset: candidate, learned_at: now };
         if candidate.distance(Offset::ZERO) <= GRAIN {
-            offsets.remove(host);
+            offsets.remove(origin);
         } else {
-            if offsets.len() >= MAX_HOSTS
-                && !offsets.contains_key(host)
-                && let Some(oldest) = offsets.iter().min_by_key(|(_, learned)| learned.at)
+            if offsets.len() >= MAX_ORIGINS
+                && !offsets.contains_key(origin)
+                && let Some((oldest, _)) = offsets.iter().min_by_key(|(_, known)| known.learned_at)
             {
-                let oldest = oldest.0.clone();
+                let oldest = oldest.clone();
                 offsets.remove(&oldest);
             }
-            offsets.insert(host.into(), HostOffset { offset: candidate, at });
+            offsets.insert(origin.into(), learned);
         }
-        tracing::debug!(
-            host,
-            milliseconds = candidate.milliseconds,
-            "learned the offset of a server's clock"
-        );
         self.offsets.store(Arc::new(offsets));
+        let is_large = is_reported(&mut reported, origin, learned);
+        drop(reported);
+        let offset_seconds = candidate.milliseconds / 1000;
+        if is_large {
+            tracing::warn!(
+                origin,
+                offset_seconds,
+                "a server's clock and this machine's differ by more than 4 minutes; requests to this origin are signed \
+                 with the server's time. Check this machine's clock"
+            );
+        } else {
+            tracing::debug!(origin, offset_seconds, "learned the offset of a server's clock");
+        }
     }
+}
+
+/// Whether an offset is worth a warning: one that makes a server refuse signatures, and was not reported of late.
+fn is_reported(
+    reported: &mut VecDeque<(Box<str>, OriginOffset)>,
+    origin: &str,
+    learned: OriginOffset,
+) -> bool {
+    if learned.offset.distance(Offset::ZERO) <= RETRY_BEYOND {
+        return false;
+    }
+    let of_late = |earlier: &OriginOffset| {
+        let since = learned.learned_at.duration_since(earlier.learned_at);
+        since.unwrap_or_else(|error| error.duration()) < REPORT_INTERVAL
+            && earlier.offset.distance(learned.offset) <= RETRY_BEYOND
+    };
+    if reported.iter().any(|(known, earlier)| **known == *origin && of_late(earlier)) {
+        return false;
+    }
+    if reported.len() >= MAX_ORIGINS {
+        reported.pop_front();
+    }
+    reported.push_back((origin.into(), learned));
+    true
 }
 
 /// Whether a server whose clock is ahead by `offset` can have written this date during the round trip.
@@ -186,16 +225,19 @@ fn fits(offset: Offset, server: SystemTime, sent_at: SystemTime, received_at: Sy
 }
 
 /// Whether the time that was signed with can be why a request was refused: whether the offset that was `used` is
-/// more than 4 minutes from the `candidate` that the refusal speaks for.
+/// more than 4 minutes from the `candidate` that the refusal shows.
 ///
-/// By the difference, as in aws-sdk-go-v2, so that an offset that has itself become wrong is healed too.
+/// By the difference, as in aws-sdk-go-v2, so that an offset that has itself become wrong is corrected too.
 pub(crate) fn should_retry(used: Offset, candidate: Offset) -> bool {
     used.distance(candidate) > RETRY_BEYOND
 }
 
-/// The server's time in the headers of an answer that no cache has kept (`Age`).
+/// The server's time in the headers of a response. `None` where a cache kept the response (`Age`), or where `Date` is
+/// repeated, as something between here and the server has added one then.
 pub(crate) fn server_date(response: &HeaderMap) -> Option<SystemTime> {
-    if response.contains_key(AGE) { None } else { server_time(response.get(DATE)?) }
+    let mut dates = response.get_all(DATE).iter();
+    let date = dates.next()?;
+    if dates.next().is_some() || response.contains_key(AGE) { None } else { server_time(date) }
 }
 
 /// The time in a `Date` header (RFC 9110, section 5.6.7), in any of its three forms.

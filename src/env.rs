@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 /// Where environment variables are read from: the process, or a test's own list.
 #[derive(Clone)]
-pub(crate) struct Env(Arc<Lookup>);
+pub(crate) struct Env(Arc<ReadVariable>);
 
-type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
+type ReadVariable = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 
-/// A variable that is set, but not to Unicode.
+/// A variable is set to a value that is not Unicode.
 pub(crate) struct NotUnicode;
 
 impl Env {
-    /// The environment of this process, read anew at each look.
+    /// The environment of this process, read at each call.
     pub(crate) fn process() -> Self {
         Self(Arc::new(|name| env::var_os(name)))
     }
@@ -35,11 +35,12 @@ impl Env {
         Self(Arc::new(|_| Some(OsString::from_vec(vec![0xff]))))
     }
 
-    /// The variable's value as it stands; `None` when it is missing, blank, or not Unicode.
+    /// The variable's value, unmodified; `None` when it is missing, blank, or not Unicode.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.read(name).ok().flatten()
     }
 
+    /// The variable's value, unmodified; `None` when it is missing or blank.
     pub(crate) fn read(&self, name: &str) -> Result<Option<String>, NotUnicode> {
         let Some(value) = (self.0)(name) else { return Ok(None) };
         let value = value.into_string().map_err(|_| NotUnicode)?;

@@ -34,6 +34,8 @@
     allow(dead_code, unused_imports, reason = "without an edge, what only edges use is left over")
 )]
 
+#[cfg(any(feature = "blocking", test))]
+mod block_on;
 mod body;
 mod cache;
 #[cfg(any(feature = "tower", feature = "reqwest"))]

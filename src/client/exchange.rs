@@ -238,7 +238,7 @@ pub(crate) async fn exchange<T: Transport>(
         let mut first = Some(first);
         let mut sent = None;
         if reading.may_hold_a_stream() {
-            sent = timeout(HOLD, sending.as_mut()).await;
+            sent = timeout(HOLD, sending.as_mut()).await.ok();
             if sent.is_none() {
                 first = None;
             }

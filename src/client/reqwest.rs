@@ -13,6 +13,7 @@ use crate::signing::overrides::Overrides;
 use crate::signing::payload::{Payload, PayloadMode};
 use crate::signing::request::RequestView;
 use crate::signing::signer::Signer;
+use crate::signing::target::Origin;
 
 /// Signs every request of a reqwest client.
 ///
@@ -165,7 +166,7 @@ impl Head for Request {
     }
 
     fn authority(&self) -> &str {
-        self.url().host_str().unwrap_or_default()
+        Origin::authority_of(Some(self.url().scheme()), Some(self.url().authority()))
     }
 
     fn method(&self) -> &Method {

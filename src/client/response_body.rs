@@ -134,6 +134,16 @@ mod tests {
         assert_eq!(all(body).await, ("<Code>ExpiredToken</Code>".to_owned(), false));
     }
 
+    #[test]
+    fn a_body_is_looked_at_without_a_runtime() {
+        let body = StreamBody::new(stream::iter(frames(&["<Code>ExpiredToken</Code>"])));
+        let (text, body) = crate::block_on::block_on(ResponseBody::read(body, 100));
+        assert_eq!(
+            (text.as_slice(), body.size_hint().exact()),
+            (b"<Code>ExpiredToken</Code>".as_slice(), Some(25))
+        );
+    }
+
     #[tokio::test]
     async fn no_more_is_read_than_the_bound() {
         let endless = stream::repeat_with(|| Ok::<_, io::Error>(Frame::data(Bytes::from_static(b"abcd"))));

@@ -8,7 +8,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, request::Parts};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -21,6 +23,7 @@ use crate::body::Unwrapped;
 use crate::error::{BoxError, Error};
 use crate::signing::request::RequestView;
 use crate::signing::signer::{Signer, with_target};
+use crate::signing::target::Origin;
 
 /// Signs every request that goes through a client service.
 ///
@@ -374,7 +377,7 @@ impl Head for Parts {
     }
 
     fn authority(&self) -> &str {
-        self.uri.host().unwrap_or_default()
+        Origin::authority_of(self.uri.scheme_str(), self.uri.authority().map(Authority::as_str))
     }
 
     fn method(&self) -> &Method {

@@ -1,4 +1,4 @@
-//! [`CachedCredentials`]: the cache's public face, and what a waiting caller does.
+//! [`CachedCredentials`], and how its callers wait for a load.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,48 +9,61 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 
-use super::store::{Lookup, Store};
+use super::load::TIMEOUT_MARGIN;
+use super::store::{Lookup, Outcome, PendingLoad, Reload, Store};
+use crate::timer::timeout;
 use crate::{Error, ErrorKind};
 
 /// What the Rust SDK's own cache allows with default settings is 21.6 s.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How much longer than a load may take its waiters wait, before they take it for lost.
-const WAIT_MARGIN: Duration = Duration::from_secs(1);
+/// How often a waiting caller asks whether the load it waits for is still under way.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How many loads one caller sees lost, with the runtime that carried them, before it gives up.
-const MAX_LOOKUPS: usize = 3;
+/// How many loads one caller starts in vain, each lost with the runtime that it was on, before it gives up.
+const MAX_LOADS: usize = 3;
 
-/// A cache around any credentials provider, for clients that run for months and functions that are frozen for
-/// hours.
+/// A cache around any credentials provider, for clients that run for months and functions that are frozen for hours.
 ///
-/// It follows the refresh rules that AWS's SDKs took up in 2026 (aws-sdk-go-v2 `credential_cache.go`,
-/// smithy-rs `static_stability.rs`). By the time that is left until the credentials expire:
+/// It follows the refresh rules that AWS's SDKs introduced in 2026 (aws-sdk-go-v2 `credential_cache.go`, smithy-rs
+/// `static_stability.rs`). By the time left until the credentials expire:
 ///
 /// | time left | what a call does |
 /// |---|---|
-/// | more than the advisory window | answers at once, without a lock |
-/// | inside the advisory window | answers at once; the first such call starts a refresh in the background |
+/// | more than the advisory window | returns the cached credentials, without a lock |
+/// | inside the advisory window | returns the cached credentials; the first such call starts a refresh in the background |
 /// | less than 60 s | waits for a refresh |
-/// | none, or no credentials yet | waits for a load; its failure is the caller's |
+/// | none, or nothing is cached yet | waits for a load; its failure is the caller's |
 ///
-/// - The **advisory window** is 5 minutes for credentials that came with up to 20 minutes left, 15 minutes under
-///   90 minutes, else 60 minutes; up to a tenth less at random. Credentials that come with less time left than
-///   their window are refreshed when half of that is over.
-/// - **Any number of callers share one load.** None of them owns it: a caller that goes away does not take it along.
-/// - **A refresh that fails** changes nothing while the credentials at hand are good: in the advisory window the
-///   next try is 300 to 600 s away, inside the last 60 s it is 1 to 5 s away. An answer that has already expired
-///   counts as a failure, and so does one that does not come within the load timeout.
-/// - **Expired credentials are never handed out.** The SDKs go on with them through an outage only where the
-///   provider is one of their own, and give an error for any other, which every provider is to this crate.
-///   Then all callers get the same error, and the provider is left alone for 1 to 5 s.
-/// - **No expiry**: keys without a session token never need a refresh. With a session token they are taken to be good
-///   for 15 minutes; after that callers wait for a refresh, and go on with what is there when it fails.
-/// - **Nothing depends on a timer.** What a call does is decided by the clock at that call, so a process that was
-///   frozen gets fresh credentials at its first call after.
+/// - The **advisory window** is 5 minutes for credentials loaded with up to 20 minutes left, 15 minutes for those under
+///   90 minutes, else 60 minutes; up to a tenth less at random. Credentials loaded with less time left than their
+///   window are refreshed when half of that time is over.
+/// - **Any number of callers share one load.** None of them owns it: a caller that is dropped does not cancel it.
+/// - **A refresh that fails** changes nothing while the cached credentials are valid. In the advisory window the next
+///   try is 300 to 600 s later, inside the last 60 s it is 1 to 5 s later. Credentials that have already expired count as
+///   a failure, and so does a load that takes longer than the load timeout.
+/// - **Expired credentials are never returned.** The SDKs go on with them through an outage only for their own
+///   providers, and return an error for any other provider; to this crate, every provider is of the other kind. All
+///   callers then get the same error, and the provider is not called for 1 to 5 s.
+/// - **No expiry**: keys without a session token never need a refresh. Keys with one are presumed valid for 15 minutes;
+///   after that callers wait for a refresh, and go on with the cached credentials when it fails.
+/// - **No background timer.** What a call does is decided by the clock at that call, so a process that was frozen gets
+///   fresh credentials at its first call.
 ///
-/// Clones share one cache. Loads run as tasks on the tokio runtime of the caller that found them due, which must
-/// have its timer enabled; dropping the last clone ends a load under way.
+/// # When a server refuses the credentials as expired
+/// The signer's integrations then load new ones and send the request once more. Only the refused caller waits: others go
+/// on with the cached credentials until the load has ended. A server that refuses everything cannot keep the provider
+/// busy: at most 2 such loads follow one another, and then one per 30 seconds; callers refused meanwhile get the server's
+/// response. A program that sees the refusal itself calls [`invalidate`](Self::invalidate).
+///
+/// # Executors
+/// A provider that has its credentials ready (static ones, the environment) works on any executor and without a runtime.
+/// A load that has to wait becomes a task on the tokio runtime of the caller that started it; without a tokio
+/// runtime it is an error of kind [`ErrorKind::CredentialsUnavailable`]. Timers are the crate's own and need none of
+/// the runtime's. A load on a runtime that nobody drives any longer is taken over by another caller within about a
+/// second.
+///
+/// Clones share one cache; dropping the last clone ends a load that is under way.
 ///
 /// ```
 /// use aws_credential_types::provider::ProvideCredentials;
@@ -96,9 +109,9 @@ impl CachedCredentials {
 
     /// Drops the cached credentials if `refused` are still the cached ones, so that the next call waits for a load.
     ///
-    /// For a server's `ExpiredToken`, `ExpiredTokenException` or `InvalidToken`. A late refusal of credentials
-    /// that have since been replaced does nothing. Nor does a second one within 1 to 5 s of a provider handing the
-    /// refused credentials out again: asking it more often would not change its mind.
+    /// For a server's `ExpiredToken`, `ExpiredTokenException` or `InvalidToken`. Every caller waits for that load, and how
+    /// often this is called is not limited. It does nothing for credentials that have been replaced since, or within
+    /// 1 to 5 s of the provider returning the refused credentials again.
     pub fn invalidate(&self, refused: &Credentials) {
         self.store.invalidate(refused);
     }
@@ -107,12 +120,12 @@ impl CachedCredentials {
         self.store.is_cached(credentials)
     }
 
-    /// Credentials that are good now. The pointer stays the same for as long as the credentials do.
+    /// Credentials that are valid now. The pointer stays the same for as long as the credentials do.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::CredentialsUnavailable`] when the provider failed and nothing is cached,
-    /// [`ErrorKind::CredentialsExpired`] when it failed and what was cached has expired, or when it answered with
+    /// [`ErrorKind::CredentialsExpired`] when it failed and the cached credentials have expired, or when it returned
     /// credentials that had.
     pub(crate) async fn snapshot(&self) -> Result<Arc<Credentials>, Error> {
         match self.store.cached() {
@@ -123,29 +136,81 @@ impl CachedCredentials {
     }
 
     async fn wait_for_load(&self) -> Result<Arc<Credentials>, Error> {
-        for _ in 0..MAX_LOOKUPS {
+        let mut loads = 0;
+        while loads < MAX_LOADS {
             match self.store.look_up() {
-                Lookup::Answer(answer) => return answer,
-                Lookup::Wait { load, mut outcome } => {
-                    let patience = self.store.load_timeout().saturating_add(WAIT_MARGIN);
-                    match tokio::time::timeout(patience, outcome.wait_for(Option::is_some)).await {
-                        Ok(Ok(outcome)) => {
-                            if let Some(answer) = outcome.as_ref() {
-                                return answer.clone();
-                            }
-                        }
-                        // The load went down with the runtime it was on: the next turn starts another.
-                        Ok(Err(_)) => {}
-                        // It is on a runtime that nobody drives.
-                        Err(_) => self.store.abandon(load),
+                Lookup::Done(outcome) => return outcome,
+                Lookup::Wait(mut load) => {
+                    if let Some(outcome) = self.wait(&mut load).await {
+                        return outcome;
                     }
+                    loads += usize::from(load.started);
                 }
             }
         }
         Err(Error::new(
             ErrorKind::CredentialsUnavailable,
-            "the load of credentials was lost with the runtime it ran on; try again",
+            "the load of credentials was lost with the runtime it ran on; make the call on a tokio runtime that is \
+             running, and try again",
         ))
+    }
+
+    /// Waits for the outcome of a load. `None` when the load was lost: it went down with the runtime it was on, nobody
+    /// drives that runtime, or its timer was frozen.
+    async fn wait(&self, load: &mut PendingLoad) -> Option<Outcome> {
+        let waiting = async {
+            loop {
+                let ended = async { load.outcome.wait_for(Option::is_some).await.ok()?.clone() };
+                match timeout(CHECK_INTERVAL, ended).await {
+                    Ok(outcome) => return outcome,
+                    Err(_) if self.store.is_under_way(load.id) => {}
+                    Err(_) => return load.outcome.borrow().clone(),
+                }
+            }
+        };
+        match timeout(self.store.load_timeout.saturating_add(TIMEOUT_MARGIN), waiting).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                self.store.abandon(load.id);
+                None
+            }
+        }
+    }
+
+    /// Loads credentials for a caller whose request a server refused as expired, and returns them if they differ from the
+    /// refused ones.
+    ///
+    /// Only this caller waits: the refused credentials stay cached, and others use them, until the load has ended.
+    /// Where they have been replaced already, it returns the cached ones. A load that is under way is joined. `None` when
+    /// the provider returned the same credentials or failed, or when the [`ReloadLimits`](super::limits::ReloadLimits)
+    /// allow no load now.
+    pub(crate) async fn reload_after_refusal(&self, refused: &Credentials) -> Option<Arc<Credentials>> {
+        for _ in 0..MAX_LOADS {
+            let outcome = match self.store.reload(refused) {
+                Reload::NotCached => self.snapshot().await,
+                Reload::Declined => {
+                    tracing::debug!(
+                        "credentials that a server refused are not reloaded: too many reloads of late, or to no effect"
+                    );
+                    return None;
+                }
+                Reload::Done(outcome) => outcome,
+                Reload::Wait(mut load) => match self.wait(&mut load).await {
+                    Some(outcome) => outcome,
+                    None => continue,
+                },
+            };
+            return outcome.ok().filter(|credentials| **credentials != *refused);
+        }
+        None
+    }
+
+    /// Starts a load because a server may have refused these credentials as expired, and does not wait for it.
+    ///
+    /// Does nothing when they are no longer the cached ones, when a load is under way, or within a minute of the last
+    /// load that this started.
+    pub(crate) fn reload_in_background(&self, refused: &Credentials) {
+        self.store.reload_in_background(refused);
     }
 }
 
@@ -179,7 +244,7 @@ pub struct CachedCredentialsBuilder {
 }
 
 impl CachedCredentialsBuilder {
-    /// The clock by which credentials age; the system's by default.
+    /// The clock that decides when credentials expire; the system's by default.
     pub fn time_source(mut self, time_source: impl TimeSource + 'static) -> Self {
         self.time_source = SharedTimeSource::new(time_source);
         self
@@ -208,7 +273,7 @@ impl CachedCredentialsBuilder {
 
 impl fmt::Debug for CachedCredentialsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The provider is somebody else's, and so is what its Debug shows.
+        // The Debug of a provider may show secrets.
         f.debug_struct("CachedCredentialsBuilder")
             .field("time_source", &self.time_source)
             .field("load_timeout", &self.load_timeout)

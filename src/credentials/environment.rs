@@ -14,13 +14,15 @@ const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 const EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
+const PROFILE: &str = "AWS_PROFILE";
 
 /// Credentials from the environment variables that AWS Lambda, the AWS CLI and every AWS SDK use.
 ///
 /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` must be set, `AWS_SESSION_TOKEN` goes with temporary
 /// credentials. A variable that is empty or blank counts as missing, as in aws-config.
 /// `AWS_CREDENTIAL_EXPIRATION`, an RFC 3339 time that botocore, the JavaScript SDK and aws-vault know, gives the
-/// expiry where it is set. The variables are read at every call.
+/// expiry where it is set. The variables are read at every call. Profiles (`AWS_PROFILE`) are not read: that is what
+/// `Signer::from_default_chain()` of feature `aws-config` does.
 ///
 /// # Errors
 ///
@@ -66,8 +68,20 @@ impl EnvironmentCredentials {
     }
 
     fn required(&self, name: &str) -> Result<String, CredentialsError> {
-        self.optional(name)?
-            .ok_or_else(|| CredentialsError::not_loaded(format!("environment variable {name} is not set")))
+        self.optional(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    fn missing(&self, name: &str) -> CredentialsError {
+        let mut message = format!("environment variable {name} is not set");
+        if let Some(profile) = self.env.text(PROFILE) {
+            let feature =
+                if cfg!(feature = "aws-config") { "" } else { "turn on the feature `aws-config` and " };
+            message.push_str(&format!(
+                "; {PROFILE} names the profile {profile:?}, which the environment's credentials do not include: \
+                 {feature}use Signer::from_default_chain(), which reads profiles"
+            ));
+        }
+        CredentialsError::not_loaded(message)
     }
 
     fn optional(&self, name: &str) -> Result<Option<String>, CredentialsError> {
@@ -129,7 +143,25 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_trimmed_and_a_blank_one_is_none() {
+    fn a_missing_key_where_a_profile_is_set_names_the_profile_and_what_reads_it() {
+        let [id, _] = KEYS;
+        let source = |pairs: &[_]| load(pairs).unwrap_err().source().unwrap().to_string();
+        for pairs in [&[("AWS_PROFILE", "orders")][..], &[id, ("AWS_PROFILE", "orders")]] {
+            let message = source(pairs);
+            for part in ["is not set", "AWS_PROFILE", "\"orders\"", "Signer::from_default_chain()"] {
+                assert!(message.contains(part), "{part}: {message}");
+            }
+            assert_eq!(
+                message.contains("the feature `aws-config`"),
+                cfg!(not(feature = "aws-config")),
+                "{message}"
+            );
+        }
+        assert!(!source(&[("AWS_PROFILE", " ")]).contains("AWS_PROFILE"));
+    }
+
+    #[test]
+    fn a_token_is_trimmed_and_a_blank_one_ignored() {
         let [id, secret] = KEYS;
         let with_token = |token| load(&[id, secret, (SESSION_TOKEN, token)]).unwrap();
         assert_eq!(with_token(" t0ken\n").session_token(), Some("t0ken"));

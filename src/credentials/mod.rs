@@ -1,10 +1,13 @@
 //! Where credentials come from, and the cache in front of it.
 //!
-//! `cache` is the public type and its waiting callers, `store` the state they share, `schedule` the arithmetic
-//! of when a refresh is due, `environment` the provider that needs no other crate.
+//! `cache` has the public type and its waiting callers, `store` the state they share, `load` one call of the provider,
+//! `schedule` the arithmetic of when a refresh is due, `limits` how often refusals may cause a load, `environment` the
+//! provider that needs no other crate.
 
 mod cache;
 mod environment;
+mod limits;
+mod load;
 mod schedule;
 mod store;
 #[cfg(test)]
@@ -24,18 +27,18 @@ pub(crate) use environment::region_from_env;
 
 use crate::Error;
 
-/// What the signer asks for credentials.
+/// Where a signer gets its credentials.
 #[derive(Clone, Debug)]
 pub(crate) enum CredentialsSource {
     Cached(CachedCredentials),
     Uncached(Arc<Uncached>),
 }
 
-/// A provider that keeps its own cache, asked at every request.
+/// A provider with a cache of its own, called for every request.
 pub(crate) struct Uncached {
     provider: SharedCredentialsProvider,
     time_source: SharedTimeSource,
-    /// The last answer, so that equal answers are one allocation.
+    /// The last credentials, so that equal ones are one allocation.
     last: ArcSwapOption<Credentials>,
 }
 
@@ -44,7 +47,7 @@ impl CredentialsSource {
         Self::Uncached(Arc::new(Uncached { provider, time_source, last: ArcSwapOption::empty() }))
     }
 
-    /// Whether a [`snapshot`](Self::snapshot) is sure to be these credentials, by their pointer: no lock, no allocation.
+    /// Whether a [`snapshot`](Self::snapshot) would return these credentials, by their pointer: no lock, no allocation.
     pub(crate) fn is_cached(&self, credentials: &Arc<Credentials>) -> bool {
         match self {
             Self::Cached(cache) => cache.is_cached(credentials),
@@ -54,7 +57,7 @@ impl CredentialsSource {
 
     /// Credentials to sign with now.
     ///
-    /// The pointer stays the same for as long as the credentials do, so what is derived from them can be kept by it.
+    /// The pointer stays the same for as long as the credentials do, so keys derived from them can be cached by it.
     pub(crate) async fn snapshot(&self) -> Result<Arc<Credentials>, Error> {
         match self {
             Self::Cached(cache) => cache.snapshot().await,
@@ -62,30 +65,32 @@ impl CredentialsSource {
         }
     }
 
-    /// Says that a server refused these credentials as expired or unknown.
-    pub(crate) fn invalidate(&self, refused: &Credentials) {
+    /// Loads credentials to replace those that a server refused as expired; see
+    /// [`CachedCredentials::reload_after_refusal`]. A provider that is not cached is called once more.
+    pub(crate) async fn reload_after_refusal(&self, refused: &Credentials) -> Option<Arc<Credentials>> {
         match self {
-            Self::Cached(cache) => cache.invalidate(refused),
+            Self::Cached(cache) => Box::pin(cache.reload_after_refusal(refused)).await,
+            Self::Uncached(uncached) => {
+                uncached.snapshot().await.ok().filter(|credentials| **credentials != *refused)
+            }
+        }
+    }
+
+    /// Starts a load because a server may have refused these credentials as expired, at most once a minute, and does
+    /// not wait for it. A provider that is not cached is called for the next request anyway.
+    #[cfg(feature = "tower")]
+    pub(crate) fn reload_in_background(&self, refused: &Credentials) {
+        match self {
+            Self::Cached(cache) => cache.reload_in_background(refused),
             Self::Uncached(_) => {}
         }
     }
 }
 
-impl CredentialsSource {
-    pub(crate) async fn reload_after_refusal(&self, refused: &Credentials) -> Option<Arc<Credentials>> {
-        self.invalidate(refused);
-        self.snapshot().await.ok().filter(|fresh| **fresh != *refused)
-    }
-
-    pub(crate) fn reload_in_background(&self, refused: &Credentials) {
-        self.invalidate(refused);
-    }
-}
-
 impl Uncached {
     async fn snapshot(&self) -> Result<Arc<Credentials>, Error> {
-        let answer = self.provider.provide_credentials().await;
-        let credentials = store::usable(answer, self.time_source.now())?;
+        let result = self.provider.provide_credentials().await;
+        let credentials = load::usable(result, self.time_source.now())?;
         if let Some(last) = self.last.load_full().filter(|last| **last == credentials) {
             return Ok(last);
         }

@@ -1,21 +1,24 @@
-//! When credentials are to be refreshed: arithmetic on times, and nothing else.
+//! When credentials are to be refreshed: pure arithmetic on times.
 
+use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 
 /// Callers wait for a refresh once credentials are this close to their expiry.
 const MANDATORY: Duration = minutes(1);
-/// How long a session token that came without an expiry is taken to be good.
+/// How long a session token without an expiry is presumed valid.
 const PRESUMED_LIFETIME: Duration = minutes(15);
 /// How much of the advisory window jitter may take away, so that a fleet does not refresh in step.
 const JITTER: f64 = 0.1;
+/// What was decided by a clock no longer holds once the clock goes back by more than this.
+const CLOCK_SLACK: Duration = minutes(1);
 
 const fn minutes(n: u64) -> Duration {
     Duration::from_secs(60 * n)
 }
 
-/// How credentials stand at a moment.
+/// How close credentials are to their expiry at a given time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Freshness {
     /// Not yet due for a refresh.
@@ -24,16 +27,16 @@ pub(super) enum Freshness {
     Advisory,
     /// Due for a refresh that callers wait for.
     Mandatory,
-    /// Past their expiry: of no use.
+    /// Past their expiry: not to be used.
     Expired,
 }
 
-/// The moments from which the same credentials stand differently.
+/// The times at which the [`Freshness`] of some credentials changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RefreshSchedule {
     pub(super) advisory_at: SystemTime,
     pub(super) mandatory_at: SystemTime,
-    /// `None` where the end is presumed, not known: such credentials become due, but never expire.
+    /// `None` where the expiry is presumed: such credentials become due for a refresh, but never expire.
     pub(super) expires_at: Option<SystemTime>,
 }
 
@@ -41,7 +44,7 @@ impl RefreshSchedule {
     /// The schedule of credentials loaded at `now`, or `None` when they never need a refresh.
     ///
     /// `jitter` is a random number from 0 to 1.
-    pub(super) fn of(credentials: &Credentials, now: SystemTime, jitter: f64) -> Option<Self> {
+    pub(super) fn new(credentials: &Credentials, now: SystemTime, jitter: f64) -> Option<Self> {
         let expires_at = credentials.expiry();
         if expires_at.is_none() && credentials.session_token().is_none() {
             return None;
@@ -82,8 +85,8 @@ impl RefreshSchedule {
 
 /// The advisory window that AWS's SDKs choose by the lifetime left.
 ///
-/// A provider that keeps its own cache may hand out credentials that are already inside the window. Half of what
-/// is left then keeps the next load a while away, where the SDKs would load at every call.
+/// A provider with a cache of its own may return credentials that are already inside the window. The window is then
+/// half of the time left, where the SDKs would load at every call.
 fn advisory(lifetime: Duration) -> Duration {
     let window = if lifetime <= minutes(20) {
         minutes(5)
@@ -95,10 +98,20 @@ fn advisory(lifetime: Duration) -> Duration {
     if lifetime <= window { lifetime / 2 } else { window }
 }
 
-/// `at + by`, or a day in the far future where the sum cannot be expressed.
+/// `at + by`, or a time in the far future where the sum cannot be represented.
 pub(super) fn add(at: SystemTime, by: Duration) -> SystemTime {
     const FAR: Duration = minutes(100 * 366 * 24 * 60);
     at.checked_add(by).or_else(|| at.checked_add(FAR)).unwrap_or(at)
+}
+
+/// From `now` for `length`.
+pub(super) fn span(now: SystemTime, length: Duration) -> Range<SystemTime> {
+    since(now)..add(now, length)
+}
+
+/// `now`, with slack for a clock that steps back a little.
+pub(super) fn since(now: SystemTime) -> SystemTime {
+    now.checked_sub(CLOCK_SLACK).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 fn sub(at: SystemTime, by: Duration) -> SystemTime {
@@ -120,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_advisory_window_goes_by_the_lifetime_left() {
+    fn the_advisory_window_depends_on_the_lifetime_left() {
         let second = Duration::from_secs(1);
         for (lifetime, window) in [
             (minutes(6), minutes(5)),
@@ -130,7 +143,7 @@ mod tests {
             (minutes(90), minutes(60)),
             (minutes(12 * 60), minutes(60)),
         ] {
-            let schedule = RefreshSchedule::of(&credentials(true, Some(lifetime)), NOW, 0.0).unwrap();
+            let schedule = RefreshSchedule::new(&credentials(true, Some(lifetime)), NOW, 0.0).unwrap();
             assert_eq!(schedule.advisory_at, NOW + lifetime - window, "{lifetime:?}");
             assert_eq!(schedule.mandatory_at, NOW + lifetime - minutes(1), "{lifetime:?}");
             assert_eq!(schedule.expires_at, Some(NOW + lifetime));
@@ -140,25 +153,25 @@ mod tests {
     #[test]
     fn jitter_shortens_the_advisory_window_by_a_tenth_at_most() {
         let hour = credentials(true, Some(minutes(60)));
-        let at = |jitter| RefreshSchedule::of(&hour, NOW, jitter).unwrap().advisory_at;
+        let at = |jitter| RefreshSchedule::new(&hour, NOW, jitter).unwrap().advisory_at;
         assert_eq!(at(0.0), NOW + minutes(45));
         assert_eq!(at(1.0), NOW + minutes(45) + Duration::from_secs(90));
         assert_eq!(at(f64::INFINITY), at(1.0));
     }
 
     #[test]
-    fn credentials_that_come_short_of_the_window_are_fresh_for_half_of_what_is_left() {
+    fn credentials_with_less_left_than_the_window_are_fresh_for_half_of_it() {
         for seconds in [300, 61, 60, 10, 1] {
             let lifetime = Duration::from_secs(seconds);
-            let schedule = RefreshSchedule::of(&credentials(true, Some(lifetime)), NOW, 0.0).unwrap();
+            let schedule = RefreshSchedule::new(&credentials(true, Some(lifetime)), NOW, 0.0).unwrap();
             assert_eq!(schedule.advisory_at, NOW + lifetime / 2, "{seconds}");
             assert!(schedule.advisory_at < schedule.mandatory_at, "{seconds}");
         }
     }
 
     #[test]
-    fn standing_changes_exactly_at_each_moment() {
-        let schedule = RefreshSchedule::of(&credentials(true, Some(minutes(60))), NOW, 0.0).unwrap();
+    fn freshness_changes_exactly_at_each_time_of_the_schedule() {
+        let schedule = RefreshSchedule::new(&credentials(true, Some(minutes(60))), NOW, 0.0).unwrap();
         let tick = Duration::from_nanos(1);
         for (at, before, from) in [
             (minutes(45), Freshness::Fresh, Freshness::Advisory),
@@ -172,8 +185,8 @@ mod tests {
 
     #[test]
     fn without_an_expiry_a_token_is_due_after_fifteen_minutes_and_keys_never() {
-        assert_eq!(RefreshSchedule::of(&credentials(false, None), NOW, 0.5), None);
-        let schedule = RefreshSchedule::of(&credentials(true, None), NOW, 0.0).unwrap();
+        assert_eq!(RefreshSchedule::new(&credentials(false, None), NOW, 0.5), None);
+        let schedule = RefreshSchedule::new(&credentials(true, None), NOW, 0.0).unwrap();
         assert_eq!(schedule.freshness(NOW + minutes(10)), Freshness::Advisory);
         assert_eq!(schedule.freshness(NOW + minutes(14)), Freshness::Mandatory);
         assert_eq!(schedule.freshness(NOW + minutes(60 * 24)), Freshness::Mandatory);
@@ -184,7 +197,7 @@ mod tests {
         let mut far = credentials(true, None);
         for expiry in [SystemTime::UNIX_EPOCH, NOW + Duration::from_secs(u64::from(u32::MAX) * 1_000)] {
             *far.expiry_mut() = Some(expiry);
-            let _ = RefreshSchedule::of(&far, NOW, 0.3).unwrap().freshness(NOW);
+            let _ = RefreshSchedule::new(&far, NOW, 0.3).unwrap().freshness(NOW);
         }
     }
 }

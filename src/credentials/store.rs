@@ -1,75 +1,90 @@
-//! What all clones of a cache share: the credentials at hand, and the load under way.
+//! What all clones of a cache share: the cached credentials, and the load under way.
 //!
-//! Readers take `cached` without a lock. Everything that changes goes through `refresh`, so there is one order of
-//! events and at most one load. A load is a load in a task of its own; it holds the store weakly, so dropping
-//! the store ends it.
+//! Readers take the cached credentials without a lock. Everything that changes goes through `refresh`, so there is one
+//! order of events and at most one load.
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider};
+use aws_credential_types::provider::{self, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
-use super::schedule::{Freshness, RefreshSchedule, add};
+use super::limits::ReloadLimits;
+use super::load::{self, InFlightLoad, LoadGuard, NoRuntime, usable};
+use super::schedule::{Freshness, RefreshSchedule, since, span};
 use crate::{Error, ErrorKind};
 
 /// Between a failed refresh and the next, in the advisory window. In seconds.
 const REFRESH_BACKOFF: Range<f64> = 300.0..600.0;
 /// How long a failure is remembered when callers wait for a refresh. In seconds.
 const FAILURE_BACKOFF: Range<f64> = 1.0..5.0;
-/// A clock that goes back by more than this voids what was decided by it.
-const CLOCK_SLACK: Duration = Duration::from_secs(60);
 
+/// The result of a load, shared by all that waited for it.
 pub(super) type Outcome = Result<Arc<Credentials>, Error>;
 
 pub(super) struct Store {
-    provider: SharedCredentialsProvider,
+    pub(super) provider: SharedCredentialsProvider,
     time_source: SharedTimeSource,
-    load_timeout: Duration,
+    pub(super) load_timeout: Duration,
     entry: ArcSwapOption<Entry>,
     pub(super) refresh: Mutex<RefreshState>,
 }
 
-/// What a caller that found nothing at hand does next.
+/// What a caller that found no credentials to use at once does next.
 pub(super) enum Lookup {
-    Answer(Outcome),
-    Wait { load: u64, outcome: watch::Receiver<Option<Outcome>> },
+    Done(Outcome),
+    Wait(PendingLoad),
 }
 
-/// Cached credentials, and until when they are handed out without another thought.
+/// What a caller whose credentials were refused does next.
+pub(super) enum Reload {
+    /// The refused credentials are not the cached ones, or no longer.
+    NotCached,
+    /// No reload: there were too many of late, or the provider has just returned the same credentials.
+    Declined,
+    Done(Outcome),
+    Wait(PendingLoad),
+}
+
+/// A load to wait for.
+pub(super) struct PendingLoad {
+    pub(super) id: u64,
+    pub(super) outcome: watch::Receiver<Option<Outcome>>,
+    /// Whether it was this caller that started it.
+    pub(super) started: bool,
+}
+
+/// A load that a caller has joined, or is to start as soon as it holds no lock.
+struct Joined {
+    load: u64,
+    outcome: watch::Receiver<Option<Outcome>>,
+    to_start: Option<LoadGuard>,
+}
+
+/// Cached credentials, and how long they are handed out without a look at their schedule.
 struct Entry {
     credentials: Arc<Credentials>,
     /// `None` for credentials that never need a refresh.
     schedule: Option<RefreshSchedule>,
     cached: Range<SystemTime>,
-    /// While invalidating these credentials does nothing.
+    /// While a refusal of these credentials is ignored.
     invalidation_suppressed: Option<Range<SystemTime>>,
 }
 
 #[derive(Default)]
 pub(super) struct RefreshState {
     load: Option<InFlightLoad>,
-    flights: u64,
+    loads_started: u64,
     failure: Option<(Error, Range<SystemTime>)>,
+    /// The credentials whose refusal is why the next load is made.
     refused: Option<Arc<Credentials>>,
+    limits: ReloadLimits,
     random: fastrand::Rng,
-}
-
-/// A load under way; dropping it ends the load.
-struct InFlightLoad {
-    id: u64,
-    /// Past this, a load counts as lost: its timer may have been frozen along with it.
-    alive: Range<SystemTime>,
-    outcome: watch::Receiver<Option<Outcome>>,
-    task: AbortHandle,
 }
 
 impl Store {
@@ -81,10 +96,6 @@ impl Store {
     ) -> Self {
         let refresh = Mutex::new(RefreshState { random, ..RefreshState::default() });
         Self { provider, time_source, load_timeout, entry: ArcSwapOption::empty(), refresh }
-    }
-
-    pub(super) fn load_timeout(&self) -> Duration {
-        self.load_timeout
     }
 
     /// The credentials to use without a look at anything else: no lock, no allocation.
@@ -101,37 +112,107 @@ impl Store {
         })
     }
 
-    /// Decides what a caller gets now, starting a load where one is due.
+    /// Decides what a caller gets now, and starts a load where one is due.
     pub(super) fn look_up(self: &Arc<Self>) -> Lookup {
+        let mut refresh = self.lock();
+        let now = self.time_source.now();
+        let entry = self.entry.load_full();
+        if let Some(entry) = entry.as_ref().filter(|entry| entry.is_usable(|| now)) {
+            return Lookup::Done(Ok(Arc::clone(&entry.credentials)));
+        }
+        let usable = entry.map(|entry| (entry.freshness(now), entry));
+        let usable = usable.filter(|(freshness, _)| *freshness != Freshness::Expired);
+        match (&usable, &refresh.failure) {
+            (Some((Freshness::Fresh | Freshness::Advisory, entry)), _) => {
+                self.keep_using(entry, now, self.load_timeout);
+            }
+            (None, Some((error, remembered))) if remembered.contains(&now) => {
+                return Lookup::Done(Err(error.clone()));
+            }
+            _ => {}
+        }
+        let joined = self.join_or_start(&mut refresh, now);
+        drop(refresh);
+        match (self.poll_first(joined), usable) {
+            // The refresh is for the next caller, even if it has ended already.
+            (Ok(_), Some((Freshness::Fresh | Freshness::Advisory, entry))) => {
+                Lookup::Done(Ok(Arc::clone(&entry.credentials)))
+            }
+            (Ok(lookup), _) => lookup,
+            (Err(NoRuntime), Some((freshness, entry))) => {
+                if freshness == Freshness::Mandatory {
+                    self.pause(&entry);
+                }
+                Lookup::Done(Ok(Arc::clone(&entry.credentials)))
+            }
+            (Err(no_runtime), None) => Lookup::Done(Err(no_runtime.into())),
+        }
+    }
+
+    /// A reload for a caller whose request a server refused. The refused credentials stay cached until it has ended.
+    pub(super) fn reload(self: &Arc<Self>, refused: &Credentials) -> Reload {
+        let mut refresh = self.lock();
+        let now = self.time_source.now();
+        let Some(entry) = self.entry_of(refused) else { return Reload::NotCached };
+        if entry.is_invalidation_suppressed(now) {
+            return Reload::Declined;
+        }
+        if self.current(&mut refresh, now).is_none() && !refresh.limits.take(now) {
+            return Reload::Declined;
+        }
+        refresh.refused = Some(Arc::clone(&entry.credentials));
+        let joined = self.join_or_start(&mut refresh, now);
+        drop(refresh);
+        match self.poll_first(joined) {
+            Ok(Lookup::Done(outcome)) => Reload::Done(outcome),
+            Ok(Lookup::Wait(pending)) => Reload::Wait(pending),
+            Err(no_runtime) => Reload::Done(Err(no_runtime.into())),
+        }
+    }
+
+    /// Starts a reload that nobody waits for, where none is under way.
+    pub(super) fn reload_in_background(self: &Arc<Self>, refused: &Credentials) {
+        let mut refresh = self.lock();
+        let now = self.time_source.now();
+        let Some(entry) = self.entry_of(refused) else { return };
+        if entry.is_invalidation_suppressed(now)
+            || self.current(&mut refresh, now).is_some()
+            || !refresh.limits.take_background(now)
+        {
+            return;
+        }
+        refresh.refused = Some(Arc::clone(&entry.credentials));
+        let joined = self.join_or_start(&mut refresh, now);
+        drop(refresh);
+        if self.poll_first(joined).is_err() {
+            tracing::debug!(
+                "credentials were not reloaded: the provider has to wait, and there is no tokio runtime"
+            );
+        }
+    }
+
+    /// Drops the cached credentials if they are these.
+    pub(super) fn invalidate(&self, refused: &Credentials) {
         let refresh = &mut *self.lock();
         let now = self.time_source.now();
-        if let Some(entry) = self.entry.load_full() {
-            let credentials = Arc::clone(&entry.credentials);
-            if entry.is_usable(|| now) {
-                return Lookup::Answer(Ok(credentials));
-            }
-            match entry.freshness(now) {
-                Freshness::Fresh | Freshness::Advisory => {
-                    self.join_or_start(refresh, now);
-                    self.keep_using(&entry, now, self.load_timeout);
-                    return Lookup::Answer(Ok(credentials));
-                }
-                Freshness::Mandatory => {
-                    return self.join_or_start(refresh, now).unwrap_or(Lookup::Answer(Ok(credentials)));
-                }
-                Freshness::Expired => {}
-            }
+        if let Some(entry) = self.entry_of(refused).filter(|entry| !entry.is_invalidation_suppressed(now)) {
+            refresh.refused = Some(Arc::clone(&entry.credentials));
+            self.entry.store(None);
         }
-        match &refresh.failure {
-            Some((error, remembered)) if remembered.contains(&now) => Lookup::Answer(Err(error.clone())),
-            _ => self.join_or_start(refresh, now).unwrap_or_else(|| {
-                Lookup::Answer(Err(Error::new(
-                    ErrorKind::CredentialsUnavailable,
-                    "credentials are loaded on a tokio runtime, and this call is not on one; make it on one, or \
-                     say .cache_credentials(false) on the signer's builder",
-                )))
-            }),
+    }
+
+    /// Whether a load is still under way, on a runtime that somebody drives. Gives it up if not.
+    pub(super) fn is_under_way(&self, load: u64) -> bool {
+        let mut refresh = self.lock();
+        let lost = refresh.load.take_if(|current| current.id == load && !current.is_driven()).is_some();
+        let under_way = refresh.load.as_ref().is_some_and(|current| current.id == load);
+        drop(refresh);
+        if lost {
+            tracing::debug!(
+                "a load of credentials is started again: nobody drives the runtime that it was on"
+            );
         }
+        under_way
     }
 
     /// Gives up on a load that did not end in time.
@@ -139,46 +220,71 @@ impl Store {
         self.lock().load.take_if(|current| current.id == load);
     }
 
-    pub(super) fn invalidate(&self, refused: &Credentials) {
+    /// Shows `f` the load of this number, if it is still under way.
+    pub(super) fn with_load<T>(&self, load: u64, f: impl FnOnce(Option<&mut InFlightLoad>) -> T) -> T {
         let refresh = &mut *self.lock();
-        let now = self.time_source.now();
-        if let Some(entry) = self.entry.load_full()
-            && *entry.credentials == *refused
-            && !entry
-                .invalidation_suppressed
-                .as_ref()
-                .is_some_and(|invalidation_suppressed| invalidation_suppressed.contains(&now))
-        {
-            refresh.refused = Some(Arc::clone(&entry.credentials));
-            self.entry.store(None);
-        }
+        f(refresh.load.as_mut().filter(|current| current.id == load))
     }
 
-    /// The load under way, or a new one; `None` off any tokio runtime.
-    fn join_or_start(self: &Arc<Self>, refresh: &mut RefreshState, now: SystemTime) -> Option<Lookup> {
-        refresh.load.take_if(|load| !load.alive.contains(&now) || load.task.is_finished());
-        if refresh.load.is_none() {
-            let runtime = Handle::try_current().ok()?;
-            refresh.flights += 1;
-            let id = refresh.flights;
-            let (done, outcome) = watch::channel(None);
-            let guard = LoadGuard { store: Arc::downgrade(self), load: id, done: Some(done) };
-            let task = runtime.spawn(load(self.provider.clone(), self.load_timeout, guard)).abort_handle();
-            let alive = span(now, self.load_timeout.saturating_add(Duration::from_secs(1)));
-            refresh.load = Some(InFlightLoad { id, alive, outcome, task });
-        }
-        refresh.load.as_ref().map(|load| Lookup::Wait { load: load.id, outcome: load.outcome.clone() })
+    fn entry_of(&self, credentials: &Credentials) -> Option<Arc<Entry>> {
+        self.entry.load_full().filter(|entry| *entry.credentials == *credentials)
     }
 
-    /// Takes in what a load brought. `None` when it had been given up.
-    fn finish(&self, load: u64, answer: provider::Result) -> Option<Outcome> {
-        let refresh = &mut *self.lock();
+    fn current<'a>(&self, refresh: &'a mut RefreshState, now: SystemTime) -> Option<&'a InFlightLoad> {
+        refresh.load.take_if(|load| load.is_lost(now));
+        refresh.load.as_ref()
+    }
+
+    /// The load under way, or a new one for this caller to start.
+    fn join_or_start(self: &Arc<Self>, refresh: &mut RefreshState, now: SystemTime) -> Joined {
+        if let Some(current) = self.current(refresh, now) {
+            return Joined { load: current.id, outcome: current.outcome.clone(), to_start: None };
+        }
+        refresh.loads_started += 1;
+        let (load, guard) = InFlightLoad::new(refresh.loads_started, self, now);
+        let joined = Joined { load: load.id, outcome: load.outcome.clone(), to_start: Some(guard) };
+        refresh.load = Some(load);
+        joined
+    }
+
+    /// Starts a new load, and gives its outcome if it is there already. The store must not be locked.
+    fn poll_first(&self, joined: Joined) -> Result<Lookup, NoRuntime> {
+        let started = joined.to_start.is_some();
+        if let Some(guard) = joined.to_start {
+            load::start(self, guard)?;
+        }
+        let outcome = joined.outcome.borrow().clone();
+        Ok(match outcome {
+            Some(outcome) => Lookup::Done(outcome),
+            None => Lookup::Wait(PendingLoad { id: joined.load, outcome: joined.outcome, started }),
+        })
+    }
+
+    /// Takes in the result of a load. `None` when it had been given up.
+    pub(super) fn finish(&self, load: u64, result: provider::Result) -> Option<Outcome> {
+        let mut refresh = self.lock();
         refresh.load.take_if(|current| current.id == load)?;
         let now = self.time_source.now();
-        Some(match usable(answer, now) {
-            Ok(credentials) => Ok(self.store(refresh, credentials, now)),
-            Err(error) => self.keep_or_fail(refresh, error, now),
-        })
+        let credentials = usable(result, now);
+        let failure = credentials.as_ref().err().map(Error::kind);
+        let outcome = match credentials {
+            Ok(credentials) => Ok(self.store(&mut refresh, credentials, now)),
+            Err(error) => self.keep_or_fail(&mut refresh, error, now),
+        };
+        drop(refresh);
+        // Logged without the lock, which the subscriber may need: it may sign requests too.
+        match failure {
+            None => tracing::debug!("credentials loaded"),
+            // The kind alone, as the provider's own error may contain secrets.
+            Some(kind) if outcome.is_ok() => {
+                tracing::warn!(
+                    ?kind,
+                    "a refresh of credentials failed; the cached ones are still valid and used"
+                );
+            }
+            Some(kind) => tracing::debug!(?kind, "a load of credentials failed"),
+        }
+        Some(outcome)
     }
 
     fn store(
@@ -187,13 +293,13 @@ impl Store {
         credentials: Credentials,
         now: SystemTime,
     ) -> Arc<Credentials> {
-        let schedule = RefreshSchedule::of(&credentials, now, refresh.random.f64());
-        let again = refresh.refused.take().filter(|refused| **refused == credentials);
-        let brief = draw(&mut refresh.random, FAILURE_BACKOFF);
-        let invalidation_suppressed = again.as_ref().map(|_| span(now, brief));
-        // Equal credentials keep their pointer: what the signer derived from them stays good.
+        let schedule = RefreshSchedule::new(&credentials, now, refresh.random.f64());
+        let refused = refresh.refused.take().filter(|refused| **refused == credentials);
+        let backoff = draw(&mut refresh.random, FAILURE_BACKOFF);
+        let invalidation_suppressed = refused.as_ref().map(|_| span(now, backoff));
+        // Equal credentials keep their pointer, and with it the keys that the signer derived from them.
         let known = self.entry.load_full().map(|entry| Arc::clone(&entry.credentials));
-        let credentials = [known, again]
+        let credentials = [known, refused]
             .into_iter()
             .flatten()
             .find(|known| **known == credentials)
@@ -204,11 +310,10 @@ impl Store {
             Entry { credentials: Arc::clone(&credentials), schedule, cached, invalidation_suppressed };
         self.entry.store(Some(Arc::new(entry)));
         refresh.failure = None;
-        tracing::debug!("credentials loaded");
         credentials
     }
 
-    /// Goes on with the credentials at hand while they are good; else the failure is every caller's.
+    /// Goes on with the cached credentials while they are valid; else the failure is every caller's.
     fn keep_or_fail(&self, refresh: &mut RefreshState, error: Error, now: SystemTime) -> Outcome {
         let entry = self.entry.load_full();
         if let Some(entry) = &entry
@@ -217,18 +322,12 @@ impl Store {
             let mandatory = entry.freshness(now) == Freshness::Mandatory;
             let pause = draw(&mut refresh.random, if mandatory { FAILURE_BACKOFF } else { REFRESH_BACKOFF });
             self.keep_using(entry, now, pause);
-            // The kind alone: what a provider says may hold what it should not.
-            tracing::warn!(
-                kind = ?error.kind(),
-                pause_seconds = pause.as_secs(),
-                "a refresh of credentials failed; going on with those at hand"
-            );
             return Ok(Arc::clone(&entry.credentials));
         }
         let error = match entry {
             Some(_) => Error::with_source(
                 ErrorKind::CredentialsExpired,
-                "the credentials at hand have expired and the provider gave no fresh ones",
+                "the cached credentials expired and could not be refreshed; this error's source says why",
                 error,
             ),
             None => error,
@@ -237,7 +336,19 @@ impl Store {
         Err(error)
     }
 
-    /// Hands `entry` out without another thought for `pause`, but not into a stricter window.
+    /// Leaves the provider alone for 1 to 5 s, while these credentials are still the cached ones. For callers without a
+    /// runtime, which would each ask it in vain.
+    fn pause(&self, entry: &Entry) {
+        let refresh = &mut *self.lock();
+        let current = self.entry.load_full();
+        if let Some(current) = current.filter(|current| Arc::ptr_eq(&current.credentials, &entry.credentials))
+        {
+            let pause = draw(&mut refresh.random, FAILURE_BACKOFF);
+            self.keep_using(&current, self.time_source.now(), pause);
+        }
+    }
+
+    /// Hands `entry` out for `pause` without a look at its schedule, but not into a stricter window.
     fn keep_using(&self, entry: &Entry, now: SystemTime, pause: Duration) {
         let mut cached = span(now, pause);
         if let Some(schedule) = entry.schedule {
@@ -271,88 +382,13 @@ impl Entry {
         self.schedule.is_none() || self.cached.contains(&now())
     }
 
+    fn is_invalidation_suppressed(&self, now: SystemTime) -> bool {
+        self.invalidation_suppressed.as_ref().is_some_and(|suppressed| suppressed.contains(&now))
+    }
+
     fn freshness(&self, now: SystemTime) -> Freshness {
         self.schedule.map_or(Freshness::Fresh, |schedule| schedule.freshness(now))
     }
-}
-
-impl Drop for InFlightLoad {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// The end of a load, kept even when the provider panics.
-struct LoadGuard {
-    store: Weak<Store>,
-    load: u64,
-    done: Option<watch::Sender<Option<Outcome>>>,
-}
-
-impl LoadGuard {
-    fn finish(&mut self, answer: provider::Result) {
-        if let (Some(done), Some(store)) = (self.done.take(), self.store.upgrade())
-            && let Some(outcome) = store.finish(self.load, answer)
-        {
-            done.send_replace(Some(outcome));
-        }
-    }
-}
-
-impl Drop for LoadGuard {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.finish(Err(CredentialsError::unhandled("the credentials provider panicked")));
-        }
-    }
-}
-
-async fn load(provider: SharedCredentialsProvider, limit: Duration, mut guard: LoadGuard) {
-    let answer = match tokio::time::timeout(limit, provider.provide_credentials()).await {
-        Ok(answer) => answer,
-        Err(_) => provider
-            .as_ref()
-            .fallback_on_interrupt()
-            .ok_or_else(|| CredentialsError::provider_timed_out(limit)),
-    };
-    guard.finish(answer);
-}
-
-/// The credentials of a provider's answer, unless they have expired already.
-pub(super) fn usable(answer: provider::Result, now: SystemTime) -> Result<Credentials, Error> {
-    let credentials = answer.map_err(|error| {
-        let message = match &error {
-            CredentialsError::CredentialsNotLoaded(_) => {
-                "no credentials were found; this error's source says where the provider looked"
-            }
-            CredentialsError::ProviderTimedOut(_) => {
-                "the credentials provider did not answer in time; try again, or give it a longer load_timeout"
-            }
-            CredentialsError::InvalidConfiguration(_) => {
-                "the credentials provider is not set up properly; this error's source says what is wrong"
-            }
-            _ => "the credentials provider failed; this error's source says why",
-        };
-        Error::with_source(ErrorKind::CredentialsUnavailable, message, error)
-    })?;
-    if credentials.expiry().is_some_and(|expiry| expiry <= now) {
-        return Err(Error::new(
-            ErrorKind::CredentialsExpired,
-            "the credentials provider answered with credentials that have already expired; \
-             renew them, or set this machine's clock",
-        ));
-    }
-    Ok(credentials)
-}
-
-/// From `now` for `length`.
-fn span(now: SystemTime, length: Duration) -> Range<SystemTime> {
-    since(now)..add(now, length)
-}
-
-/// `now`, with slack for a clock that steps back a little.
-fn since(now: SystemTime) -> SystemTime {
-    now.checked_sub(CLOCK_SLACK).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// A random duration; `seconds` is its range.

@@ -12,7 +12,9 @@ use futures_util::FutureExt;
 use crate::ErrorKind;
 
 mod failures;
+mod month;
 mod orders;
+mod refusals;
 mod sharing;
 
 /// A clock that only a test moves, either way.
@@ -39,17 +41,17 @@ impl TimeSource for Wall {
     }
 }
 
-type Answer = Pin<Box<dyn Future<Output = provider::Result> + Send>>;
+type Response = Pin<Box<dyn Future<Output = provider::Result> + Send>>;
 
-/// A provider that answers each call by its number, from 1.
+/// A provider whose result depends on the number of the call, from 1.
 #[derive(Clone)]
 struct Scripted {
     calls: Arc<AtomicUsize>,
-    script: Arc<dyn Fn(usize) -> Answer + Send + Sync>,
+    script: Arc<dyn Fn(usize) -> Response + Send + Sync>,
 }
 
 impl Scripted {
-    fn new(script: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Self {
+    fn new(script: impl Fn(usize) -> Response + Send + Sync + 'static) -> Self {
         Self { calls: Arc::default(), script: Arc::new(script) }
     }
 
@@ -167,9 +169,12 @@ async fn in_the_advisory_window_callers_go_on_while_one_refresh_runs() {
 #[tokio::test(start_paused = true)]
 async fn in_the_last_minute_callers_wait() {
     let wall = Wall::new();
-    let provider = Scripted::ready({
+    let provider = Scripted::new({
         let wall = wall.clone();
-        move |call| Ok(hourly(&wall, call))
+        move |call| {
+            let wall = wall.clone();
+            tokio::time::sleep(seconds(3)).map(move |()| Ok(hourly(&wall, call))).boxed()
+        }
     });
     let cache = provider.cache(&wall);
     assert_eq!(id(&cache).await, "AKID1");
@@ -233,7 +238,7 @@ async fn keys_without_a_token_are_loaded_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_without_an_expiry_is_read_anew_after_a_quarter_of_an_hour() {
+async fn a_token_without_an_expiry_is_reloaded_after_fifteen_minutes() {
     let wall = Wall::new();
     let provider = Scripted::ready(|call| match call {
         1 | 3.. => Ok(token(call, None)),
@@ -246,13 +251,13 @@ async fn a_token_without_an_expiry_is_read_anew_after_a_quarter_of_an_hour() {
     assert_eq!(id(&cache).await, "AKID1");
     assert_eq!(provider.calls(), 1);
     wall.forward(minutes(60));
-    assert_eq!(id(&cache).await, "AKID1", "its end is presumed: when the provider fails it is still used");
+    assert_eq!(id(&cache).await, "AKID1", "its expiry is presumed: when the provider fails it is still used");
     wall.forward(seconds(5));
     assert_eq!(id(&cache).await, "AKID3");
 }
 
 #[tokio::test(start_paused = true)]
-async fn equal_answers_keep_the_pointer() {
+async fn equal_credentials_keep_the_pointer() {
     let wall = Wall::new();
     let provider = Scripted::ready(|_| Ok(token(1, None)));
     let cache = provider.cache(&wall);
@@ -266,7 +271,7 @@ async fn equal_answers_keep_the_pointer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_hands_out_its_own_cached_answer_is_not_asked_at_every_call() {
+async fn a_provider_that_returns_its_own_cached_credentials_is_not_called_every_time() {
     let wall = Wall::new();
     let expiry = wall.now() + minutes(5);
     let provider = Scripted::ready(move |_| Ok(token(1, Some(expiry))));
@@ -342,21 +347,23 @@ async fn refused_credentials_that_come_back_are_not_dropped_at_every_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_uncached_source_asks_at_every_call_and_keeps_the_pointer_of_equal_answers() {
+async fn an_uncached_source_calls_its_provider_every_time_and_keeps_the_pointer_of_equal_credentials() {
     let wall = Wall::new();
     let provider = Scripted::ready({
         let expiry = wall.now() + minutes(60);
-        move |call| Ok(token(call / 3, Some(expiry)))
+        move |call| Ok(token(call / 4, Some(expiry)))
     });
     let source = CredentialsSource::uncached(
         SharedCredentialsProvider::new(provider.clone()),
         SharedTimeSource::new(wall.clone()),
     );
     let first = source.snapshot().await.unwrap();
-    source.invalidate(&first);
+    assert_eq!(source.reload_after_refusal(&first).await, None, "the same again");
+    source.reload_in_background(&first);
     assert!(Arc::ptr_eq(&first, &source.snapshot().await.unwrap()));
     assert_eq!(source.snapshot().await.unwrap().access_key_id(), "AKID1");
-    assert_eq!(provider.calls(), 3);
+    assert_eq!(provider.calls(), 4);
+    assert_eq!(source.reload_after_refusal(&first).await.unwrap().access_key_id(), "AKID1");
     wall.forward(minutes(60));
     assert_eq!(source.snapshot().await.unwrap_err().kind(), ErrorKind::CredentialsExpired);
     assert!(!format!("{source:?}").contains("s3cr3t"));

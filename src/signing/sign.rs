@@ -92,7 +92,7 @@ impl Signer {
         }
         let unsigned = payload.is_bytes() && inner.leaves_unsigned(&prepared.profile, &prepared.origin);
         let payload = if unsigned { Payload::unsigned() } else { payload };
-        let reading = inner.clock.read(prepared.origin.host);
+        let reading = inner.clock.read(prepared.origin.authority);
         let context = SigningContext::new(inner, prepared, Arc::clone(&keys), reading.corrected())?;
         let hash = payload.hash();
         let token = context.keys.token().map(|token| (prepared.profile.token_header, token));
@@ -126,7 +126,7 @@ impl Signer {
         #[cfg(feature = "event-stream")]
         let events = match prepared.service_and_reach()? {
             (service, RegionScope::Region(region)) if payload.is_event_stream() => {
-                let clock = (Arc::clone(&inner.clock), prepared.origin.host);
+                let clock = (Arc::clone(&inner.clock), prepared.origin.authority);
                 let chain = EventSigner::new(Arc::clone(&keys), clock, (service, region), &signature);
                 Some(Box::new(chain))
             }

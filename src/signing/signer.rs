@@ -131,8 +131,10 @@ impl Signer {
     /// URI names. [Overrides](crate::overrides) are read from the request's extensions;
     /// [`SkipSigning`](crate::overrides::SkipSigning) leaves the request as it is.
     ///
-    /// Has to be called on a tokio runtime with a timer, on which credentials are loaded and refreshed; on any other,
-    /// or on none, with [`cache_credentials(false)`](crate::SignerBuilder::cache_credentials).
+    /// Works on any executor where the credentials provider has its credentials ready, as static ones and the
+    /// environment do. A provider that has to wait is driven by a tokio runtime: the first call, and those that find a
+    /// refresh due, must be made on one, or with
+    /// [`cache_credentials(false)`](crate::SignerBuilder::cache_credentials).
     ///
     /// # Errors
     /// Any [`ErrorKind`] that does not concern a body's stream. The request is then unchanged.

@@ -76,6 +76,11 @@ impl<'a> Origin<'a> {
         Ok(Self { scheme, host, port, authority })
     }
 
+    /// The [`authority`](Self::authority) of a request that was signed, which has a valid origin.
+    pub(crate) fn authority_of(scheme: Option<&'a str>, authority: Option<&'a str>) -> &'a str {
+        Self::new(scheme, authority).map_or("", |origin| origin.authority)
+    }
+
     /// Whether the request goes over TLS.
     pub(crate) fn is_secure(&self) -> bool {
         matches!(self.scheme, "https" | "wss")

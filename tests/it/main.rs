@@ -12,5 +12,6 @@ mod hosts;
 mod integrations;
 mod interop;
 mod recovery;
+mod runtimes;
 mod support;
 mod vectors;

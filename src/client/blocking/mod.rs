@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::signing::request::RequestView;
 use crate::signing::signer::Signer;
+use crate::signing::target::Origin;
 
 /// Signs and sends a request of `reqwest::blocking`, in place of its `send()`.
 ///
@@ -190,7 +191,7 @@ impl Head for Request {
     }
 
     fn authority(&self) -> &str {
-        self.url().host_str().unwrap_or_default()
+        Origin::authority_of(Some(self.url().scheme()), Some(self.url().authority()))
     }
 
     fn method(&self) -> &Method {

@@ -4,7 +4,7 @@ use super::*;
 use crate::env::Env;
 use std::error::Error as _;
 
-/// A provider whose first call succeeds and which then is down until told otherwise.
+/// A provider whose first call succeeds and which then is down until the flag is cleared.
 fn down_after_first(wall: &Wall) -> (Scripted, Arc<AtomicBool>) {
     let down = Arc::new(AtomicBool::new(true));
     let provider = Scripted::ready({
@@ -54,7 +54,7 @@ async fn the_back_off_ends_where_the_last_minute_begins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_the_last_minute_a_failure_leaves_what_is_there_and_is_remembered_briefly() {
+async fn in_the_last_minute_a_failure_leaves_the_cached_credentials_and_is_remembered_briefly() {
     let wall = Wall::new();
     let (provider, _) = down_after_first(&wall);
     let cache = provider.cache(&wall);
@@ -112,7 +112,7 @@ async fn a_failed_first_load_is_remembered_for_one_to_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_has_expired_counts_as_a_failure() {
+async fn credentials_that_have_expired_count_as_a_failure() {
     let wall = Wall::new();
     let provider = Scripted::ready({
         let wall = wall.clone();
@@ -133,7 +133,7 @@ async fn an_answer_that_has_expired_counts_as_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_hangs_is_given_up_after_the_load_timeout() {
+async fn a_provider_that_hangs_ends_by_the_load_timeout() {
     let wall = Wall::new();
     let provider = Scripted::new(|_| std::future::pending().boxed());
     for (limit, expected) in [(None, seconds(20)), (Some(seconds(2)), seconds(2))] {
@@ -201,8 +201,8 @@ async fn a_provider_that_panics_is_an_error_and_no_more() {
 }
 
 #[test]
-fn without_a_runtime_the_error_tells_both_ways_out() {
-    let cache = Scripted::ready(|call| Ok(token(call, None))).cache(&Wall::new());
+fn without_a_runtime_the_error_names_every_way_out() {
+    let cache = Scripted::new(|_| std::future::pending().boxed()).cache(&Wall::new());
     let error = cache.snapshot().now_or_never().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::CredentialsUnavailable);
     let message = error.to_string();
@@ -210,7 +210,7 @@ fn without_a_runtime_the_error_tells_both_ways_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_unset_environment_gives_says_so() {
+async fn an_empty_environment_is_an_error_that_says_so() {
     let cache = CachedCredentials::new(EnvironmentCredentials::from_env(Env::from_pairs(&[])));
     let error = cache.snapshot().await.unwrap_err();
     assert!(error.to_string().starts_with("no credentials were found; "), "{error}");

@@ -10,7 +10,9 @@ enum Step {
     Ask,
     Leave,
     Invalidate,
-    Answer(Good),
+    /// A caller whose request was refused.
+    Refused,
+    Respond(Good),
     /// In minutes: into the advisory window of hourly credentials, and from there into the mandatory one or past it.
     Wait(u64),
 }
@@ -22,18 +24,20 @@ enum Good {
     Failed,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step::Ask,
     Step::Leave,
     Step::Invalidate,
-    Step::Answer(Good::Yes),
-    Step::Answer(Good::Expired),
-    Step::Answer(Good::Failed),
+    Step::Refused,
+    Step::Respond(Good::Yes),
+    Step::Respond(Good::Expired),
+    Step::Respond(Good::Failed),
     Step::Wait(46),
     Step::Wait(13),
 ];
 
-type Caller = Pin<Box<dyn Future<Output = Result<Arc<Credentials>, Error>>>>;
+/// A caller that waits; `None` for a refused one that gets no other credentials.
+type Caller = Pin<Box<dyn Future<Output = Option<Result<Arc<Credentials>, Error>>>>>;
 
 struct Case {
     wall: Wall,
@@ -49,13 +53,13 @@ impl Case {
         let provider = Scripted::new({
             let loads = Arc::clone(&loads);
             move |_| {
-                let (sender, answer) = oneshot::channel();
+                let (sender, response) = oneshot::channel();
                 loads.lock().unwrap().push(sender);
-                async { answer.await.unwrap() }.boxed()
+                async { response.await.unwrap() }.boxed()
             }
         });
         let wall = Wall::new();
-        // The clock jumps here: no load is to be taken for lost.
+        // The clock jumps here, and no load is to count as lost.
         let builder = CachedCredentials::builder(provider).time_source(wall.clone()).seed(7);
         let cache = builder.load_timeout(minutes(60 * 24)).build();
         Self { wall, cache, loads, waiting: Vec::new(), last: None }
@@ -71,7 +75,7 @@ impl Case {
         match step {
             Step::Ask => {
                 let cache = self.cache.clone();
-                self.waiting.push(Box::pin(async move { cache.snapshot().await }));
+                self.waiting.push(Box::pin(async move { Some(cache.snapshot().await) }));
             }
             Step::Leave => drop(self.waiting.pop()),
             Step::Invalidate => {
@@ -79,32 +83,40 @@ impl Case {
                     self.cache.invalidate(last);
                 }
             }
-            Step::Answer(good) => {
+            Step::Refused => {
+                if let Some(last) = self.last.clone() {
+                    let cache = self.cache.clone();
+                    self.waiting
+                        .push(Box::pin(async move { cache.reload_after_refusal(&last).await.map(Ok) }));
+                }
+            }
+            Step::Respond(good) => {
                 if self.under_way() == 1 {
-                    let answer = match good {
+                    let response = match good {
                         Good::Yes => Ok(hourly(&self.wall, number)),
                         Good::Expired => Ok(token(number, Some(self.wall.now()))),
                         Good::Failed => Err(broken()),
                     };
                     let load = self.loads.lock().unwrap().pop().unwrap();
-                    load.send(answer).unwrap();
+                    load.send(response).unwrap();
                 }
             }
             Step::Wait(time) => self.wall.forward(minutes(time)),
         }
     }
 
-    /// Lets tasks and callers run. What they are given is good, and nobody waits for nothing.
+    /// Lets tasks and callers run. Their credentials are valid, and nobody waits without a load under way.
     async fn settle(&mut self) -> Vec<bool> {
-        let mut answers = Vec::new();
+        let mut results = Vec::new();
         for _ in 0..3 {
             let mut waiting = Vec::new();
             for mut caller in self.waiting.drain(..) {
                 match (&mut caller).now_or_never() {
                     None => waiting.push(caller),
-                    Some(answer) => {
-                        answers.push(answer.is_ok());
-                        if let Ok(credentials) = answer {
+                    Some(None) => {}
+                    Some(Some(result)) => {
+                        results.push(result.is_ok());
+                        if let Ok(credentials) = result {
                             assert!(credentials.expiry().unwrap() > self.wall.now(), "expired credentials");
                             self.last = Some(credentials);
                         }
@@ -118,8 +130,8 @@ impl Case {
         }
         let under_way = self.under_way();
         assert!(under_way <= 1, "loads at once");
-        assert!(self.waiting.is_empty() || under_way == 1, "waiting for nothing");
-        answers
+        assert!(self.waiting.is_empty() || under_way == 1, "waiting without a load");
+        results
     }
 }
 
@@ -131,7 +143,7 @@ impl Case {
 async fn every_order(events: u32) {
     for number in 0..2 * STEPS.len().pow(events) {
         let filled = number % 2 == 1;
-        let mut order = if filled { vec![Step::Ask, Step::Answer(Good::Yes)] } else { Vec::new() };
+        let mut order = if filled { vec![Step::Ask, Step::Respond(Good::Yes)] } else { Vec::new() };
         let mut rest = number / 2;
         for _ in 0..events {
             order.push(STEPS[rest % STEPS.len()]);
@@ -142,15 +154,15 @@ async fn every_order(events: u32) {
             case.step(step, number);
             case.settle().await;
         }
-        // Whatever was before, a provider that is well again makes the next caller succeed.
+        // Whatever came before, once the provider works again the next caller succeeds.
         case.wall.forward(seconds(6));
         case.step(Step::Ask, 7);
-        let mut answers = case.settle().await;
+        let mut results = case.settle().await;
         if case.under_way() == 1 {
-            case.step(Step::Answer(Good::Yes), 8);
-            answers.extend(case.settle().await);
+            case.step(Step::Respond(Good::Yes), 8);
+            results.extend(case.settle().await);
         }
-        assert_eq!(answers.last(), Some(&true), "{order:?}");
+        assert_eq!(results.last(), Some(&true), "{order:?}");
         assert!(case.waiting.is_empty(), "{order:?}");
     }
 }

@@ -19,8 +19,8 @@ use crate::signing::keys::CredentialsWithKeys;
 pub(crate) struct EventSigner {
     keys: Arc<CredentialsWithKeys>,
     clock: Arc<Clock>,
-    /// Whose clock it is.
-    host: Box<str>,
+    /// Whose clock it is: `host[:port]`.
+    origin: Box<str>,
     region: Box<str>,
     service: Box<str>,
     last: String,
@@ -30,12 +30,12 @@ impl EventSigner {
     /// A chain whose first link is a request's signature in hex.
     pub(crate) fn new(
         keys: Arc<CredentialsWithKeys>,
-        (clock, host): (Arc<Clock>, &str),
+        (clock, origin): (Arc<Clock>, &str),
         (service, region): (&str, &str),
         seed: &[u8],
     ) -> Self {
         let last = String::from_utf8_lossy(seed).into_owned();
-        Self { keys, clock, host: host.into(), region: region.into(), service: service.into(), last }
+        Self { keys, clock, origin: origin.into(), region: region.into(), service: service.into(), last }
     }
 
     /// The signed envelope of an encoded message.
@@ -59,7 +59,7 @@ impl EventSigner {
             let malformed = "a message of the event stream is malformed; the body was cut off before it";
             Error::with_source(ErrorKind::BodyMismatch, malformed, error)
         })?;
-        let time = self.clock.now_for(&self.host);
+        let time = self.clock.now_for(&self.origin);
         // aws-sigv4 panics at times that cannot be said.
         AmzDate::new(time)?;
         let keys = self.keys.credentials().as_ref().clone().into();
@@ -91,7 +91,7 @@ fn unsignable(error: impl Into<BoxError>) -> Error {
 impl fmt::Debug for EventSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSigner")
-            .field("host", &self.host)
+            .field("origin", &self.origin)
             .field("region", &self.region)
             .field("service", &self.service)
             .finish_non_exhaustive()

@@ -1,10 +1,12 @@
 //! Credentials that the cache holds for good and the server does not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_async::test_util::ManualTimeSource;
 use futures_util::future::join_all;
 use sigv4_middleware::{Credentials, IamGateway};
+use tokio::sync::Semaphore;
 
 use crate::support::*;
 
@@ -174,5 +176,56 @@ async fn credentials_past_their_expiry_by_the_servers_clock_only() {
             signer_at(FakeProvider::of([until("AKID1", 2), until("AKID2", 60)]), &clock).build().unwrap();
         assert_eq!(integration.send(&signer, post(&gateway.url())).await.status, 200);
         assert_eq!(keys(&gateway), ["AKID1", "AKID2"], "{integration:?}");
+    }
+}
+
+/// A server that calls all credentials expired, and a provider that takes its time and has new ones at each call.
+#[tokio::test]
+async fn a_server_that_refuses_everything_is_no_trouble_for_other_hosts() {
+    for integration in INTEGRATIONS {
+        let clock = ManualTimeSource::new(noon());
+        let good = gateway_at(&clock, (0..8).map(|call| role_of(&format!("AKID{call}")))).await;
+        let bad = Server::start(|_| {
+            let expired = invalid_signature(noon()).map(|_| in_memory(EXPIRED));
+            let (mut head, body) = expired.into_parts();
+            head.headers.insert("x-amzn-errortype", "ExpiredTokenException".parse().unwrap());
+            http::Response::from_parts(head, body)
+        });
+        let bad = bad.await;
+        let gate = Arc::new(Semaphore::new(1));
+        let provider = FakeProvider::from_async_fn({
+            let gate = Arc::clone(&gate);
+            move |call| {
+                let gate = Arc::clone(&gate);
+                async move {
+                    gate.acquire().await.unwrap().forget();
+                    Ok(role_of(&format!("AKID{call}")))
+                }
+            }
+        });
+        let signer = signer_at(provider.clone(), &clock).build().unwrap();
+        assert_eq!(integration.send(&signer, post(&good.url())).await.status, 200);
+
+        let refused = tokio::spawn({
+            let (signer, request) = (signer.clone(), post(&bad.url));
+            async move { integration.send(&signer, request).await.status }
+        });
+        while provider.calls() < 2 {
+            tokio::task::yield_now().await;
+        }
+        // The provider has not responded, and others sign with what there is.
+        for _ in 0..3 {
+            let response = in_time(integration.send(&signer, post(&good.url()))).await;
+            assert_eq!(response.status, 200, "{integration:?}");
+        }
+        assert!(!refused.is_finished(), "the refused caller waits");
+        gate.add_permits(1000);
+        assert_eq!(refused.await.unwrap(), 403);
+
+        for _ in 0..10 {
+            assert_eq!(integration.send(&signer, post(&bad.url)).await.status, 403);
+        }
+        assert_eq!(provider.calls(), 3, "two reloads, and no more before time has passed: {integration:?}");
+        assert_eq!(bad.tries(), 13, "each reload is one more try");
     }
 }

@@ -96,6 +96,22 @@ async fn a_server_that_never_agrees_is_asked_twice() {
     }
 }
 
+/// Two servers of one host, on ports of their own.
+#[tokio::test]
+async fn the_clock_of_one_server_says_nothing_of_another_on_the_same_host() {
+    for integration in INTEGRATIONS {
+        let (clock, gateway, signer) = alike(Some(true), false).await;
+        gateway.set_clock_offset(24 * HOUR);
+        let other = gateway_at(&clock, [role_of("AKID")]).await;
+        for _ in 0..2 {
+            integration.send(&signer, post(&gateway.url())).await;
+            integration.send(&signer, post(&other.url())).await;
+        }
+        assert_eq!(tries(&gateway), [403, 200], "{integration:?}");
+        assert_eq!(tries(&other), [200, 200], "{integration:?}");
+    }
+}
+
 #[tokio::test]
 async fn with_correction_off_a_wrong_clock_is_the_callers_to_see() {
     for integration in INTEGRATIONS {
@@ -189,8 +205,12 @@ async fn a_cached_response_teaches_nothing() {
 #[tokio::test]
 async fn a_refusal_that_does_not_tell_the_servers_time_is_not_tried_again() {
     type Change = fn(&mut Response<TestBody>);
-    let changes: [(&str, Change); 3] = [
+    let changes: [(&str, Change); 4] = [
         ("from a cache", |response| drop(response.headers_mut().insert("age", "0".parse().unwrap()))),
+        ("two Dates", |response| {
+            let date = response.headers()["date"].clone();
+            response.headers_mut().append("date", date);
+        }),
         ("without Date", |response| drop(response.headers_mut().remove("date"))),
         ("unreadable Date", |response| drop(response.headers_mut().insert("date", "noon".parse().unwrap()))),
     ];
