@@ -123,7 +123,7 @@ impl Signer {
         let (service, _) = scope.service_and_region()?;
         let profile = request.overrides.profile.or(inner.settings.signing);
         let profile = profile.unwrap_or_else(|| SigningSettings::for_service(service));
-        let form = if profile.double_encode { PathForm::AsGiven } else { PathForm::Strict };
+        let form = PathForm::new(&profile, origin.host);
         let target = Target::new(request.path, request.query, form, inner.settings.plus, true)?;
         let said = request.overrides.payload.unwrap_or(match inner.settings.payload {
             PayloadMode::AwsChunked(_) if request.method != Method::PUT => &PayloadMode::Buffered,

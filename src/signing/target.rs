@@ -7,8 +7,10 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue, header::HOST};
+use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind};
+use crate::signing::signing_settings::SigningSettings;
 
 /// Longest path plus query, in bytes, that is signed; the longest that `http::Uri` holds as well.
 pub(crate) const MAX_TARGET: usize = 65_534;
@@ -153,13 +155,43 @@ fn names_same_host(header: &HeaderValue, origin: &Origin<'_>) -> bool {
     same.is_ok_and(|header| header.authority.eq_ignore_ascii_case(origin.authority))
 }
 
-/// Which form the path takes on the wire.
+/// In which form the path is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PathForm {
-    /// As it came; only bytes outside ASCII, which no HTTP/1.1 target may hold, are escaped.
+    /// Unchanged; only bytes outside ASCII, which no HTTP/1.1 target may hold, are escaped.
     AsGiven,
-    /// Strict form, for services that take the path as it is into the canonical request.
+    /// Strict form, for services that sign the path unchanged.
     Strict,
+    /// Strict form, with `%2F` as `/`: S3 decodes the path to an object's key and signs it with its slashes raw.
+    ObjectKey,
+}
+
+impl PathForm {
+    /// The form for a request to `host` that is signed by these settings.
+    pub(crate) fn new(settings: &SigningSettings, host: &str) -> Self {
+        if settings.double_encode {
+            Self::AsGiven
+        } else if settings.keep_escaped_slash || holds_arns(host) {
+            Self::Strict
+        } else {
+            Self::ObjectKey
+        }
+    }
+}
+
+/// Whether a host's paths hold ARNs: S3's control plane, `[{account}.]s3-control.{region}.…`, which shares S3's signing
+/// name, its VPC endpoints, and S3 on Outposts.
+///
+/// A bucket may have any of these names, and then a label of S3's comes after it.
+fn holds_arns(host: &str) -> bool {
+    let labels: SmallVec<[&str; 8]> = host.split('.').collect();
+    labels.iter().zip(labels.iter().skip(1)).any(|(label, next)| {
+        let is = |name: &str| label.eq_ignore_ascii_case(name);
+        let next_is = |start: &str| next.get(..start.len()).is_some_and(|s| s.eq_ignore_ascii_case(start));
+        let named = is("s3-control") || is("s3-control-fips") || is("s3-outposts") || is("s3-outposts-fips");
+        let in_vpc = || labels.iter().any(|label| label.eq_ignore_ascii_case("vpce"));
+        (named && !next_is("s3")) || (is("control") && next_is("vpce-") && in_vpc())
+    })
 }
 
 /// Path and query as they will be sent.
@@ -192,7 +224,8 @@ impl<'a> Target<'a> {
         let path = match form {
             PathForm::AsGiven if path.is_ascii() => Cow::Borrowed(path),
             PathForm::AsGiven => Cow::Owned(escape_non_ascii(path)),
-            PathForm::Strict => strict_path(path)?,
+            PathForm::Strict => strict_path(path, true)?,
+            PathForm::ObjectKey => strict_path(path, false)?,
         };
         let path = if path.is_empty() { Cow::Borrowed("/") } else { path };
         let query = query.map(|query| strict_query(query, plus, drop_signature)).transpose()?;
@@ -301,10 +334,13 @@ fn broken_escape(part: &str, at: usize) -> Error {
     )
 }
 
-fn strict_path(path: &str) -> Result<Cow<'_, str>, Error> {
+/// `keep_escaped_slash`: whether `%2F` stays and does not become `/`.
+fn strict_path(path: &str, keep_escaped_slash: bool) -> Result<Cow<'_, str>, Error> {
     let bytes = path.as_bytes();
     let strict = bytes.iter().enumerate().all(|(at, byte)| match byte {
-        b'%' => is_strict_escape(&bytes[at..]),
+        b'%' => {
+            is_strict_escape(&bytes[at..]) && (keep_escaped_slash || !bytes[at + 1..].starts_with(b"2F"))
+        }
         byte => is_unreserved(*byte) || *byte == b'/',
     });
     if strict {
@@ -314,11 +350,12 @@ fn strict_path(path: &str) -> Result<Cow<'_, str>, Error> {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         match byte {
-            // An escaped slash stays one: it is part of a key or an ARN, not a separator.
             b'/' => out.push('/'),
             b'%' => {
-                let byte = unescape(&bytes[at + 1..]).ok_or_else(|| broken_escape("path", at))?;
-                push_strict(&mut out, byte);
+                match unescape(&bytes[at + 1..]).ok_or_else(|| broken_escape("path", at))? {
+                    b'/' if !keep_escaped_slash => out.push('/'),
+                    byte => push_strict(&mut out, byte),
+                }
                 at += 2;
             }
             byte => push_strict(&mut out, byte),

@@ -44,6 +44,55 @@ fn a_strict_path_escapes_all_but_unreserved_characters_and_slashes() {
 }
 
 #[test]
+fn an_escaped_slash_in_an_objects_key_becomes_a_slash() {
+    for (given, sent) in [
+        ("/a%2Fb", "/a/b"),
+        ("/a%2fb%2F%2f", "/a/b//"),
+        ("/%2F", "//"),
+        ("/a%252Fb", "/a%252Fb"),
+        ("/a%2E%2Fb%3A", "/a./b%3A"),
+        ("/a/b", "/a/b"),
+        ("/2F%20", "/2F%20"),
+    ] {
+        assert_eq!(sent_path(given, PathForm::ObjectKey), sent, "{given}");
+        assert_eq!(sent_path(sent, PathForm::ObjectKey), sent, "once is enough");
+    }
+    assert!(target("/a%2Fb", None, PathForm::ObjectKey).unwrap().is_rewritten());
+    assert!(!target("/a%252Fb", None, PathForm::ObjectKey).unwrap().is_rewritten());
+}
+
+#[test]
+fn the_form_of_a_path_follows_service_and_host() {
+    let form = |service, host| PathForm::new(&SigningSettings::for_service(service), host);
+    for host in [
+        "bucket.s3.eu-west-1.amazonaws.com",
+        "s3.eu-west-1.amazonaws.com",
+        "127.0.0.1",
+        "s3-control.s3.eu-west-1.amazonaws.com",
+        "a.s3-outposts.s3.dualstack.eu-west-1.amazonaws.com",
+        "s3-control.s3-accelerate.amazonaws.com",
+        "control.vpce-1.s3.eu-west-1.amazonaws.com",
+        "bucket.vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com",
+    ] {
+        assert_eq!(form("s3", host), PathForm::ObjectKey, "{host}");
+    }
+    for host in [
+        "123456789012.s3-control.eu-west-1.amazonaws.com",
+        "123456789012.S3-Control-FIPS.dualstack.us-east-1.amazonaws.com",
+        "s3-control.eu-west-1.amazonaws.com",
+        "control.vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com",
+        "ap-123456789012.op-01.s3-outposts.eu-west-1.amazonaws.com",
+    ] {
+        assert_eq!(form("s3", host), PathForm::Strict, "{host}");
+    }
+    assert_eq!(form("s3-outposts", "127.0.0.1"), PathForm::Strict);
+    assert_eq!(form("s3express", "b--x.s3express-x.us-east-1.amazonaws.com"), PathForm::ObjectKey);
+    assert_eq!(form("execute-api", "example.com"), PathForm::AsGiven);
+    let kept = SigningSettings::for_service("s3").keep_escaped_slash(true);
+    assert_eq!(PathForm::new(&kept, "example.com"), PathForm::Strict);
+}
+
+#[test]
 fn another_path_goes_out_as_it_came_but_in_ascii() {
     for (given, sent) in [
         ("/a+b%7e%2f:@/../x", "/a+b%7e%2f:@/../x"),
