@@ -11,7 +11,7 @@ use super::request::RequestView;
 use super::scope::Scope;
 use super::signer::Signer;
 use super::signing_settings::SigningSettings;
-use super::target::{self, Origin, PathForm, Target};
+use super::target::{Host, Origin, PathForm, Target};
 use crate::error::{Error, ErrorKind};
 
 /// Everything about a request that can be decided, or refused, before its body is looked at.
@@ -19,8 +19,7 @@ use crate::error::{Error, ErrorKind};
 pub(crate) struct PreparedRequest<'a> {
     pub(super) request: RequestView<'a>,
     pub(super) origin: Origin<'a>,
-    /// The Host that the server will see.
-    pub(super) host: &'a [u8],
+    pub(super) host: Host<'a>,
     pub(super) scope: Scope<'a>,
     pub(super) profile: SigningSettings,
     pub(super) target: Target<'a>,
@@ -81,6 +80,11 @@ impl PreparedRequest<'_> {
         &self.target
     }
 
+    /// Whether the request's URI has to be rewritten: its target, or its authority.
+    pub(crate) fn rewrites_uri(&self) -> bool {
+        self.target.is_rewritten() || self.origin.has_needless_port
+    }
+
     /// Adds the headers that are signed, before the signer's own.
     pub(crate) fn headers<'a>(
         &'a self,
@@ -89,7 +93,7 @@ impl PreparedRequest<'_> {
     ) -> Result<(), Error> {
         let policy = &signer.inner.settings.headers;
         policy.select(self.request.headers, self.request.overrides.sign_headers, headers)?;
-        headers.push("host", self.host);
+        headers.push("host", self.host.value);
         Ok(())
     }
 
@@ -118,7 +122,7 @@ impl Signer {
         let origin = Origin::new(request.scheme, request.authority)?;
         let known = inner.known_host(origin.host);
         inner.ensure_allowed(&origin, &request, &known)?;
-        let host = target::host(&origin, request.headers, inner.settings.allow_host_mismatch)?;
+        let host = Host::new(&origin, request.headers, inner.settings.allow_host_mismatch)?;
         let scope = inner.scope(&request, known)?;
         let (service, _) = scope.service_and_region()?;
         let profile = request.overrides.profile.or(inner.settings.signing);

@@ -150,7 +150,8 @@ impl Signer {
             authorization: authorization(&context, headers.names(), &signature)?,
             region_set: region_set.map(region_set_header).transpose()?,
             replace: headers.replace,
-            rewritten: prepared.target.is_rewritten().then(|| prepared.target.to_path_and_query()),
+            drop_host: prepared.host.drop_header,
+            rewritten: prepared.rewrites_uri().then(|| prepared.target.to_path_and_query()),
             attempt: SignedWith {
                 keys,
                 reading,

@@ -244,7 +244,8 @@ mod tests {
             (SigningSettings::aws_chunked, SigningSettings::takes_aws_chunked),
         ];
         for (at, (set, _)) in fields.iter().enumerate() {
-            let off = fields.iter().fold(SigningSettings::default(), |settings, (set, _)| set(settings, false));
+            let off =
+                fields.iter().fold(SigningSettings::default(), |settings, (set, _)| set(settings, false));
             let on = set(off, true);
             for (other, (_, get)) in fields.iter().enumerate() {
                 assert_eq!(get(&on), at == other, "{at} {other}");

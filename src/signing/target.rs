@@ -36,12 +36,15 @@ pub enum PlusInQuery {
 pub(crate) struct Origin<'a> {
     /// `https`, `http`, `wss` or `ws`.
     pub(crate) scheme: &'a str,
-    /// Host as the URI has it; an IPv6 literal keeps its brackets.
+    /// Host as written in the URI; an IPv6 literal keeps its brackets.
     pub(crate) host: &'a str,
-    /// The port, where it is not the scheme's own.
+    /// The port, unless it is the scheme's default.
     pub(crate) port: Option<u16>,
     /// `host[:port]` as HTTP/1.1's Host and HTTP/2's `:authority` will carry it.
     pub(crate) authority: &'a str,
+    /// Whether the URI spells out a default port, or an empty one, which has to be dropped from it: over HTTP/1.1
+    /// clients leave it out of Host, over HTTP/2 they leave it in `:authority`.
+    pub(crate) has_needless_port: bool,
 }
 
 impl<'a> Origin<'a> {
@@ -74,8 +77,9 @@ impl<'a> Origin<'a> {
             return Err(Error::new(ErrorKind::InvalidUri, "the request's URI has an empty host; name one"));
         }
         let port = port.filter(|port| *port != default_port);
+        let has_needless_port = port.is_none() && host.len() != authority.len();
         let authority = if port.is_some() { authority } else { host };
-        Ok(Self { scheme, host, port, authority })
+        Ok(Self { scheme, host, port, authority, has_needless_port })
     }
 
     /// Whether the request goes over TLS.
@@ -89,7 +93,7 @@ impl<'a> Origin<'a> {
     }
 }
 
-/// Splits `host[:port]`; an empty port (`host:`) counts as none.
+/// Splits `host[:port]`; an empty port (`host:`) counts as no port.
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), Error> {
     if !authority.contains(':') {
         return Ok((authority, None));
@@ -111,42 +115,57 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), Error> {
     }
 }
 
-/// The Host that the server will see: the request's own header where it has one, else the URI's authority.
-///
-/// A header that names another host than the URI is an error unless `may_differ`.
-pub(crate) fn host<'a>(
-    origin: &Origin<'a>,
-    headers: &'a HeaderMap,
-    may_differ: bool,
-) -> Result<&'a [u8], Error> {
-    let mut given = headers.get_all(HOST).iter();
-    let Some(first) = given.next() else {
-        return Ok(origin.authority.as_bytes());
-    };
-    if given.next().is_some() {
-        return Err(Error::new(
-            ErrorKind::HostMismatch,
-            "the request has more than one Host header; keep one",
-        ));
+/// The Host of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Host<'a> {
+    /// What the server will see, and what is signed.
+    pub(crate) value: &'a [u8],
+    /// Whether the request's Host header has to be removed: it spells the URI's host in another way (upper case, a
+    /// default port). Over HTTP/1.1 clients send the header, over HTTP/2 the URI's authority; without the header both
+    /// send the latter.
+    pub(crate) drop_header: bool,
+}
+
+impl<'a> Host<'a> {
+    /// The host of the URI, or that of the request's Host header where it names another and `may_differ`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::HostMismatch`] for a header that names another host unless `may_differ`, and for more than one.
+    pub(crate) fn new(origin: &Origin<'a>, headers: &'a HeaderMap, may_differ: bool) -> Result<Self, Error> {
+        let mut given = headers.get_all(HOST).iter();
+        let of_uri = Self { value: origin.authority.as_bytes(), drop_header: false };
+        let Some(first) = given.next() else { return Ok(of_uri) };
+        if given.next().is_some() {
+            return Err(Error::new(
+                ErrorKind::HostMismatch,
+                "the request has more than one Host header; keep one",
+            ));
+        }
+        if first == origin.authority {
+            return Ok(of_uri);
+        }
+        if first.to_str().is_err() {
+            return Err(Error::new(
+                ErrorKind::HostMismatch,
+                "the Host header has characters that no host has; write an international name in its xn-- form",
+            ));
+        }
+        if names_same_host(first, origin) {
+            return Ok(Self { drop_header: true, ..of_uri });
+        }
+        if !may_differ {
+            return Err(Error::new(
+                ErrorKind::HostMismatch,
+                format!(
+                    "the Host header {:?} differs from the URI's authority {:?}; remove the header, or call \
+                     .allow_host_mismatch(true) on the signer's builder if they have to differ",
+                    String::from_utf8_lossy(first.as_bytes()),
+                    origin.authority
+                ),
+            ));
+        }
+        Ok(Self { value: first.as_bytes(), drop_header: false })
     }
-    if first.to_str().is_err() {
-        return Err(Error::new(
-            ErrorKind::HostMismatch,
-            "the Host header has characters that no host has; write an international name as its xn-- form",
-        ));
-    }
-    if !may_differ && !names_same_host(first, origin) {
-        return Err(Error::new(
-            ErrorKind::HostMismatch,
-            format!(
-                "the Host header {:?} differs from the URI's authority {:?}; remove the header, or call \
-                 .allow_host_mismatch(true) on the signer's builder if the two shall differ",
-                String::from_utf8_lossy(first.as_bytes()),
-                origin.authority
-            ),
-        ));
-    }
-    Ok(first.as_bytes())
 }
 
 fn names_same_host(header: &HeaderValue, origin: &Origin<'_>) -> bool {
@@ -338,9 +357,7 @@ fn broken_escape(part: &str, at: usize) -> Error {
 fn strict_path(path: &str, keep_escaped_slash: bool) -> Result<Cow<'_, str>, Error> {
     let bytes = path.as_bytes();
     let strict = bytes.iter().enumerate().all(|(at, byte)| match byte {
-        b'%' => {
-            is_strict_escape(&bytes[at..]) && (keep_escaped_slash || !bytes[at + 1..].starts_with(b"2F"))
-        }
+        b'%' => is_strict_escape(&bytes[at..]) && (keep_escaped_slash || !bytes[at + 1..].starts_with(b"2F")),
         byte => is_unreserved(*byte) || *byte == b'/',
     });
     if strict {

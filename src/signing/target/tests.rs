@@ -260,29 +260,56 @@ fn an_origin_that_credentials_cannot_go_to_is_refused() {
 }
 
 #[test]
+fn a_default_or_empty_port_is_needless() {
+    for (uri, needless) in [
+        ("https://example.com:443", true),
+        ("http://example.com:80", true),
+        ("https://example.com:", true),
+        ("wss://[::1]:443", true),
+        ("https://example.com", false),
+        ("https://[::1]", false),
+        ("https://example.com:80", false),
+        ("http://example.com:443", false),
+    ] {
+        assert_eq!(origin(uri).unwrap().has_needless_port, needless, "{uri}");
+    }
+}
+
+#[test]
 fn a_host_header_names_the_authority_or_is_asked_for() {
     let host = |uri, given: &[&'static str], may_differ| {
         let headers: HeaderMap = given.iter().map(|value| (HOST, HeaderValue::from_static(value))).collect();
-        let host = super::host(&origin(uri).unwrap(), &headers, may_differ)?;
-        Ok::<_, Error>(String::from_utf8(host.to_vec()).unwrap())
+        let host = Host::new(&origin(uri).unwrap(), &headers, may_differ)?;
+        Ok::<_, Error>((String::from_utf8(host.value.to_vec()).unwrap(), host.drop_header))
     };
+    let kept = |value: &str| (value.to_owned(), false);
+    let dropped = |value: &str| (value.to_owned(), true);
     let uri = "https://example.com:8443";
-    assert_eq!(host(uri, &[], false).unwrap(), "example.com:8443");
-    assert_eq!(host("https://example.com:443", &[], false).unwrap(), "example.com");
-    // What is sent is signed: case and a default port stay as the header has them.
-    assert_eq!(host(uri, &["EXAMPLE.com:8443"], false).unwrap(), "EXAMPLE.com:8443");
-    assert_eq!(host("https://example.com", &["example.com:443"], false).unwrap(), "example.com:443");
-    assert_eq!(host("https://[::1]:8443", &["[::1]:8443"], false).unwrap(), "[::1]:8443");
+    assert_eq!(host(uri, &[], false).unwrap(), kept("example.com:8443"));
+    assert_eq!(host("https://example.com:443", &[], false).unwrap(), kept("example.com"));
+    assert_eq!(host("https://[::1]:8443", &["[::1]:8443"], false).unwrap(), kept("[::1]:8443"));
+    // Another spelling of the URI's host goes: HTTP/2 would send the URI's.
+    for may_differ in [false, true] {
+        for (uri, given, signed) in [
+            (uri, "EXAMPLE.com:8443", "example.com:8443"),
+            ("https://example.com", "example.com:443", "example.com"),
+            ("https://example.com", "example.com:", "example.com"),
+            ("https://example.com:443", "example.com:443", "example.com"),
+            ("http://Example.com", "example.com", "Example.com"),
+        ] {
+            assert_eq!(host(uri, &[given], may_differ).unwrap(), dropped(signed), "{uri} {given}");
+        }
+    }
 
     for other in ["example.com", "example.com:8444", "other.example.com:8443", "user@example.com:8443", ""] {
         let error = host(uri, &[other], false).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::HostMismatch, "{other}");
         assert!(error.to_string().contains("allow_host_mismatch"), "{error}");
-        assert_eq!(host(uri, &[other], true).unwrap(), other);
+        assert_eq!(host(uri, &[other], true).unwrap(), kept(other));
     }
     let text = HeaderValue::from_bytes(b"b\xfccher.example").unwrap();
     let headers = HeaderMap::from_iter([(HOST, text)]);
-    let error = super::host(&origin(uri).unwrap(), &headers, true).unwrap_err();
+    let error = Host::new(&origin(uri).unwrap(), &headers, true).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::HostMismatch);
     for may_differ in [false, true] {
         let error = host(uri, &["example.com:8443", "example.com:8443"], may_differ).unwrap_err();

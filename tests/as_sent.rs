@@ -1,0 +1,106 @@
+//! What is signed is what is sent, over HTTP/1.1 and HTTP/2: a server that verifies by the bytes it received accepts it.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{Method, Request};
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use sigv4_middleware::{BoxError, Credentials, IamGateway, ReceivedRequest, SigV4Layer, Signer};
+use tokio::net::TcpStream;
+use tower::{ServiceBuilder, ServiceExt};
+
+const REGION: &str = "ap-northeast-1";
+
+fn credentials() -> Credentials {
+    Credentials::new("AKIDEXAMPLE", "secret", Some("token".to_owned()), None, "test")
+}
+
+async fn gateway(service: &str) -> IamGateway {
+    IamGateway::builder().credentials(credentials()).service(service).region(REGION).start().await.unwrap()
+}
+
+fn signer(service: &'static str) -> Signer {
+    Signer::builder().credentials(credentials()).service(service).region(REGION).build().unwrap()
+}
+
+type Requests = Request<Full<Bytes>>;
+
+/// Sends a request signed by a hyper client that connects to one address, whatever the URI is.
+async fn send(to: SocketAddr, http2: bool, signer: &Signer, request: Requests) -> Result<(), BoxError> {
+    let connector = tower::service_fn(move |_: http::Uri| {
+        Box::pin(async move { TcpStream::connect(to).await.map(TokioIo::new) })
+    });
+    let client = Client::builder(TokioExecutor::new()).http2_only(http2).build(connector);
+    let client = ServiceBuilder::new().layer(SigV4Layer::new(signer.clone())).service(client);
+    client.oneshot(request).await?;
+    Ok(())
+}
+
+async fn accepted(gateway: &IamGateway, http2: bool, signer: &Signer, request: Requests) -> ReceivedRequest {
+    let shown = format!("{request:?}, HTTP/2: {http2}");
+    if let Err(error) = send(gateway.addr(), http2, signer, request).await {
+        panic!("{shown}: {error:?}");
+    }
+    let received = gateway.requests().pop().unwrap();
+    assert_eq!((received.status.as_u16(), received.error_type), (200, None), "{shown}");
+    received
+}
+
+fn get(uri: &str) -> Requests {
+    Request::get(uri).body(Full::default()).unwrap()
+}
+
+#[tokio::test]
+async fn a_default_port_is_sent_by_neither_version() {
+    let (gateway, signer) = (gateway("execute-api").await, signer("execute-api"));
+    for http2 in [false, true] {
+        for uri in [
+            "http://localhost:80/a",
+            "http://localhost:/a",
+            "http://localhost:80/a?b=/",
+            "http://localhost/a",
+        ] {
+            let received = accepted(&gateway, http2, &signer, get(uri)).await;
+            assert_eq!(received.header("host"), Some("localhost"), "{uri}");
+        }
+        let received = accepted(&gateway, http2, &signer, get("http://localhost:81/a")).await;
+        assert_eq!(received.header("host"), Some("localhost:81"));
+        // In whatever case, the URI's host is what both versions send.
+        let received = accepted(&gateway, http2, &signer, get("http://LocalHost:80/a")).await;
+        assert_eq!(received.header("host"), Some("LocalHost"));
+    }
+}
+
+#[tokio::test]
+async fn a_host_header_in_another_spelling_is_not_sent() {
+    let (gateway, signer) = (gateway("execute-api").await, signer("execute-api"));
+    for http2 in [false, true] {
+        for (uri, given, sent) in [
+            ("http://localhost:9000/a", "LOCALHOST:9000", "localhost:9000"),
+            ("http://localhost/a", "localhost:80", "localhost"),
+            ("http://localhost:80/a", "localhost:80", "localhost"),
+            ("http://localhost/a", "Localhost:", "localhost"),
+            ("http://LOCALHOST/a", "localhost", "LOCALHOST"),
+            ("http://localhost:80/a", "localhost", "localhost"),
+        ] {
+            let request = Request::get(uri).header("host", given).body(Full::default()).unwrap();
+            let received = accepted(&gateway, http2, &signer, request).await;
+            assert_eq!(received.header("host"), Some(sent), "{uri} {given}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_escaped_slash_in_an_objects_key_is_sent_as_a_slash() {
+    let (gateway, signer) = (gateway("s3").await, signer("s3"));
+    for http2 in [false, true] {
+        for method in [Method::GET, Method::PUT] {
+            let mut request = get("http://localhost/bucket/a%2Fb%2fc?prefix=a%2Fb");
+            *request.method_mut() = method;
+            let received = accepted(&gateway, http2, &signer, request).await;
+            assert_eq!(received.target, "/bucket/a/b/c?prefix=a%2Fb");
+        }
+    }
+}
