@@ -12,7 +12,7 @@ use super::event_stream;
 use super::{Buffered, EncodedBody, VerifiedBody, buffer};
 use crate::body::{ReplayCell, SignedBody};
 use crate::error::{BoxError, Error};
-use crate::signing::payload::{Payload, PayloadMode};
+use crate::signing::payload::{BodyMode, Payload, PayloadMode};
 use crate::signing::settings::BufferLimits;
 use crate::signing::signature::SignedWith;
 
@@ -46,12 +46,17 @@ where
     /// `headers` are the request's own, which may tell the body's length.
     pub(crate) async fn new(
         body: B,
-        mode: &PayloadMode,
+        mode: &BodyMode,
         limits: BufferLimits,
         headers: &HeaderMap,
     ) -> Result<Self, Error> {
-        Ok(match mode {
-            PayloadMode::Buffered => Self::Buffered(buffer(body, limits).await?),
+        Ok(match &mode.payload {
+            PayloadMode::Buffered => match mode.declared_sha256 {
+                Some(sha256) if !fits_in_memory(&body, limits) => {
+                    Self::as_is(SignedBody::as_is(body), Payload::sha256(sha256), limits)
+                }
+                _ => Self::Buffered(buffer(body, limits).await?),
+            },
             PayloadMode::Sha256(sha256) => {
                 Self::as_is(SignedBody::as_is(body), Payload::sha256(*sha256), limits)
             }
@@ -146,6 +151,11 @@ impl<B> OutgoingBody<B> {
     }
 }
 
+/// Whether a body is known to be no longer than may be held in memory.
+fn fits_in_memory(body: &impl Body, limits: BufferLimits) -> bool {
+    body.is_end_stream() || body.size_hint().exact().is_some_and(|len| len <= limits.size)
+}
+
 /// Makes the headers tell the length of a body.
 ///
 /// An empty POST, PUT or PATCH says `content-length: 0`, which clients leave out and S3 insists on (411).
@@ -237,7 +247,7 @@ mod tests {
         B::Error: Into<BoxError>,
     {
         let limits = BufferLimits { size, timeout: Duration::ZERO };
-        OutgoingBody::new(body, mode, limits, &HeaderMap::new()).await.unwrap()
+        OutgoingBody::new(body, &mode.clone().into(), limits, &HeaderMap::new()).await.unwrap()
     }
 
     #[tokio::test]

@@ -88,6 +88,49 @@ pub enum PayloadMode {
     EventStream,
 }
 
+impl PayloadMode {
+    /// Whether the body is sent in frames of the signer's making: chunks, or the envelopes of an event stream.
+    pub(crate) fn is_framed(&self) -> bool {
+        match self {
+            Self::AwsChunked(_) => true,
+            #[cfg(feature = "event-stream")]
+            Self::EventStream => true,
+            Self::Buffered | Self::Sha256(_) | Self::Sha256Checked(_) | Self::Unsigned => false,
+        }
+    }
+
+    /// The name of the variant, for error messages.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Buffered => "Buffered",
+            Self::Sha256(_) => "Sha256",
+            Self::Sha256Checked(_) => "Sha256Checked",
+            Self::Unsigned => "Unsigned",
+            Self::AwsChunked(_) => "AwsChunked",
+            #[cfg(feature = "event-stream")]
+            Self::EventStream => "EventStream",
+        }
+    }
+}
+
+/// How the body of one request is read and sent.
+#[derive(Clone, Debug)]
+pub(crate) struct BodyMode {
+    pub(crate) payload: PayloadMode,
+    /// The hash that the caller declared by `x-amz-content-sha256`, where no payload mode is set: a body that cannot be
+    /// held in memory is sent as [`PayloadMode::Sha256`].
+    pub(crate) declared_sha256: Option<[u8; 32]>,
+    /// Whether the service takes this request's body as [`PayloadMode::AwsChunked`].
+    pub(crate) takes_aws_chunked: bool,
+}
+
+#[cfg(test)]
+impl From<PayloadMode> for BodyMode {
+    fn from(payload: PayloadMode) -> Self {
+        Self { payload, declared_sha256: None, takes_aws_chunked: false }
+    }
+}
+
 /// A payload to be signed by [`Signer::sign`](crate::Signer::sign): bytes, a known hash, or nothing.
 ///
 /// Made by `From` from anything that holds bytes, or by one of the functions here.
@@ -152,9 +195,14 @@ impl Payload<'_> {
         }
     }
 
-    /// Whether it is bytes, of which nobody has said how they enter the signature.
+    /// Whether it is bytes, which no caller chose to have hashed or unsigned.
     pub(crate) fn is_bytes(&self) -> bool {
         matches!(self.0, Repr::Bytes(_))
+    }
+
+    /// Whether its SHA-256 is signed.
+    pub(crate) fn is_hashed(&self) -> bool {
+        matches!(self.0, Repr::Bytes(_) | Repr::Sha256(_))
     }
 
     pub(crate) fn is_chunked(&self) -> bool {

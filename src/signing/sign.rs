@@ -18,11 +18,10 @@ use super::prepare::PreparedRequest;
 use super::request::RequestView;
 use super::signature::{Signature, SignedWith};
 use super::signer::{Inner, Signer};
-use super::signing_settings::SigningSettings;
 use super::streaming::ChunkSigner;
 #[cfg(feature = "event-stream")]
 use super::streaming::EventSigner;
-use super::target::{self, Origin};
+use super::target;
 use crate::error::{Error, ErrorKind};
 
 impl Signer {
@@ -94,15 +93,7 @@ impl Signer {
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
     ) -> Result<(Signature, T), Error> {
         let inner = &*self.inner;
-        if payload.is_unsigned() && !prepared.origin.is_secure() && !inner.settings.allow_unsigned_over_http {
-            return Err(Error::new(
-                ErrorKind::UnsupportedPayload,
-                "an unsigned payload over plain http could be changed by anyone on the way; use https, or a payload \
-                 that is hashed or signed, or call .allow_unsigned_over_http(true) on the signer's builder",
-            ));
-        }
-        let unsigned = payload.is_bytes() && inner.leaves_unsigned(&prepared.profile, &prepared.origin);
-        let payload = if unsigned { Payload::unsigned() } else { payload };
+        let payload = prepared.payload(self, payload)?;
         let reading = inner.clock.read(prepared.origin.host);
         let context = SigningContext::new(inner, prepared, Arc::clone(&keys), reading.corrected())?;
         let hash = payload.hash();
@@ -125,7 +116,8 @@ impl Signer {
         if let Some(set) = region_set {
             headers.push(signature_headers::REGION_SET_NAME, set.as_bytes());
         }
-        let declares_payload = prepared.profile.content_sha256_header || payload.is_chunked();
+        let declares_payload =
+            prepared.profile.content_sha256_header || payload.is_chunked() || prepared.declared.is_some();
         if declares_payload {
             headers.push_own(signature_headers::CONTENT_SHA256_NAME, hash.as_bytes());
         }
@@ -165,11 +157,6 @@ impl Signer {
 }
 
 impl Inner {
-    /// Whether a payload of which nothing is said goes unsigned.
-    pub(super) fn leaves_unsigned(&self, profile: &SigningSettings, origin: &Origin<'_>) -> bool {
-        profile.unsigned_payload && (origin.is_secure() || self.settings.allow_unsigned_over_http)
-    }
-
     /// The keys that was last made, if its credentials are those at hand.
     fn cached_keys(&self) -> Option<Arc<CredentialsWithKeys>> {
         let known = self.keys.load();

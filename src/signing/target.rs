@@ -504,6 +504,17 @@ fn without_signature(query: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(kept.join("&"))
 }
 
+/// Whether a query, in any form, is that of a presigned URL.
+pub(crate) fn has_signature(query: &str) -> bool {
+    query.split('&').any(|pair| {
+        pair.split_once('=').is_some_and(|(key, value)| {
+            let key = percent_encoding::percent_decode_str(key);
+            let name = b"x-amz-signature".iter().copied();
+            !value.is_empty() && key.map(|byte| byte.to_ascii_lowercase()).eq(name)
+        })
+    })
+}
+
 fn is_signature_parameter(pair: &[u8]) -> bool {
     // All of them begin alike, which most parameters do not.
     let begins_alike = pair.get(..6).is_some_and(|start| start.eq_ignore_ascii_case(b"X-Amz-"));

@@ -11,7 +11,7 @@ use crate::body::{OutgoingBody, set_length, stream_failed, too_large};
 use crate::client::reqwest::rewritten;
 use crate::error::{Error, ErrorKind};
 use crate::runtime::Waiting;
-use crate::signing::payload::{Payload, PayloadMode};
+use crate::signing::payload::{BodyMode, Payload, PayloadMode};
 use crate::signing::settings::BufferLimits;
 use crate::signing::signature::SignedWith;
 use crate::signing::signer::Signer;
@@ -36,15 +36,15 @@ impl Outgoing {
     pub(super) fn new(
         mut request: Request,
         reader: Option<Reader>,
-        mode: &PayloadMode,
+        mode: &BodyMode,
         limits: BufferLimits,
         waiting: &Waiting<'_>,
     ) -> Result<Self, Error> {
-        if !is_read(mode) {
+        if !is_read(&mode.payload) {
             if let Some(reader) = reader {
                 *request.body_mut() = Some(into_memory(reader, limits)?.into());
             }
-            return Self::as_it_is(request, mode, limits);
+            return Self::as_it_is(request, &mode.payload, limits);
         }
         let (reader, length): (Reader, _) = match (reader, request.body_mut().take()) {
             (Some(reader), _) => (reader, None),
@@ -60,7 +60,7 @@ impl Outgoing {
     fn read(
         mut head: Request,
         body: ReadBody<Reader>,
-        mode: &PayloadMode,
+        mode: &BodyMode,
         limits: BufferLimits,
         waiting: &Waiting<'_>,
     ) -> Result<Self, Error> {

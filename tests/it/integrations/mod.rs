@@ -6,6 +6,7 @@ mod blocking;
 mod bodies;
 mod chunked;
 mod event_stream;
+mod payloads;
 mod presigned;
 mod refuse;
 mod retries;
