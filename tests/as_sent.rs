@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::{Method, Request};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use sigv4_middleware::{BoxError, Credentials, IamGateway, ReceivedRequest, SigV4Layer, Signer};
@@ -103,4 +103,23 @@ async fn an_escaped_slash_in_an_objects_key_is_sent_as_a_slash() {
             assert_eq!(received.target, "/bucket/a/b/c?prefix=a%2Fb");
         }
     }
+}
+
+/// What the signer shows and what a server prints compare equal, even if the token is a word that stands elsewhere too.
+#[tokio::test]
+async fn what_is_shown_is_what_a_server_prints() {
+    let gateway = gateway("execute-api").await;
+    let wrong = Credentials::new("AKIDEXAMPLE", "another secret", Some("token".to_owned()), None, "test");
+    let signer = Signer::builder().credentials(wrong).service("execute-api").region(REGION).build().unwrap();
+    let request = Request::get(format!("{}/token?token=1", gateway.url())).header("x-amz-meta-a", "token");
+    let mut parts = request.body(()).unwrap().into_parts().0;
+    let details = signer.sign_with_details(&mut parts, "").await.unwrap();
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let response = client.request(Request::from_parts(parts, Full::<Bytes>::default())).await.unwrap();
+    assert_eq!(response.status(), 403);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let message: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let message = message["message"].as_str().unwrap();
+    assert!(message.contains(&format!("'{}'", details.canonical_request())), "{message}\n{details}");
+    assert!(message.contains(&format!("'{}'", details.string_to_sign())), "{message}\n{details}");
 }

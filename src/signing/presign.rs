@@ -73,7 +73,7 @@ impl fmt::Debug for Presigned {
         f.debug_struct("Presigned")
             .field("authority", &self.uri.authority())
             .field("path", &self.uri.path())
-            .field("headers", &self.headers.keys())
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("expires_in", &self.expires_in)
             .field("details", &self.details)
             .finish_non_exhaustive()
@@ -113,7 +113,7 @@ impl Presigned {
         self.expires_in
     }
 
-    /// The canonical request and string to sign, without the session token.
+    /// The canonical request and string to sign, without secret values.
     #[must_use]
     pub fn details(&self) -> &SigningDetails {
         &self.details

@@ -21,7 +21,6 @@ use super::signer::{Inner, Signer};
 use super::streaming::ChunkSigner;
 #[cfg(feature = "event-stream")]
 use super::streaming::EventSigner;
-use super::target;
 use crate::error::{Error, ErrorKind};
 
 impl Signer {
@@ -216,24 +215,15 @@ impl SigningContext {
         [self.algorithm.as_bytes(), b"\n", date, b"\n", scope, b"\n", canonical_hash]
     }
 
-    /// What was signed, without the session token.
+    /// What was signed, without its secret values.
     pub(crate) fn details(
         &self,
         prepared: &PreparedRequest<'_>,
         canonical: &CanonicalRequest<'_, '_>,
     ) -> SigningDetails {
         let string_to_sign = self.string_to_sign(&canonical_hash(canonical)).concat();
-        let mut text = Vec::new();
-        canonical.write(&mut text);
-        let mut text = String::from_utf8_lossy(&text).into_owned();
-        if let Some(token) = self.keys.token().and_then(|token| token.to_str().ok()) {
-            // In a header as it is, in a presigned URL's query in strict form.
-            for form in [token, &target::strict_value(token)] {
-                text = text.replace(form, "** redacted **");
-            }
-        }
         SigningDetails {
-            canonical_request: text,
+            canonical_request: canonical.to_redacted_text(),
             string_to_sign: String::from_utf8_lossy(&string_to_sign).into_owned(),
             rule: prepared.scope.rule().map(str::to_owned),
         }
