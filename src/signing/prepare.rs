@@ -56,6 +56,7 @@ impl PreparedRequest<'_> {
         match options.refusal() {
             Some(refusal) => Err(Error::new(ErrorKind::UnsupportedPayload, refusal)),
             None => {
+                options.check_checksum_headers(self.request.headers)?;
                 let of_signer = self.request.overrides.payload.is_none();
                 let options = options.for_v4a(self.region_set()?.is_some()).unless_empty(of_signer);
                 Ok(PayloadMode::AwsChunked(options))

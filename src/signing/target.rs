@@ -241,8 +241,7 @@ impl<'a> Target<'a> {
             ));
         }
         let path = match form {
-            PathForm::AsGiven if path.is_ascii() => Cow::Borrowed(path),
-            PathForm::AsGiven => Cow::Owned(escape_non_ascii(path)),
+            PathForm::AsGiven => escape_non_ascii(path)?,
             PathForm::Strict => strict_path(path, true)?,
             PathForm::ObjectKey => strict_path(path, false)?,
         };
@@ -324,12 +323,22 @@ pub(crate) fn strict_value(value: &str) -> String {
     out
 }
 
-fn escape_non_ascii(path: &str) -> String {
+/// # Errors
+/// [`ErrorKind::InvalidUri`] for a `%` that two hex digits do not follow: servers decode the path, and disagree about it.
+fn escape_non_ascii(path: &str) -> Result<Cow<'_, str>, Error> {
+    let bytes = path.as_bytes();
+    let broken = path.match_indices('%').find(|(at, _)| unescape(&bytes[at + 1..]).is_none());
+    if let Some((at, _)) = broken {
+        return Err(broken_escape("path", at));
+    }
+    if path.is_ascii() {
+        return Ok(Cow::Borrowed(path));
+    }
     let mut out = String::with_capacity(path.len() * 2);
-    for byte in path.bytes() {
+    for &byte in bytes {
         if byte.is_ascii() { out.push(char::from(byte)) } else { push_escaped(&mut out, byte) }
     }
-    out
+    Ok(Cow::Owned(out))
 }
 
 /// The byte that the two characters after a `%` stand for.
