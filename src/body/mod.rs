@@ -11,9 +11,9 @@ mod outgoing;
 mod signed;
 mod verified;
 
-pub(crate) use buffer::{Buffered, buffer};
 #[cfg(feature = "blocking")]
-pub(crate) use buffer::{stream_failed, too_large};
+pub(crate) use buffer::stream_failed;
+pub(crate) use buffer::{Buffered, buffer, too_large};
 #[cfg(feature = "reqwest")]
 pub(crate) use chunked::{DECODED_CONTENT_LENGTH, TRAILER};
 pub(crate) use encoded::EncodedBody;

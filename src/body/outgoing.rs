@@ -9,9 +9,9 @@ use http_body::Body;
 use super::chunked::Framing;
 #[cfg(feature = "event-stream")]
 use super::event_stream;
-use super::{Buffered, EncodedBody, VerifiedBody, buffer};
+use super::{Buffered, EncodedBody, VerifiedBody, buffer, too_large};
 use crate::body::{ReplayCell, SignedBody};
-use crate::error::{BoxError, Error};
+use crate::error::{BoxError, Error, ErrorKind};
 use crate::signing::payload::{BodyMode, Payload, PayloadMode};
 use crate::signing::settings::BufferLimits;
 use crate::signing::signature::SignedWith;
@@ -55,7 +55,10 @@ where
                 Some(sha256) if !fits_in_memory(&body, limits) => {
                     Self::as_is(SignedBody::as_is(body), Payload::sha256(sha256), limits)
                 }
-                _ => Self::Buffered(buffer(body, limits).await?),
+                _ => Self::Buffered(buffer(body, limits).await.map_err(|error| match error.kind() {
+                    ErrorKind::BodyTooLarge => too_large(limits.size, mode.takes_aws_chunked),
+                    _ => error,
+                })?),
             },
             PayloadMode::Sha256(sha256) => {
                 Self::as_is(SignedBody::as_is(body), Payload::sha256(*sha256), limits)

@@ -42,9 +42,9 @@ impl Outgoing {
     ) -> Result<Self, Error> {
         if !is_read(&mode.payload) {
             if let Some(reader) = reader {
-                *request.body_mut() = Some(into_memory(reader, limits)?.into());
+                *request.body_mut() = Some(into_memory(reader, mode, limits)?.into());
             }
-            return Self::as_it_is(request, &mode.payload, limits);
+            return Self::as_it_is(request, mode, limits);
         }
         let (reader, length): (Reader, _) = match (reader, request.body_mut().take()) {
             (Some(reader), _) => (reader, None),
@@ -71,15 +71,17 @@ impl Outgoing {
     }
 
     /// A body in memory is hashed where it lies.
-    fn as_it_is(mut head: Request, mode: &PayloadMode, limits: BufferLimits) -> Result<Self, Error> {
+    fn as_it_is(mut head: Request, mode: &BodyMode, limits: BufferLimits) -> Result<Self, Error> {
         let bytes = head.body().map_or(Some(&[][..]), Body::as_bytes);
         let is_reader = bytes.is_none();
-        let payload = match mode {
+        let payload = match &mode.payload {
             PayloadMode::Sha256(sha256) => Payload::sha256(*sha256),
             PayloadMode::Unsigned => Payload::unsigned(),
             _ => match bytes.ok_or_else(out_of_reach)? {
                 [] => Payload::empty(),
-                bytes if bytes.len() as u64 > limits.size => return Err(too_large(limits.size)),
+                bytes if bytes.len() as u64 > limits.size => {
+                    return Err(too_large(limits.size, mode.takes_aws_chunked));
+                }
                 bytes => Payload::sha256(Sha256::digest(bytes).into()),
             },
         };
@@ -131,14 +133,17 @@ impl Outgoing {
     }
 }
 
-fn into_memory(reader: impl Read, limits: BufferLimits) -> Result<Vec<u8>, Error> {
+fn into_memory(reader: impl Read, mode: &BodyMode, limits: BufferLimits) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     // One byte more than may be, to see that there are more.
     let mut reader = reader.take(limits.size.saturating_add(1));
     if let Err(error) = reader.read_to_end(&mut bytes) {
         return Err(stream_failed(bytes.len() as u64, error));
     }
-    if bytes.len() as u64 > limits.size { Err(too_large(limits.size)) } else { Ok(bytes) }
+    if bytes.len() as u64 > limits.size {
+        return Err(too_large(limits.size, mode.takes_aws_chunked));
+    }
+    Ok(bytes)
 }
 
 fn out_of_reach() -> Error {

@@ -1,11 +1,14 @@
-//! A caller's own `x-amz-content-sha256`: honored or refused, through each client, and never dropped in silence.
+//! Payloads that a server would refuse are refused before they are sent, through each client. A caller's own
+//! `x-amz-content-sha256` is honored or refused, and never dropped in silence.
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::Request;
+use http::{Method, Request};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use sigv4_middleware::{AwsChunked, ErrorKind, IamGateway, Payload, PayloadMode, PresigningConfig, Signer};
+use sigv4_middleware::{
+    AwsChunked, ChecksumAlgorithm, ErrorKind, IamGateway, Payload, PayloadMode, PresigningConfig, Signer,
+};
 
 use crate::support::*;
 
@@ -171,4 +174,47 @@ async fn presigned() {
     }
     assert_eq!(presign(OF_HELLO, Some("hi")).await.unwrap_err().kind(), ErrorKind::BodyMismatch);
     assert_eq!(presign("STREAMING-X", None).await.unwrap_err().kind(), ErrorKind::UnsupportedPayload);
+}
+
+#[tokio::test]
+async fn a_second_checksum_is_refused() {
+    let gateway = gateway("s3").await;
+    let chunked = PayloadMode::AwsChunked(AwsChunked::signed().trailer(ChecksumAlgorithm::Sha256));
+    let signer = signing("s3").payload_mode(chunked).build().unwrap();
+    for (integration, http) in ways() {
+        for (name, value) in [
+            ("x-amz-checksum-sha1", "x"),
+            ("x-amz-checksum-sha256", "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="),
+            ("x-amz-sdk-checksum-algorithm", "SHA1"),
+        ] {
+            let request = Request::put(gateway.url()).header(name, value).body(in_memory("hello")).unwrap();
+            let error = integration.send_to(http, gateway.addr(), &signer, request).await.err().unwrap();
+            assert_eq!(found(&error).kind(), ErrorKind::UnsupportedPayload, "{integration:?}");
+            assert!(found(&error).to_string().contains(name), "{error}");
+        }
+    }
+    assert!(gateway.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_told_how_to_stream() {
+    for (service, method, mode) in [
+        ("s3", Method::PUT, "PayloadMode::AwsChunked"),
+        ("s3", Method::POST, "PayloadMode::Sha256"),
+        ("execute-api", Method::PUT, "PayloadMode::Sha256"),
+    ] {
+        let gateway = gateway(service).await;
+        let signer = signing(service).body_limit(4).build().unwrap();
+        for integration in INTEGRATIONS {
+            for body in [streamed(), in_memory("hello")] {
+                let request = Request::builder().method(&method).uri(gateway.url()).body(body).unwrap();
+                let error =
+                    integration.send_to(Http::One, gateway.addr(), &signer, request).await.err().unwrap();
+                assert_eq!(found(&error).kind(), ErrorKind::BodyTooLarge);
+                let message = found(&error).to_string();
+                assert!(message.contains(".body_limit(bytes)") && message.contains(mode), "{message}");
+            }
+        }
+        assert!(gateway.requests().is_empty());
+    }
 }
