@@ -7,13 +7,11 @@ use sha2::{Digest, Sha256};
 use crate::signing::aws_chunked::ChecksumAlgorithm;
 
 /// A checksum in the making.
-#[derive(Clone)]
 pub(super) struct Checksum {
     pub(super) algorithm: ChecksumAlgorithm,
     state: State,
 }
 
-#[derive(Clone)]
 enum State {
     #[cfg(feature = "checksums")]
     Crc(crc_fast::Digest),

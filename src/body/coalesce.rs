@@ -16,7 +16,7 @@ const SMALL_FRAME: usize = 1024;
 const JOINED_FRAME: usize = 64 * 1024;
 
 /// Frames in their order, small ones joined.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Frames {
     kept: SmallVec<[Bytes; 1]>,
     joined: BytesMut,

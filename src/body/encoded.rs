@@ -1,4 +1,4 @@
-//! A body that is framed on its way, as a body.
+//! A body that is encoded while it is sent, as a body.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,26 +11,28 @@ use super::chunked::{self, Framing};
 use super::coalesce::{data, poll_frame};
 #[cfg(feature = "event-stream")]
 use super::event_stream;
+use super::failure::BodyFailure;
 use crate::error::{BoxError, Error};
 use crate::signing::streaming::ChunkSigner;
 #[cfg(feature = "event-stream")]
 use crate::signing::streaming::EventSigner;
 
 pin_project! {
-    /// A body framed as it is asked for: never more than one chunk or message ahead of what was taken.
-    #[derive(Clone, Debug)]
+    /// A body encoded as it is polled: never more than one chunk or message ahead of what was taken.
+    #[derive(Debug)]
     pub(crate) struct EncodedBody<B> {
         #[pin]
         source: B,
-        // What of the source's last frame belongs to later chunks.
+        // The part of the source's last frame that belongs to later chunks.
         rest: Bytes,
         encoder: Encoder,
         failed: bool,
+        failure: BodyFailure,
     }
 }
 
-/// What makes bytes for the wire of a source's. Boxed: hash states are large, and most bodies have none.
-#[derive(Clone, Debug)]
+/// Turns a source's bytes into those that are sent. Boxed: hash states are large, and most bodies have none.
+#[derive(Debug)]
 enum Encoder {
     Chunks(Box<chunked::ChunkEncoder>),
     #[cfg(feature = "event-stream")]
@@ -43,15 +45,6 @@ impl Encoder {
             Self::Chunks(encoder) => encoder.next(),
             #[cfg(feature = "event-stream")]
             Self::Events(encoder) => encoder.next(),
-        }
-    }
-
-    /// Whether the source may end here.
-    fn is_sated(&self) -> bool {
-        match self {
-            Self::Chunks(encoder) => encoder.is_sated(),
-            #[cfg(feature = "event-stream")]
-            Self::Events(encoder) => encoder.is_sated(),
         }
     }
 
@@ -89,19 +82,24 @@ impl Encoder {
 }
 
 impl<B> EncodedBody<B> {
-    /// In chunks, whose signatures go on from the request's.
+    /// In chunks, each signed with the signature before it; the first with the request's.
     pub(super) fn in_chunks(source: B, framing: &Framing, chain: ChunkSigner) -> Self {
         Self::new(source, Encoder::Chunks(Box::new(chunked::ChunkEncoder::new(framing, chain))))
     }
 
-    /// In the envelopes of an event stream, whose signatures go on from the request's.
+    /// In the envelopes of an event stream, each signed with the signature before it; the first with the request's.
     #[cfg(feature = "event-stream")]
     pub(super) fn in_envelopes(source: B, chain: EventSigner) -> Self {
         Self::new(source, Encoder::Events(Box::new(event_stream::EventEncoder::new(chain))))
     }
 
     fn new(source: B, encoder: Encoder) -> Self {
-        Self { source, rest: Bytes::new(), encoder, failed: false }
+        Self { source, rest: Bytes::new(), encoder, failed: false, failure: BodyFailure::default() }
+    }
+
+    /// Where the body leaves the error that it is cut off with.
+    pub(crate) fn failure(&self) -> &BodyFailure {
+        &self.failure
     }
 }
 
@@ -130,7 +128,7 @@ where
             }
             let taken = if !this.rest.is_empty() {
                 this.encoder.feed(this.rest).map_err(Into::into)
-            } else if this.encoder.is_sated() && this.source.is_end_stream() {
+            } else if this.source.is_end_stream() {
                 this.encoder.end().map_err(Into::into)
             } else {
                 match ready!(poll_frame(this.source.as_mut(), cx)) {
@@ -143,6 +141,7 @@ where
             };
             if let Err(error) = taken {
                 *this.failed = true;
+                this.failure.record(&error);
                 return Poll::Ready(Some(Err(error)));
             }
         }

@@ -24,7 +24,7 @@ pub(super) fn declare(headers: &mut HeaderMap) {
 }
 
 /// Finds the messages in a body, however its frames cut them, and puts each into a signed envelope.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct EventEncoder {
     chain: EventSigner,
     /// What has come of the message at hand.
@@ -38,11 +38,6 @@ pub(super) struct EventEncoder {
 impl EventEncoder {
     pub(super) fn new(chain: EventSigner) -> Self {
         Self { chain, partial: BytesMut::new(), length: None, ready: None, ended: false }
-    }
-
-    /// Whether the last message has come whole.
-    pub(super) fn is_sated(&self) -> bool {
-        self.partial.is_empty()
     }
 
     /// Whether all is given out.
@@ -78,7 +73,7 @@ impl EventEncoder {
     /// # Errors
     /// [`BodyMismatch`](crate::ErrorKind::BodyMismatch) within a message; [`Clock`](crate::ErrorKind::ClockOutOfRange).
     pub(super) fn end(&mut self) -> Result<(), Error> {
-        if !self.is_sated() {
+        if !self.partial.is_empty() {
             let whole = self.length.map(|length| format!(" of {length}")).unwrap_or_default();
             return Err(mismatch(format!(
                 "the event stream ended after {} bytes{whole} of a message; it was cut off",

@@ -7,6 +7,7 @@ mod coalesce;
 mod encoded;
 #[cfg(feature = "event-stream")]
 mod event_stream;
+mod failure;
 mod outgoing;
 mod signed;
 mod verified;
@@ -17,6 +18,7 @@ pub(crate) use buffer::{Buffered, buffer, too_large};
 #[cfg(feature = "reqwest")]
 pub(crate) use chunked::{DECODED_CONTENT_LENGTH, TRAILER};
 pub(crate) use encoded::EncodedBody;
+pub(crate) use failure::BodyFailure;
 pub(crate) use outgoing::OutgoingBody;
 #[cfg(feature = "blocking")]
 pub(crate) use outgoing::set_length;

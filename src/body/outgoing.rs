@@ -64,7 +64,7 @@ where
                 Self::as_is(SignedBody::as_is(body), Payload::sha256(*sha256), limits)
             }
             PayloadMode::Sha256Checked(sha256) => {
-                let body = SignedBody::checked(VerifiedBody::new(body, *sha256)?);
+                let body = SignedBody::checked(VerifiedBody::new(body, *sha256, headers)?);
                 Self::as_is(body, Payload::sha256(*sha256), limits)
             }
             PayloadMode::Unsigned => Self::as_is(SignedBody::as_is(body), Payload::unsigned(), limits),

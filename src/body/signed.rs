@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::body::{Buffered, EncodedBody, VerifiedBody};
+use crate::body::{BodyFailure, Buffered, EncodedBody, VerifiedBody};
 use crate::error::{BoxError, Error};
 
 pin_project! {
@@ -16,8 +16,8 @@ pin_project! {
     /// or framed in chunks or in the envelopes of an event stream.
     ///
     /// Gives an exact [`size_hint`](Body::size_hint) whenever it is buffered or in chunks, so that HTTP/1.1 sends
-    /// `content-length`. `Clone` where `B` is.
-    #[derive(Clone, Debug)]
+    /// `content-length`. Not `Clone`: a clone of a half-sent body would sign its chunks twice.
+    #[derive(Debug)]
     pub struct SignedBody<B> {
         #[pin]
         repr: Repr<B>,
@@ -31,7 +31,7 @@ pub(crate) type ReplayCell = Arc<OnceLock<Bytes>>;
 
 pin_project! {
     #[project = ReprProjection]
-    #[derive(Clone, Debug)]
+    #[derive(Debug)]
     enum Repr<B> {
         Buffered { body: Buffered, next: usize },
         AsIs { #[pin] body: B },
@@ -64,6 +64,18 @@ impl<B> SignedBody<B> {
     /// Leaves its first frame there, if that is all of it.
     pub(crate) fn with_replay(self, whole: Option<ReplayCell>) -> Self {
         Self { whole, ..self }
+    }
+
+    /// Where the body leaves the error of this crate that it is cut off with, if it can be.
+    ///
+    /// To be taken before the body is sent, and read when sending has failed: over HTTP/2 clients of hyper report only
+    /// that the stream was reset.
+    pub(crate) fn failure(&self) -> Option<BodyFailure> {
+        match &self.repr {
+            Repr::Buffered { .. } | Repr::AsIs { .. } => None,
+            Repr::Checked { body } => Some(body.failure().clone()),
+            Repr::Framed { body } => Some(body.failure().clone()),
+        }
     }
 
     #[cfg(feature = "tower")]

@@ -4,10 +4,11 @@ use http::Extensions;
 use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
 use reqwest_middleware::{Middleware, Next};
 
-use crate::body::OutgoingBody;
-use crate::body::SignedBody;
+use crate::body::{BodyFailure, OutgoingBody, SignedBody};
 use crate::client::classify::{Answer, assess};
 use crate::client::redirect::{LONGEST_CHAIN, Step};
+#[cfg(feature = "tower")]
+use crate::error::BoxError;
 use crate::error::{Error, ErrorKind};
 use crate::overrides::Overrides;
 use crate::signing::request::RequestView;
@@ -124,7 +125,8 @@ impl SigV4Middleware {
     ) -> reqwest_middleware::Result<Response> {
         let signed = outgoing.attempt(&self.signer, Overrides::of(extensions)).await;
         let (request, attempt) = signed.map_err(Error::into_middleware)?;
-        let response = next.clone().run(request, extensions).await?;
+        let response = next.clone().run(request, extensions).await;
+        let response = response.map_err(|error| outgoing.explain_middleware_failure(error))?;
         let (response, try_again) =
             outgoing.assess(&self.signer, &attempt, response).await.map_err(Error::into_middleware)?;
         if !try_again {
@@ -141,6 +143,8 @@ impl SigV4Middleware {
 pub(crate) struct Outgoing {
     head: Request,
     body: OutgoingBody<Body>,
+    /// Of the body that was last sent.
+    failure: Option<BodyFailure>,
     /// The region that a redirect named, or led to.
     region: Option<String>,
     /// Whether a redirect asked for it, and not the caller.
@@ -159,7 +163,7 @@ impl Outgoing {
         let body = OutgoingBody::new(body, &mode, signer.limits(), request.headers()).await?;
         let method = request.method().clone();
         body.declare(&method, request.headers_mut());
-        Ok(Self { head: request, body, region: None, redirected: false })
+        Ok(Self { head: request, body, failure: None, region: None, redirected: false })
     }
 
     /// The request, signed with the credentials and the clock of this moment.
@@ -179,8 +183,23 @@ impl Outgoing {
             Error::new(ErrorKind::BodyFailed, "the request cannot be sent again; its body was consumed")
         })?;
         let mut attempt = signature.apply(request.headers_mut());
-        *request.body_mut() = self.body.take(&mut attempt).map(into_body);
+        let body = self.body.take(&mut attempt);
+        self.failure = body.as_ref().and_then(SignedBody::failure);
+        *request.body_mut() = body.map(into_body);
         Ok((request, attempt))
+    }
+
+    /// The error to return where sending failed: the body's own where that is why, which HTTP/2 clients do not give.
+    #[cfg(feature = "tower")]
+    pub(crate) fn explain_failure(&self, error: BoxError) -> BoxError {
+        BodyFailure::explain(self.failure.as_ref(), error)
+    }
+
+    fn explain_middleware_failure(&self, error: reqwest_middleware::Error) -> reqwest_middleware::Error {
+        match self.failure.as_ref().and_then(BodyFailure::get) {
+            Some(cause) if Error::find(&error).is_none() => cause.clone().into_middleware(),
+            _ => error,
+        }
     }
 
     /// Whether the request shall be signed and sent once more; and the answer, whole.

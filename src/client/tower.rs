@@ -11,8 +11,7 @@ use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::body::OutgoingBody;
-use crate::body::SignedBody;
+use crate::body::{BodyFailure, OutgoingBody, SignedBody};
 use crate::client::classify::{Answer, assess};
 use crate::client::response_body::ResponseBody;
 use crate::error::{BoxError, Error};
@@ -187,7 +186,7 @@ where
             }
             let mut outgoing = Outgoing::new(&signer, parts, body).await?;
             let (request, attempt) = outgoing.attempt(&signer).await?;
-            let response = service.call(request).await.map_err(Into::into)?;
+            let response = send(&mut service, request).await?;
             let answer = outgoing.read(&signer, &attempt, &response);
             let (response, try_again) = assess(&signer, &attempt, answer, response).await;
             if !try_again {
@@ -195,11 +194,22 @@ where
             }
             let Ok((request, attempt)) = outgoing.attempt(&signer).await else { return Ok(response) };
             poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into)?;
-            let response = service.call(request).await.map_err(Into::into)?;
+            let response = send(&mut service, request).await?;
             outgoing.read(&signer, &attempt, &response);
             Ok(response.map(ResponseBody::untouched))
         })
     }
+}
+
+/// Sends a request. Where that fails because its body does, gives the body's error, which HTTP/2 clients do not.
+async fn send<S, B>(service: &mut S, request: Request<SignedBody<B>>) -> Result<S::Response, BoxError>
+where
+    S: Service<Request<SignedBody<B>>>,
+    S::Error: Into<BoxError>,
+{
+    let failure = request.body().failure();
+    let sent = service.call(request).await;
+    sent.map_err(|error| BodyFailure::explain(failure.as_ref(), error.into()))
 }
 
 /// An `http` request on its way: its head as the caller made it, and its body ready to be signed and sent.
@@ -265,7 +275,8 @@ where
             }
             let mut outgoing = Outgoing::new(&signer, request, Overrides::default()).await?;
             let (request, attempt) = outgoing.attempt(&signer, Overrides::default()).await?;
-            let response = service.call(request).await.map_err(Into::into)?;
+            let response =
+                service.call(request).await.map_err(|error| outgoing.explain_failure(error.into()))?;
             let (response, try_again) = outgoing.assess(&signer, &attempt, response).await?;
             if !try_again {
                 return Ok(response);

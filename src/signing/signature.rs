@@ -10,7 +10,6 @@ use crate::signing::keys::CredentialsWithKeys;
 use crate::signing::streaming::ChunkSigner;
 
 /// What one attempt was signed with.
-#[derive(Clone)]
 pub(crate) struct SignedWith {
     pub(crate) keys: Arc<CredentialsWithKeys>,
     pub(crate) reading: ClockReading,

@@ -16,7 +16,6 @@ use crate::signing::keys::{SignatureHex, SigningKey, hex};
 const EMPTY_SHA256_LINE: &[u8] = b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n";
 
 /// The chain of signatures that a signed request begins: S3's chunks and trailers.
-#[derive(Clone)]
 pub(crate) struct ChunkSigner {
     key: Arc<SigningKey>,
     date: Arc<AmzDate>,

@@ -19,7 +19,6 @@ const LINE_END: &[u8] = b"\r\n";
 /// Cuts a body of known length into chunks, each after the line with its size and signature.
 ///
 /// A chunk is given out when it is whole, since its signature goes before it.
-#[derive(Clone)]
 pub(in crate::body) struct ChunkEncoder {
     /// Where chunks are signed.
     chain: Option<ChunkSigner>,
@@ -36,7 +35,7 @@ pub(in crate::body) struct ChunkEncoder {
 }
 
 /// A chunk until it is whole.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Chunk {
     frames: Frames,
     len: u64,
@@ -61,11 +60,6 @@ impl ChunkEncoder {
     /// Bytes that have yet to be given out.
     pub(in crate::body) fn unsent(&self) -> u64 {
         self.unsent
-    }
-
-    /// Whether the source has given all that it should.
-    pub(in crate::body) fn is_sated(&self) -> bool {
-        self.missing == 0
     }
 
     /// Whether all is given out.

@@ -93,8 +93,8 @@ impl Framing {
     }
 }
 
-/// The `content-length` that a caller gave.
-fn content_length(headers: &HeaderMap) -> Option<u64> {
+/// The `content-length` that a caller set.
+pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

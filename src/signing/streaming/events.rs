@@ -15,7 +15,6 @@ use crate::signing::keys::CredentialsWithKeys;
 
 /// Puts messages into signed envelopes (`:chunk-signature`, `:date`), by the credentials of the request and the clock
 /// of the moment.
-#[derive(Clone)]
 pub(crate) struct EventSigner {
     keys: Arc<CredentialsWithKeys>,
     clock: Arc<Clock>,

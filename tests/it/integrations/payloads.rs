@@ -6,8 +6,10 @@ use futures_util::stream;
 use http::{Method, Request};
 use http_body::Frame;
 use http_body_util::StreamBody;
+use sha2::{Digest, Sha256};
 use sigv4_middleware::{
-    AwsChunked, ChecksumAlgorithm, ErrorKind, IamGateway, Payload, PayloadMode, PresigningConfig, Signer,
+    AwsChunked, ChecksumAlgorithm, Error, ErrorKind, IamGateway, Payload, PayloadMode, PresigningConfig,
+    Signer,
 };
 
 use crate::support::*;
@@ -217,4 +219,36 @@ async fn a_body_that_is_too_large_is_told_how_to_stream() {
         }
         assert!(gateway.requests().is_empty());
     }
+}
+
+/// Over HTTP/2, too, where clients of hyper say only that the stream was reset.
+#[tokio::test]
+async fn a_body_of_another_length_or_hash_is_the_callers_error() {
+    let gateway = gateway("s3").await;
+    let hello: [u8; 32] = Sha256::digest("hello").into();
+    for (integration, http) in ways() {
+        let chunks = |length| PayloadMode::AwsChunked(AwsChunked::signed().decoded_length(length));
+        for (mode, length) in [
+            (chunks(4), None),
+            (chunks(7), None),
+            (PayloadMode::Sha256Checked([0; 32]), None),
+            (PayloadMode::Sha256Checked(hello), Some(1)),
+            (PayloadMode::Sha256Checked(hello), Some(4)),
+            (PayloadMode::Sha256Checked(hello), Some(6)),
+        ] {
+            let case = format!("{integration:?} {http:?} {mode:?} {length:?}");
+            // By the signer, as a layer around reqwest's client sees no extensions.
+            let signer = signing("s3").payload_mode(mode).build().unwrap();
+            let mut request = Request::put(gateway.url()).body(streamed()).unwrap();
+            if let Some(length) = length {
+                request.headers_mut().insert("content-length", length.into());
+            }
+            let error = integration.send_to(http, gateway.addr(), &signer, request).await.err();
+            let error = error.unwrap_or_else(|| panic!("{case} is sent"));
+            let found = Error::find(error.as_ref()).unwrap_or_else(|| panic!("{case}: {error:?}"));
+            assert_eq!(found.kind(), ErrorKind::BodyMismatch, "{case}");
+        }
+    }
+    let taken = gateway.requests().into_iter().filter(|request| request.status == 200);
+    assert_eq!(taken.count(), 0, "no server takes such a body");
 }
