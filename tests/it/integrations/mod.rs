@@ -1,6 +1,7 @@
 //! The integrations as they are used, against `IamGateway`.
 
 mod accept;
+mod as_sent;
 #[cfg(feature = "blocking")]
 mod blocking;
 mod bodies;

@@ -7,23 +7,11 @@ use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use sigv4_middleware::{BoxError, Credentials, IamGateway, ReceivedRequest, SigV4Layer, Signer};
+use sigv4_middleware::{BoxError, Credentials, IamGateway, ReceivedRequest, Signer};
 use tokio::net::TcpStream;
-use tower::{ServiceBuilder, ServiceExt};
+use tower::ServiceExt;
 
-const REGION: &str = "ap-northeast-1";
-
-fn credentials() -> Credentials {
-    Credentials::new("AKIDEXAMPLE", "secret", Some("token".to_owned()), None, "test")
-}
-
-async fn gateway(service: &str) -> IamGateway {
-    IamGateway::builder().credentials(credentials()).service(service).region(REGION).start().await.unwrap()
-}
-
-fn signer(service: &'static str) -> Signer {
-    Signer::builder().credentials(credentials()).service(service).region(REGION).build().unwrap()
-}
+use crate::support::*;
 
 type Requests = Request<Full<Bytes>>;
 
@@ -33,8 +21,7 @@ async fn send(to: SocketAddr, http2: bool, signer: &Signer, request: Requests) -
         Box::pin(async move { TcpStream::connect(to).await.map(TokioIo::new) })
     });
     let client = Client::builder(TokioExecutor::new()).http2_only(http2).build(connector);
-    let client = ServiceBuilder::new().layer(SigV4Layer::new(signer.clone())).service(client);
-    client.oneshot(request).await?;
+    layered(client, signer).oneshot(request).await?;
     Ok(())
 }
 
@@ -108,9 +95,11 @@ async fn an_escaped_slash_in_an_objects_key_is_sent_as_a_slash() {
 /// What the signer shows and what a server prints compare equal, even if the token is a word that stands elsewhere too.
 #[tokio::test]
 async fn what_is_shown_is_what_a_server_prints() {
-    let gateway = gateway("execute-api").await;
-    let wrong = Credentials::new("AKIDEXAMPLE", "another secret", Some("token".to_owned()), None, "test");
-    let signer = Signer::builder().credentials(wrong).service("execute-api").region(REGION).build().unwrap();
+    let with_secret = |secret| Credentials::new(KEY, secret, Some("token".to_owned()), None, "test");
+    let gateway =
+        IamGateway::builder().credentials(with_secret(SECRET)).service("execute-api").region(REGION);
+    let gateway = gateway.start().await.unwrap();
+    let signer = signing("execute-api").credentials(with_secret("another secret")).build().unwrap();
     let request = Request::get(format!("{}/token?token=1", gateway.url())).header("x-amz-meta-a", "token");
     let mut parts = request.body(()).unwrap().into_parts().0;
     let details = signer.sign_with_details(&mut parts, "").await.unwrap();
