@@ -1,4 +1,4 @@
-//! Checksums of a body, computed as it goes by and sent after it.
+//! Checksums of a body, computed while it is sent and sent after it.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::signing::aws_chunked::ChecksumAlgorithm;
 
-/// A checksum in the making.
+/// A checksum that is being computed.
 pub(super) struct Checksum {
     pub(super) algorithm: ChecksumAlgorithm,
     state: State,

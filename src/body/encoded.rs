@@ -83,14 +83,14 @@ impl Encoder {
 
 impl<B> EncodedBody<B> {
     /// In chunks, each signed with the signature before it; the first with the request's.
-    pub(super) fn in_chunks(source: B, framing: &Framing, chain: ChunkSigner) -> Self {
-        Self::new(source, Encoder::Chunks(Box::new(chunked::ChunkEncoder::new(framing, chain))))
+    pub(super) fn in_chunks(source: B, framing: &Framing, signer: ChunkSigner) -> Self {
+        Self::new(source, Encoder::Chunks(Box::new(chunked::ChunkEncoder::new(framing, signer))))
     }
 
     /// In the envelopes of an event stream, each signed with the signature before it; the first with the request's.
     #[cfg(feature = "event-stream")]
-    pub(super) fn in_envelopes(source: B, chain: EventSigner) -> Self {
-        Self::new(source, Encoder::Events(Box::new(event_stream::EventEncoder::new(chain))))
+    pub(super) fn in_envelopes(source: B, signer: EventSigner) -> Self {
+        Self::new(source, Encoder::Events(Box::new(event_stream::EventEncoder::new(signer))))
     }
 
     fn new(source: B, encoder: Encoder) -> Self {

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
 
 use super::chunked::content_length;
-use super::coalesce::{data, mismatch, poll_frame};
+use super::coalesce::{data, mismatch, poll_frame, shown_length};
 use super::failure::BodyFailure;
 use crate::error::{BoxError, Error};
 
@@ -54,7 +54,7 @@ impl<B: Body> VerifiedBody<B> {
             return Err(mismatch(format!(
                 "content-length is {length}, and the body's own length contradicts it: {}; nothing was sent. Remove the \
                  header",
-                shown(&hint)
+                shown_length(&hint)
             )));
         }
         let failure = BodyFailure::default();
@@ -73,15 +73,6 @@ impl<B> VerifiedBody<B> {
     /// Where the body leaves the error that it is cut off with.
     pub(crate) fn failure(&self) -> &BodyFailure {
         &self.check.failure
-    }
-}
-
-/// A size hint for an error message.
-fn shown(hint: &SizeHint) -> String {
-    match (hint.lower(), hint.upper()) {
-        (lower, Some(upper)) if lower == upper => format!("{lower} bytes"),
-        (lower, Some(upper)) => format!("{lower} to {upper} bytes"),
-        (lower, None) => format!("{lower} bytes or more"),
     }
 }
 

@@ -11,13 +11,15 @@ const SMALLEST_CHUNK: u64 = 8 * 1024;
 /// How a body is sent in chunks ([`PayloadMode::AwsChunked`](crate::PayloadMode::AwsChunked)): signed, or with a
 /// checksum after it, or both.
 ///
-/// The body is sent as it comes and never held in memory beyond one chunk. Its length has to be known beforehand: by
+/// The body is streamed, with no more than one chunk in memory. Its length has to be known beforehand: by
 /// an exact [`size_hint`](http_body::Body::size_hint), by [`decoded_length`](Self::decoded_length), or by the request's
 /// `content-length`, which is replaced by the length of what is sent. A body that turns out to be shorter or longer is
 /// cut off before its end, so that no server takes it.
 ///
 /// By [AWS's rules for S3](https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html), whose PutObject and
-/// UploadPart take it. Such a body cannot be sent a second time by the signer's own [recovery].
+/// UploadPart take it. The signer cannot send such a body a second time, see
+/// [`retry_on_auth_error`]. Headers for checksums (`x-amz-checksum-*`, `x-amz-sdk-checksum-algorithm`) that contradict
+/// the trailer, or repeat it, are an error of kind [`ErrorKind::UnsupportedPayload`], since S3 refuses them.
 ///
 /// ```
 /// use sigv4_middleware::{AwsChunked, ChecksumAlgorithm, PayloadMode};
@@ -29,16 +31,16 @@ const SMALLEST_CHUNK: u64 = 8 * 1024;
 /// # Ok::<(), http::Error>(())
 /// ```
 ///
-/// [recovery]: crate::SignerBuilder::recovery
+/// [`retry_on_auth_error`]: crate::SignerBuilder::retry_on_auth_error
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AwsChunked {
     pub(crate) signed: bool,
     pub(crate) trailer: Option<ChecksumAlgorithm>,
     pub(crate) chunk_size: u64,
     pub(crate) decoded_length: Option<u64>,
-    /// Whether the request is signed with SigV4a; known when it is.
+    /// Whether the request is signed with SigV4a; set when it is signed.
     pub(crate) v4a: bool,
-    /// Whether this was said of a whole signer, and so of requests that upload nothing as well; known when one is
+    /// Whether these are the options of a whole signer, and so of requests that upload nothing as well; set when one is
     /// signed.
     pub(crate) unless_empty: bool,
 }
@@ -65,7 +67,7 @@ impl AwsChunked {
         Self { signed: false, trailer: Some(trailer), ..Self::signed() }
     }
 
-    /// Sends a checksum of the body after it, computed on the way, and signed where the chunks are.
+    /// Sends a checksum of the body after it, computed while it is sent, and signed if the chunks are.
     #[must_use]
     pub fn trailer(self, algorithm: ChecksumAlgorithm) -> Self {
         Self { trailer: Some(algorithm), ..self }
@@ -77,7 +79,7 @@ impl AwsChunked {
         Self { chunk_size: bytes, ..self }
     }
 
-    /// The body's length in bytes, as it comes from its source, where the body itself cannot tell.
+    /// The length in bytes of a body without an exact size hint, before it is cut into chunks.
     #[must_use]
     pub fn decoded_length(self, bytes: u64) -> Self {
         Self { decoded_length: Some(bytes), ..self }

@@ -94,6 +94,10 @@ impl SignerBuilder {
     /// The credentials of the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`), and
     /// its region (`AWS_REGION`, then `AWS_DEFAULT_REGION`) for hosts that do not tell one.
     ///
+    /// [`Signer::from_env`] does this and builds the signer. With feature `aws-config`, `.default_chain().await` also finds
+    /// credentials in profiles, SSO, containers and EC2, and `.sdk_config(&config)` takes those of an `SdkConfig`; any
+    /// other provider is set by [`credentials`](Self::credentials). The last one that is set counts.
+    ///
     /// # Errors
     /// [`BuildErrorKind::MissingCredentials`] where key id or secret is missing or empty.
     pub fn credentials_from_env(self) -> Self {

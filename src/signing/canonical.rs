@@ -1,7 +1,7 @@
 //! The canonical request: pure, synchronous, no allocation per header or parameter.
 //!
 //! Follows AWS's "Create a signed AWS API request", steps 1 to 3. Everything is borrowed, sorted in place and written
-//! straight into a [`Sink`]: a hash on the way to a signature, a `Vec` to be looked at.
+//! straight into a [`Sink`]: a hash to be signed, or a `Vec` to be shown.
 
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
@@ -87,7 +87,7 @@ impl<'a> SignedHeaders<'a> {
         self.lines.push(Line { name, value, collapsed: false });
     }
 
-    /// Adds a header of the signer's own, whose value has no white space to collapse.
+    /// Adds a header that the signer writes, whose value has no white space to collapse.
     pub(crate) fn push_own(&mut self, name: &'a str, value: &'a [u8]) {
         self.lines.push(Line { name, value, collapsed: true });
     }
@@ -156,7 +156,7 @@ impl<'a> SignedHeaders<'a> {
 /// A header value without white space at its ends, each run of it within made one space.
 fn write_collapsed(out: &mut impl Sink, value: &[u8]) {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    // Without a way out of the loops, the compiler looks at many bytes at a time.
+    // Without an early exit, the compiler vectorizes these loops.
     let any = |spaces: u8, byte: &u8| spaces | u8::from(*byte == b' ') | u8::from(*byte == b'\t');
     if value.iter().fold(0, any) == 0 {
         return out.put(value);
@@ -180,7 +180,7 @@ fn write_collapsed(out: &mut impl Sink, value: &[u8]) {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CanonicalRequest<'a, 'h> {
     pub(crate) method: &'a str,
-    /// As it is sent.
+    /// In the form that is sent.
     pub(crate) path: &'a str,
     /// In strict form.
     pub(crate) query: &'a str,
@@ -193,7 +193,7 @@ pub(crate) struct CanonicalRequest<'a, 'h> {
 
 impl CanonicalRequest<'_, '_> {
     /// The text to be shown, in which the values of secret headers and parameters are redacted.
-    pub(crate) fn to_redacted_text(&self) -> String {
+    pub(crate) fn redacted_text(&self) -> String {
         let redact = |pair: &str| {
             let key = pair.split_once('=').map_or(pair, |(key, _)| key);
             if is_sensitive(key) { format!("{key}={REDACTED}") } else { pair.to_owned() }
@@ -371,7 +371,7 @@ mod tests {
              host:token\nx-amz-meta-a:token\nx-amz-security-token:[redacted]\n\
              x-amz-server-side-encryption-customer-key:[redacted]\n\n{names}\nhash"
         );
-        assert_eq!(request.to_redacted_text(), text);
+        assert_eq!(request.redacted_text(), text);
         let mut whole = Vec::new();
         request.write(&mut whole);
         assert!(String::from_utf8(whole).unwrap().contains("x-amz-security-token:token\n"), "what is signed");

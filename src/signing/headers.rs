@@ -5,7 +5,7 @@ use http::header::{self, HeaderMap, HeaderName};
 use crate::error::{Error, ErrorKind};
 use crate::signing::canonical::SignedHeaders;
 
-/// More signed header lines than any server takes; a bound against requests made to be slow.
+/// More signed header lines than any server accepts; a bound against requests that are slow to sign.
 const MAX_SIGNED: usize = 512;
 
 /// Headers that belong to one connection, to another signature or to the servers on the way: never signed.
@@ -83,8 +83,11 @@ pub(crate) struct HeaderPolicy {
 impl HeaderPolicy {
     /// Why a header cannot be named to be signed, if it cannot.
     pub(crate) fn refusal(name: &HeaderName) -> Option<String> {
-        let refusal =
-            || format!("the header {name} cannot be signed: it does not reach the server as it is sent");
+        let refusal = || {
+            format!(
+                "the header {name} cannot be signed: it does not reach the server unchanged; remove its name"
+            )
+        };
         is_never_signed(name.as_str()).then(refusal)
     }
 
@@ -175,11 +178,11 @@ impl HeaderPolicy {
 
 fn foreign_authorization(value: &[u8]) -> Error {
     let hint =
-        if value.starts_with(b"Basic ") { " (reqwest makes one of user:password@ in a URL)" } else { "" };
+        if value.starts_with(b"Basic ") { " (reqwest makes one from user:password@ in a URL)" } else { "" };
     Error::new(
         ErrorKind::ForeignAuthorization,
         format!(
-            "the request already has an Authorization header that is not a SigV4 one{hint}; remove it, or call \
+            "the request already has an Authorization header that is not SigV4's{hint}; remove it, or call \
              .replace_authorization(true) on the signer's builder"
         ),
     )

@@ -1,4 +1,4 @@
-//! Presigned URLs: the signature in the query, for whoever is to make the request.
+//! Presigned URLs: requests that anyone who has the URL can make, signed in the query.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -266,7 +266,7 @@ fn lifetime(
             tracing::warn!(
                 ?asked,
                 ?left,
-                "a presigned URL ends with its credentials, before it was asked to"
+                "a presigned URL expires with its credentials, earlier than asked for"
             );
             Ok(left)
         }
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn web_sockets_are_signed_for_what_their_host_tells() {
+    async fn web_sockets_are_signed_for_the_scope_of_their_host() {
         let signer =
             Signer::builder().credentials(credentials()).time_source(StaticTimeSource::new(noon())).build();
         let signer = signer.unwrap();
@@ -444,7 +444,7 @@ mod tests {
         }
     }
 
-    /// `ws://` is plain http: the signature would be anyone's on the way.
+    /// `ws://` is plain http, where anyone on the way can read the signature.
     #[tokio::test]
     async fn a_socket_in_the_clear_is_refused_but_on_loopback() {
         let signer =

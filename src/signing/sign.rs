@@ -223,7 +223,7 @@ impl SigningContext {
     ) -> SigningDetails {
         let string_to_sign = self.string_to_sign(&canonical_hash(canonical)).concat();
         SigningDetails {
-            canonical_request: canonical.to_redacted_text(),
+            canonical_request: canonical.redacted_text(),
             string_to_sign: String::from_utf8_lossy(&string_to_sign).into_owned(),
             rule: prepared.scope.rule().map(str::to_owned),
         }

@@ -1,7 +1,7 @@
 //! The request target in the form that is both sent and signed.
 //!
-//! AWS's signers disagree about a query or an S3 path that is not in strict form, and servers side with different
-//! signers. A target in strict form leaves nothing to disagree about: unreserved characters raw, every other byte as
+//! AWS's signers disagree about a query or an S3 path that is not in strict form, and servers follow different signers.
+//! A target in strict form has one reading: unreserved characters raw, every other byte as
 //! `%XX` in upper case.
 
 use std::borrow::Cow;
@@ -22,7 +22,7 @@ pub(crate) const MAX_TARGET: usize = 65_534;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PlusInQuery {
-    /// A space: sent and signed as `%20`. The default; what `form_urlencoded` and the AWS SDK for Rust mean by it.
+    /// A space: sent and signed as `%20`. The default, as in `form_urlencoded` and the AWS SDK for Rust.
     #[default]
     Space,
     /// A plus: sent and signed as `%2B`.
@@ -87,7 +87,7 @@ impl<'a> Origin<'a> {
         matches!(self.scheme, "https" | "wss")
     }
 
-    /// `https` or `http`: a web socket begins as the one or the other.
+    /// `https` or `http`, also for a web socket, which starts as an HTTP request.
     pub(crate) fn http_scheme(&self) -> &'static str {
         if self.is_secure() { "https" } else { "http" }
     }
@@ -223,7 +223,7 @@ pub(crate) struct Target<'a> {
 impl<'a> Target<'a> {
     /// Brings path and query into the form to send.
     ///
-    /// `drop_signature`: parameters that a presigned URL carries (`X-Amz-Signature` and its companions) go.
+    /// `drop_signature` removes the parameters of a presigned URL: `X-Amz-Signature` and those that go with it.
     pub(crate) fn new(
         path: &'a str,
         query: Option<&'a str>,
@@ -237,7 +237,7 @@ impl<'a> Target<'a> {
         if !path.is_empty() && !path.starts_with('/') {
             return Err(Error::new(
                 ErrorKind::InvalidUri,
-                "the request's path does not begin with a slash, and no path of AWS is `*`; give it one that does",
+                "the request's path does not begin with a slash; write it as an absolute path, such as /orders",
             ));
         }
         let path = match form {
@@ -254,7 +254,7 @@ impl<'a> Target<'a> {
         Ok(target)
     }
 
-    /// The query in strict form, empty where there is none.
+    /// The query in strict form; empty for a request without one.
     pub(crate) fn query(&self) -> &str {
         self.query.as_deref().unwrap_or_default()
     }
@@ -264,7 +264,7 @@ impl<'a> Target<'a> {
         matches!(self.path, Cow::Owned(_)) || matches!(self.query, Some(Cow::Owned(_)))
     }
 
-    /// `path[?query]`; a query that became empty by losing its signature parameters goes with its `?`.
+    /// `path[?query]`; the `?` is dropped with a query that became empty by losing its signature parameters.
     pub(crate) fn to_path_and_query(&self) -> String {
         match &self.query {
             Some(Cow::Owned(query)) if query.is_empty() => self.path.clone().into_owned(),
@@ -357,7 +357,7 @@ fn broken_escape(part: &str, at: usize) -> Error {
     Error::new(
         ErrorKind::InvalidUri,
         format!(
-            "the {part} has a % at byte {at} that two hex digits do not follow; write a percent sign as %25"
+            "the {part} has a % at byte {at} without two hex digits after it; write a percent sign as %25"
         ),
     )
 }
@@ -396,7 +396,7 @@ fn strict_query(query: &str, plus: PlusInQuery, drop_signature: bool) -> Result<
     if look.escapes_above_ascii && percent_encoding::percent_decode_str(query).decode_utf8().is_err() {
         return Err(Error::new(
             ErrorKind::InvalidUri,
-            "the query's escapes are not UTF-8, which AWS's signers read differently; escape the text's UTF-8 bytes",
+            "the query's escapes are not UTF-8, and AWS's signers disagree about those; escape the text's UTF-8 bytes",
         ));
     }
     if look.is_strict {
@@ -447,11 +447,11 @@ fn push_strict_pair(out: &mut String, pair: &str, query: &str, plus: PlusInQuery
     Ok(())
 }
 
-/// What one look at a query shows.
+/// Properties of a query, found in one pass.
 struct QueryLook {
     is_strict: bool,
     escapes_above_ascii: bool,
-    /// Whether some key begins with an x, as those of a signature do.
+    /// Whether a key begins with an x, as those of a signature do.
     has_key_in_x: bool,
 }
 

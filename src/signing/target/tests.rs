@@ -93,7 +93,7 @@ fn the_form_of_a_path_follows_service_and_host() {
 }
 
 #[test]
-fn another_path_goes_out_as_it_came_but_in_ascii() {
+fn another_path_is_sent_unchanged_but_in_ascii() {
     for (given, sent) in [
         ("/a+b%7e%2f:@/../x", "/a+b%7e%2f:@/../x"),
         ("/100%25", "/100%25"),

@@ -343,11 +343,11 @@ fn broken() -> Vec<(&'static str, Vec<io::Result<Bytes>>)> {
         ("ended after 3 bytes of a message", vec![cut(3)]),
         ("ended after 4 bytes of 69 of a message", vec![cut(4)]),
         ("ended after 68 bytes of 69 of a message", vec![cut(68)]),
-        ("says that it has 25165825 bytes", vec![told(24 * 1024 * 1024 + 1)]),
-        ("says that it has 4294967295 bytes", vec![told(u32::MAX)]),
-        ("says that it has 15 bytes", vec![told(15)]),
-        ("says that it has 0 bytes", vec![told(0), Ok(Bytes::from(vec![0; 100]))]),
-        ("has to be encoded messages", vec![Ok(Bytes::from_static(b"{\"json\": 1}"))]),
+        ("declares 25165825 bytes", vec![told(24 * 1024 * 1024 + 1)]),
+        ("declares 4294967295 bytes", vec![told(u32::MAX)]),
+        ("declares 15 bytes", vec![told(15)]),
+        ("declares 0 bytes", vec![told(0), Ok(Bytes::from(vec![0; 100]))]),
+        ("has to consist of encoded messages", vec![Ok(Bytes::from_static(b"{\"json\": 1}"))]),
         ("is malformed", vec![Ok(corrupt.into())]),
     ]
 }
