@@ -79,8 +79,8 @@ pub enum ErrorKind {
     BodyTimeout,
     /// The body ends with trailers, which a signed payload cannot carry.
     BodyTrailers,
-    /// The body turned out to be other than was said while it was being sent: another length, another hash, or
-    /// no whole messages of an event stream. The request was cut off before its end.
+    /// The body is not the declared one: it has another length or another hash, or is no series of complete messages of an
+    /// event stream. The request was cut off before its end, or, where the message says so, not sent at all.
     BodyMismatch,
     /// The payload mode does not fit: an unsigned payload over plain http, a length not known, a malformed hash.
     UnsupportedPayload,

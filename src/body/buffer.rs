@@ -56,7 +56,7 @@ where
     B::Error: Into<BoxError>,
 {
     if body.size_hint().lower() > limits.size {
-        return Err(too_large(limits.size));
+        return Err(too_large(limits.size, false));
     }
     let mut collecting = pin!(collect(body, limits.size));
     // A body in memory is ready at once and needs no timer.
@@ -91,7 +91,7 @@ where
         let mut data = data(frame)?;
         len += data.remaining() as u64;
         if len > limit {
-            return Err(too_large(limit));
+            return Err(too_large(limit, false));
         }
         frames.push(data.copy_to_bytes(data.remaining()));
     }
@@ -109,12 +109,18 @@ fn stream_failed(after: u64, error: impl Into<BoxError>) -> Error {
     )
 }
 
-fn too_large(limit: u64) -> Error {
+/// The error for a body that may not be held in memory. Names the payload mode that needs no memory for it.
+pub(crate) fn too_large(limit: u64, takes_aws_chunked: bool) -> Error {
+    let streaming = if takes_aws_chunked {
+        "stream the body by PayloadMode::AwsChunked"
+    } else {
+        "stream a body whose SHA-256 is known by PayloadMode::Sha256"
+    };
     Error::new(
         ErrorKind::BodyTooLarge,
         format!(
             "the request body is larger than the buffering limit of {limit} bytes; nothing was sent. Raise \
-             .body_limit(bytes) on the signer's builder"
+             .body_limit(bytes) on the signer's builder, or {streaming}"
         ),
     )
 }

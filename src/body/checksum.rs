@@ -1,4 +1,4 @@
-//! Checksums of a body, computed as it goes by and sent after it.
+//! Checksums of a body, computed while it is sent and sent after it.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -6,14 +6,12 @@ use sha2::{Digest, Sha256};
 
 use crate::signing::aws_chunked::ChecksumAlgorithm;
 
-/// A checksum in the making.
-#[derive(Clone)]
+/// A checksum that is being computed.
 pub(super) struct Checksum {
     pub(super) algorithm: ChecksumAlgorithm,
     state: State,
 }
 
-#[derive(Clone)]
 enum State {
     #[cfg(feature = "checksums")]
     Crc(crc_fast::Digest),

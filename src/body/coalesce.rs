@@ -1,22 +1,22 @@
-//! Frames of a body, kept as they came.
+//! Frames of a body: polled without empty ones, kept with small ones joined.
 
 use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http_body::{Body, Frame};
+use http_body::{Body, Frame, SizeHint};
 use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind};
 
-/// Frames shorter than this are joined: a body that comes byte by byte shall not take 32 times its size.
+/// Frames shorter than this, in bytes, are joined: a body that comes byte by byte would take 32 times its size.
 const SMALL_FRAME: usize = 1024;
-/// Joined frames are handed on when they have grown to this.
+/// Joined frames are a frame of their own from this many bytes on.
 const JOINED_FRAME: usize = 64 * 1024;
 
 /// Frames in their order, small ones joined.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(super) struct Frames {
     kept: SmallVec<[Bytes; 1]>,
     joined: BytesMut,
@@ -35,7 +35,7 @@ impl Frames {
         }
     }
 
-    /// All frames so far, which are then no longer here.
+    /// Takes all frames so far.
     pub(super) fn take(&mut self) -> SmallVec<[Bytes; 1]> {
         self.flush();
         std::mem::take(&mut self.kept)
@@ -48,16 +48,16 @@ impl Frames {
     }
 }
 
-/// What a body answers when it is polled.
+/// The result of polling a body.
 pub(crate) type Polled<B> = Poll<Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>>;
 
-/// The next frame of a body, unless it is one of data without any.
+/// The next frame of a body, without data frames that are empty.
 pub(crate) fn poll_frame<B: Body>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Polled<B> {
     let polled = body.poll_frame(cx);
     if let Poll::Ready(Some(Ok(frame))) = &polled
         && frame.data_ref().is_some_and(|data| !data.has_remaining())
     {
-        // Of these there may be no end; timeouts and other tasks have to have their turn.
+        // There may be endlessly many of these; timeouts and other tasks have to run in between.
         cx.waker().wake_by_ref();
         return Poll::Pending;
     }
@@ -72,12 +72,21 @@ pub(super) fn data<D>(frame: Frame<D>) -> Result<D, Error> {
     frame.into_data().map_err(|_| {
         Error::new(
             ErrorKind::BodyTrailers,
-            "the request body ends with trailers, which a signed payload does not send; send them as headers",
+            "the request body ends with trailers, which a signed payload cannot have; send them as headers",
         )
     })
 }
 
-/// The error that cuts off a body that is not what it was said to be.
+/// The error that cuts off a body that is not the declared one.
 pub(super) fn mismatch(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::BodyMismatch, message)
+}
+
+/// A size hint for an error message.
+pub(super) fn shown_length(hint: &SizeHint) -> String {
+    match (hint.lower(), hint.upper()) {
+        (lower, Some(upper)) if lower == upper => format!("{lower} bytes"),
+        (lower, Some(upper)) => format!("{lower} to {upper} bytes"),
+        (lower, None) => format!("{lower} bytes or more"),
+    }
 }

@@ -1,4 +1,4 @@
-//! A body that is framed on its way, as a body.
+//! A body that is encoded while it is sent, as a body.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -17,20 +17,20 @@ use crate::signing::streaming::ChunkSigner;
 use crate::signing::streaming::EventSigner;
 
 pin_project! {
-    /// A body framed as it is asked for: never more than one chunk or message ahead of what was taken.
-    #[derive(Clone, Debug)]
+    /// A body encoded as it is polled: never more than one chunk or message ahead of what was taken.
+    #[derive(Debug)]
     pub(crate) struct EncodedBody<B> {
         #[pin]
         source: B,
-        // What of the source's last frame belongs to later chunks.
+        // The part of the source's last frame that belongs to later chunks.
         rest: Bytes,
         encoder: Encoder,
         failed: bool,
     }
 }
 
-/// What makes bytes for the wire of a source's. Boxed: hash states are large, and most bodies have none.
-#[derive(Clone, Debug)]
+/// Turns a source's bytes into those that are sent. Boxed: hash states are large, and most bodies have none.
+#[derive(Debug)]
 enum Encoder {
     Chunks(Box<chunked::ChunkEncoder>),
     #[cfg(feature = "event-stream")]
@@ -43,15 +43,6 @@ impl Encoder {
             Self::Chunks(encoder) => encoder.next(),
             #[cfg(feature = "event-stream")]
             Self::Events(encoder) => encoder.next(),
-        }
-    }
-
-    /// Whether the source may end here.
-    fn is_sated(&self) -> bool {
-        match self {
-            Self::Chunks(encoder) => encoder.is_sated(),
-            #[cfg(feature = "event-stream")]
-            Self::Events(encoder) => encoder.is_sated(),
         }
     }
 
@@ -89,15 +80,15 @@ impl Encoder {
 }
 
 impl<B> EncodedBody<B> {
-    /// In chunks, whose signatures go on from the request's.
-    pub(super) fn in_chunks(source: B, framing: &Framing, chain: ChunkSigner) -> Self {
-        Self::new(source, Encoder::Chunks(Box::new(chunked::ChunkEncoder::new(framing, chain))))
+    /// In chunks, each signed with the signature before it; the first with the request's.
+    pub(super) fn in_chunks(source: B, framing: &Framing, signer: ChunkSigner) -> Self {
+        Self::new(source, Encoder::Chunks(Box::new(chunked::ChunkEncoder::new(framing, signer))))
     }
 
-    /// In the envelopes of an event stream, whose signatures go on from the request's.
+    /// In the envelopes of an event stream, each signed with the signature before it; the first with the request's.
     #[cfg(feature = "event-stream")]
-    pub(super) fn in_envelopes(source: B, chain: EventSigner) -> Self {
-        Self::new(source, Encoder::Events(Box::new(event_stream::EventEncoder::new(chain))))
+    pub(super) fn in_envelopes(source: B, signer: EventSigner) -> Self {
+        Self::new(source, Encoder::Events(Box::new(event_stream::EventEncoder::new(signer))))
     }
 
     fn new(source: B, encoder: Encoder) -> Self {
@@ -130,7 +121,7 @@ where
             }
             let taken = if !this.rest.is_empty() {
                 this.encoder.feed(this.rest).map_err(Into::into)
-            } else if this.encoder.is_sated() && this.source.is_end_stream() {
+            } else if this.source.is_end_stream() {
                 this.encoder.end().map_err(Into::into)
             } else {
                 match ready!(poll_frame(this.source.as_mut(), cx)) {

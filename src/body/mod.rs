@@ -11,7 +11,7 @@ mod outgoing;
 mod signed;
 mod verified;
 
-use buffer::{Buffered, buffer};
+use buffer::{Buffered, buffer, too_large};
 #[cfg(feature = "reqwest")]
 pub(crate) use chunked::{DECODED_CONTENT_LENGTH, TRAILER};
 #[cfg(feature = "reqwest")]

@@ -10,9 +10,9 @@ use super::chunked::Framing;
 #[cfg(feature = "event-stream")]
 use super::event_stream;
 use super::signed::{FailureCell, ReplayCell};
-use super::{Buffered, EncodedBody, SignedBody, VerifiedBody, buffer};
-use crate::error::{BoxError, Error};
-use crate::signing::payload::{Payload, PayloadMode};
+use super::{Buffered, EncodedBody, SignedBody, VerifiedBody, buffer, too_large};
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::signing::payload::{BodyMode, Payload, PayloadMode};
 use crate::signing::settings::BufferLimits;
 use crate::signing::signature::SignedWith;
 
@@ -65,18 +65,29 @@ where
     /// `headers` are the request's, which may declare the body's length.
     pub(crate) async fn new(
         body: B,
-        mode: &PayloadMode,
+        mode: &BodyMode,
         limits: BufferLimits,
         headers: &HeaderMap,
     ) -> Result<Self, Error> {
         let failure = FailureCell::default();
-        let state = match mode {
-            PayloadMode::Buffered => return Self::buffered(body, limits, || Ok(())).await,
+        let state = match &mode.payload {
+            PayloadMode::Buffered => match mode.declared_sha256 {
+                Some(sha256) if !fits_in_memory(&body, limits) => {
+                    State::unchanged(SignedBody::unchanged(body), Payload::sha256(sha256), limits)
+                }
+                _ => {
+                    let buffered = Self::buffered(body, limits, || Ok(())).await;
+                    return buffered.map_err(|error| match error.kind() {
+                        ErrorKind::BodyTooLarge => too_large(limits.size, mode.takes_aws_chunked),
+                        _ => error,
+                    });
+                }
+            },
             PayloadMode::Sha256(sha256) => {
                 State::unchanged(SignedBody::unchanged(body), Payload::sha256(*sha256), limits)
             }
             PayloadMode::Sha256Checked(sha256) => {
-                let body = SignedBody::verified(VerifiedBody::new(body, *sha256)?);
+                let body = SignedBody::verified(VerifiedBody::new(body, *sha256, headers)?);
                 let body = body.reporting_to(Arc::clone(&failure));
                 State::unchanged(body, Payload::sha256(*sha256), limits)
             }
@@ -204,6 +215,11 @@ impl<B> OutgoingBody<B> {
     }
 }
 
+/// Whether a body is known to be no longer than may be held in memory.
+fn fits_in_memory(body: &impl Body, limits: BufferLimits) -> bool {
+    body.is_end_stream() || body.size_hint().exact().is_some_and(|len| len <= limits.size)
+}
+
 /// Sets `content-length` where it has to be there.
 ///
 /// An empty POST, PUT or PATCH gets `content-length: 0`, which clients leave out and S3 insists on (411).
@@ -300,7 +316,7 @@ mod tests {
         B::Error: Into<BoxError>,
     {
         let limits = BufferLimits { size, timeout: Duration::ZERO };
-        OutgoingBody::new(body, mode, limits, &HeaderMap::new()).await.unwrap()
+        OutgoingBody::new(body, &mode.clone().into(), limits, &HeaderMap::new()).await.unwrap()
     }
 
     #[tokio::test]

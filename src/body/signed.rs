@@ -17,6 +17,7 @@ pin_project! {
     ///
     /// It is what [`SigV4Layer::map_body`](crate::SigV4Layer::map_body) hands to its function. Its
     /// [`size_hint`](Body::size_hint) is exact if it is in memory or in chunks, so that HTTP/1.1 sends `content-length`.
+    /// Not `Clone`: a clone of a half-sent body would sign its chunks twice.
     #[derive(Debug)]
     pub struct SignedBody<B> {
         #[pin]

@@ -1,20 +1,22 @@
-//! A body whose hash is compared, while it is sent, with the one that was signed.
+//! A body whose hash and length are compared, while it is sent, with those that were declared.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
 
-use super::coalesce::{data, mismatch, poll_frame};
-use crate::error::{BoxError, Error, ErrorKind};
+use super::chunked::content_length;
+use super::coalesce::{data, mismatch, poll_frame, shown_length};
+use crate::error::{BoxError, Error};
 
 pin_project! {
-    /// Gives each frame when the next has come, and the last when the hash is right: no server gets the whole of a
-    /// body that is another.
-    #[derive(Clone, Debug)]
+    /// Yields each frame when the next one has come, and the last when hash and length are right: no server gets the whole
+    /// of another body, nor as many bytes as were declared of a longer one.
+    #[derive(Debug)]
     pub(crate) struct VerifiedBody<B> {
         #[pin]
         source: B,
@@ -22,24 +24,42 @@ pin_project! {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Check {
     expected: [u8; 32],
     hasher: Sha256,
+    /// The length that the request's headers declare.
+    length: Option<u64>,
+    /// Bytes that have come.
+    received: u64,
     held: Bytes,
     ended: bool,
 }
 
 impl<B: Body> VerifiedBody<B> {
+    /// `headers` are the request's own, whose `content-length` the body has to have.
+    ///
     /// # Errors
-    /// [`ErrorKind::BodyMismatch`] for an empty body of another hash: no client asks those for their frames.
-    pub(super) fn new(source: B, expected: [u8; 32]) -> Result<Self, Error> {
-        let ended = source.is_end_stream() || source.size_hint().exact() == Some(0);
-        let check = Check { expected, hasher: Sha256::new(), held: Bytes::new(), ended };
-        if ended && !check.agrees() {
-            return Err(Error::new(
-                ErrorKind::BodyMismatch,
-                "there is no body, and its SHA-256 was said to be that of one; nothing was sent",
+    /// [`ErrorKind::BodyMismatch`] for an empty body of another hash, since no client asks such a body for its frames; and
+    /// for a body whose own length contradicts `content-length`.
+    pub(super) fn new(source: B, expected: [u8; 32], headers: &HeaderMap) -> Result<Self, Error> {
+        let hint = if source.is_end_stream() { SizeHint::with_exact(0) } else { source.size_hint() };
+        let ended = hint.exact() == Some(0);
+        let length = content_length(headers);
+        if let Some(length) = length
+            && (length < hint.lower() || hint.upper().is_some_and(|upper| length > upper))
+        {
+            return Err(mismatch(format!(
+                "content-length is {length}, and the body's own length contradicts it: {}; nothing was sent. Remove the \
+                 header",
+                shown_length(&hint)
+            )));
+        }
+        let hasher = Sha256::new();
+        let check = Check { expected, hasher, length, received: 0, held: Bytes::new(), ended };
+        if ended && !check.has_hash() {
+            return Err(mismatch(
+                "there is no body, and its SHA-256 was declared to be that of one; nothing was sent",
             ));
         }
         Ok(Self { source, check: Box::new(check) })
@@ -47,13 +67,36 @@ impl<B: Body> VerifiedBody<B> {
 }
 
 impl Check {
-    fn agrees(&self) -> bool {
+    fn has_hash(&self) -> bool {
         self.hasher.clone().finalize()[..] == self.expected
     }
-}
 
-fn another_hash() -> Error {
-    mismatch("the body's SHA-256 is not the one it was said to have; it was cut off before its end")
+    fn receive(&mut self, data: &[u8]) -> Result<(), Error> {
+        self.received += data.len() as u64;
+        match self.length.filter(|length| self.received > *length) {
+            Some(length) => Err(mismatch(format!(
+                "the body is longer than its content-length of {length} bytes; it was cut off before its end"
+            ))),
+            None => {
+                self.hasher.update(data);
+                Ok(())
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        self.ended = true;
+        match self.length.filter(|length| self.received != *length) {
+            Some(length) => Err(mismatch(format!(
+                "the body ended after {} bytes, and its content-length is {length}; it was cut off",
+                self.received
+            ))),
+            None if self.has_hash() => Ok(()),
+            None => Err(mismatch(
+                "the body's SHA-256 is not the one that was declared; it was cut off before its end",
+            )),
+        }
+    }
 }
 
 impl<B> Body for VerifiedBody<B>
@@ -71,18 +114,20 @@ where
         let mut this = self.project();
         let check = &mut **this.check;
         while !check.ended {
-            let data = match ready!(poll_frame(this.source.as_mut(), cx)) {
-                Some(frame) => frame.map_err(Into::into).and_then(|frame| data(frame).map_err(Into::into)),
-                None if check.agrees() => {
-                    check.ended = true;
-                    break;
-                }
-                None => Err(another_hash().into()),
+            let received = match ready!(poll_frame(this.source.as_mut(), cx)) {
+                None => check.end().map(|()| None).map_err(BoxError::from),
+                Some(Err(error)) => Err(error.into()),
+                Some(Ok(frame)) => data(frame)
+                    .and_then(|mut data| {
+                        let data = data.copy_to_bytes(data.remaining());
+                        check.receive(&data)?;
+                        Ok(Some(data))
+                    })
+                    .map_err(BoxError::from),
             };
-            match data {
-                Ok(mut data) => {
-                    let data = data.copy_to_bytes(data.remaining());
-                    check.hasher.update(&data);
+            match received {
+                Ok(None) => {}
+                Ok(Some(data)) => {
                     let before = std::mem::replace(&mut check.held, data);
                     if !before.is_empty() {
                         return Poll::Ready(Some(Ok(Frame::data(before))));
@@ -120,34 +165,81 @@ mod tests {
     use http_body_util::{BodyExt, Empty, Full, StreamBody};
 
     use super::*;
+    use crate::error::ErrorKind;
 
     fn frames(frames: [&'static str; 3]) -> impl Body<Data = Bytes, Error = BoxError> + Unpin {
         StreamBody::new(stream::iter(frames.map(|frame| Ok(Frame::data(Bytes::from(frame))))))
     }
 
+    fn verified<B: Body>(body: B, sha256: [u8; 32], length: Option<u64>) -> Result<VerifiedBody<B>, Error> {
+        let headers = length.map(|length| (http::header::CONTENT_LENGTH, length.into()));
+        VerifiedBody::new(body, sha256, &headers.into_iter().collect())
+    }
+
+    /// What was given out before the error, and the error.
+    async fn cut_off(
+        mut body: VerifiedBody<impl Body<Data = Bytes, Error = BoxError> + Unpin>,
+    ) -> (Vec<u8>, Error) {
+        let mut seen = Vec::new();
+        loop {
+            match body.frame().await.expect("an error") {
+                Ok(frame) => seen.extend_from_slice(&frame.into_data().unwrap()),
+                Err(error) => {
+                    let error = Error::find(error.as_ref()).unwrap().clone();
+                    assert!(body.frame().await.is_none() && body.is_end_stream());
+                    return (seen, error);
+                }
+            }
+        }
+    }
+
+    /// A client sends as many bytes as `content-length` says, and a server that trusts the hash would take them.
+    #[tokio::test]
+    async fn a_body_of_another_length_is_cut_off() {
+        let sha256 = Sha256::digest("abcdef").into();
+        for (length, seen) in [(1, ""), (3, ""), (4, "abc"), (5, "abc"), (7, "abcd"), (1000, "abcd")] {
+            let body = verified(frames(["abc", "d", "ef"]), sha256, Some(length)).unwrap();
+            let (given_out, error) = cut_off(body).await;
+            assert_eq!(
+                (error.kind(), &given_out[..]),
+                (ErrorKind::BodyMismatch, seen.as_bytes()),
+                "{length}"
+            );
+            assert!(error.to_string().contains(&length.to_string()), "{error}");
+            assert!((given_out.len() as u64) < length);
+        }
+        let right = verified(frames(["abc", "d", "ef"]), sha256, Some(6)).unwrap();
+        assert_eq!(right.collect().await.unwrap().to_bytes(), "abcdef");
+    }
+
+    #[test]
+    fn a_length_that_the_body_contradicts_is_refused_at_once() {
+        let sha256 = |text| Sha256::digest(text).into();
+        for length in [0, 2, 4] {
+            let error = verified(Full::new(Bytes::from("abc")), sha256("abc"), Some(length)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::BodyMismatch);
+            assert!(error.to_string().contains("3 bytes; nothing was sent"), "{error}");
+        }
+        let error = verified(Empty::<Bytes>::new(), sha256(""), Some(1)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BodyMismatch);
+        assert!(verified(Empty::<Bytes>::new(), sha256(""), Some(0)).is_ok());
+    }
+
     #[tokio::test]
     async fn the_last_frame_comes_when_the_hash_is_right() {
         let sha256 = Sha256::digest("abcdef").into();
-        let body = VerifiedBody::new(frames(["abc", "", "def"]), sha256).unwrap();
+        let body = verified(frames(["abc", "", "def"]), sha256, None).unwrap();
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abcdef");
 
-        let mut body = VerifiedBody::new(frames(["abc", "de", "g"]), sha256).unwrap();
-        let mut seen = Vec::new();
-        let error = loop {
-            match body.frame().await.unwrap() {
-                Ok(frame) => seen.extend_from_slice(&frame.into_data().unwrap()),
-                Err(error) => break error,
-            }
-        };
-        assert_eq!(Error::find(error.as_ref()).unwrap().kind(), ErrorKind::BodyMismatch);
-        assert_eq!(seen, b"abcde");
-        assert!(body.frame().await.is_none() && body.is_end_stream());
+        let body = verified(frames(["abc", "de", "g"]), sha256, None).unwrap();
+        let (seen, error) = cut_off(body).await;
+        assert_eq!((error.kind(), &seen[..]), (ErrorKind::BodyMismatch, &b"abcde"[..]));
     }
 
     #[tokio::test]
     async fn the_length_is_that_of_the_source() {
         let mut body =
-            VerifiedBody::new(Full::new(Bytes::from("abc")), Sha256::digest("abc").into()).unwrap();
+            verified(Full::new(Bytes::from("abc")), Sha256::digest("abc").into(), Some(3)).unwrap();
         assert_eq!(body.size_hint().exact(), Some(3));
         assert!(!body.is_end_stream());
         assert!(body.frame().await.unwrap().is_ok());
@@ -157,8 +249,8 @@ mod tests {
 
     #[test]
     fn nothing_of_another_hash_is_refused_at_once() {
-        assert!(VerifiedBody::new(Empty::<Bytes>::new(), Sha256::digest("").into()).is_ok());
-        let error = VerifiedBody::new(Empty::<Bytes>::new(), [0; 32]).unwrap_err();
+        assert!(verified(Empty::<Bytes>::new(), Sha256::digest("").into(), None).is_ok());
+        let error = verified(Empty::<Bytes>::new(), [0; 32], None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BodyMismatch);
     }
 }

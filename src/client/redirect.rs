@@ -9,6 +9,7 @@ use reqwest::Url;
 
 use crate::body::{DECODED_CONTENT_LENGTH, TRAILER};
 use crate::error::{Error, ErrorKind};
+use crate::signing::headers::signature_headers;
 
 /// The most redirects that are followed for one request.
 pub(crate) const LONGEST_CHAIN: usize = 5;
@@ -65,12 +66,13 @@ impl Redirect {
 
     /// Takes out of the headers what must not go along.
     pub(crate) fn prune(&self, from: &Url, headers: &mut HeaderMap) {
-        const OF_A_BODY: [HeaderName; 7] = [
+        const OF_A_BODY: [HeaderName; 8] = [
             CONTENT_ENCODING,
             CONTENT_LANGUAGE,
             CONTENT_LENGTH,
             CONTENT_LOCATION,
             CONTENT_TYPE,
+            signature_headers::CONTENT_SHA256,
             // Of one that was sent in chunks.
             DECODED_CONTENT_LENGTH,
             TRAILER,

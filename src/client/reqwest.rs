@@ -258,7 +258,7 @@ impl Signer {
         let keys = self.keys_for(&request.view(None)).await?;
         let mode = self.check(request.view(None))?;
         let in_memory = request.body().map_or(Some(&[][..]), Body::as_bytes);
-        let payload = match (&mode, in_memory) {
+        let payload = match (&mode.payload, in_memory) {
             (PayloadMode::Sha256(sha256), _) => Payload::sha256(*sha256),
             (PayloadMode::Unsigned, _) => Payload::unsigned(),
             (PayloadMode::Buffered, Some(bytes)) => Payload::from(bytes),

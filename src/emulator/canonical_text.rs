@@ -6,30 +6,11 @@ use std::borrow::Cow;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
+use crate::signing::details::{REDACTED, is_sensitive};
+
 /// Everything but the unreserved characters of RFC 3986.
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const STRICT_PATH: &AsciiSet = &STRICT.remove(b'/');
-
-/// What stands in the printed text in place of a secret value.
-pub(super) const REDACTED: &str = "[redacted]";
-
-/// Headers whose values are never printed, the list aws-sigv4 uses for its own logs.
-const SENSITIVE: [&str; 10] = [
-    "authorization",
-    "proxy-authorization",
-    "x-amz-security-token",
-    "x-amz-s3session-token",
-    "cookie",
-    "set-cookie",
-    "x-amz-server-side-encryption-customer-key",
-    "x-amz-server-side-encryption-customer-key-md5",
-    "x-amz-copy-source-server-side-encryption-customer-key",
-    "x-amz-copy-source-server-side-encryption-customer-key-md5",
-];
-
-pub(super) fn is_sensitive(name: &str) -> bool {
-    SENSITIVE.iter().any(|s| name.eq_ignore_ascii_case(s))
-}
 
 /// A query in decoded form, as it came: key, value.
 pub(super) type Pairs = Vec<(String, String)>;

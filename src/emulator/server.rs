@@ -16,10 +16,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::ReceivedRequest;
-use super::canonical_text::is_sensitive;
 use super::clock::Seconds;
 use super::response::{self, Refusal};
 use super::verify::{self, Expected, Key};
+use crate::signing::details::is_sensitive;
 
 /// What an authorised request gets instead of its response.
 #[derive(Clone)]

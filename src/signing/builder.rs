@@ -97,6 +97,10 @@ impl SignerBuilder {
     /// The credentials of the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`), and
     /// its region (`AWS_REGION`, then `AWS_DEFAULT_REGION`) for hosts that do not tell one.
     ///
+    /// [`Signer::from_env`] does this and builds the signer. With feature `aws-config`, `.default_chain().await` also finds
+    /// credentials in profiles, SSO, containers and EC2, and `.sdk_config(&config)` takes those of an `SdkConfig`; any
+    /// other provider is set by [`credentials`](Self::credentials). The last one that is set counts.
+    ///
     /// # Errors
     /// [`BuildErrorKind::MissingCredentials`] where key id or secret is missing or empty.
     pub fn credentials_from_env(self) -> Self {
@@ -204,7 +208,15 @@ impl SignerBuilder {
         self
     }
 
-    /// Whether a Host header may name another host than the URI, and is signed as it is; by default an error.
+    /// Whether a Host header may name another host than the URI, and is signed unchanged; by default an error.
+    ///
+    /// This works over HTTP/1.1 only. An HTTP/2 client sends the URI's host as `:authority`, whatever the Host header is,
+    /// and the server refuses the signature. To reach a host at another address over HTTP/2 as well, keep the host in the
+    /// URI and override its address: by reqwest's `ClientBuilder::resolve("api.example.com", address)`, or by a resolver
+    /// of hyper-util's `HttpConnector`. Else keep the client to HTTP/1.1, by reqwest's `ClientBuilder::http1_only()`.
+    ///
+    /// A Host header that only spells the URI's host in another way (upper case, a default port) needs no permission: it
+    /// is removed, and the client sends the URI's.
     pub fn allow_host_mismatch(mut self, may_differ: bool) -> Self {
         self.settings.allow_host_mismatch = may_differ;
         self

@@ -1,11 +1,12 @@
 //! The canonical request: pure, synchronous, no allocation per header or parameter.
 //!
 //! Follows AWS's "Create a signed AWS API request", steps 1 to 3. Everything is borrowed, sorted in place and written
-//! straight into a [`Sink`]: a hash on the way to a signature, a `Vec` to be looked at.
+//! straight into a [`Sink`]: a hash to be signed, or a `Vec` to be shown.
 
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
+use crate::signing::details::{REDACTED, is_sensitive};
 use crate::signing::target::{escape, is_unreserved};
 
 /// Where a canonical request is written to.
@@ -73,7 +74,7 @@ pub(crate) struct SignedHeaders<'a> {
     pub(crate) replace: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Line<'a> {
     name: &'a str,
     value: &'a [u8],
@@ -86,7 +87,7 @@ impl<'a> SignedHeaders<'a> {
         self.lines.push(Line { name, value, collapsed: false });
     }
 
-    /// Adds a header of the signer's own, whose value has no white space to collapse.
+    /// Adds a header that the signer writes, whose value has no white space to collapse.
     pub(crate) fn push_own(&mut self, name: &'a str, value: &'a [u8]) {
         self.lines.push(Line { name, value, collapsed: true });
     }
@@ -120,6 +121,19 @@ impl<'a> SignedHeaders<'a> {
         &self.names
     }
 
+    /// The same headers with secret values replaced, as text to be shown.
+    fn redacted(&self) -> Self {
+        let mut lines: SmallVec<[Line<'a>; 24]> = SmallVec::new();
+        for &line in &self.lines {
+            let sensitive = is_sensitive(line.name);
+            if sensitive && lines.last().is_some_and(|last| last.name == line.name) {
+                continue;
+            }
+            lines.push(if sensitive { Line { value: REDACTED.as_bytes(), ..line } } else { line });
+        }
+        Self { lines, names: self.names.clone(), replace: self.replace }
+    }
+
     fn write(&self, out: &mut impl Sink) {
         let mut last = None;
         for Line { name, value, collapsed } in &self.lines {
@@ -142,7 +156,7 @@ impl<'a> SignedHeaders<'a> {
 /// A header value without white space at its ends, each run of it within made one space.
 fn write_collapsed(out: &mut impl Sink, value: &[u8]) {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    // Without a way out of the loops, the compiler looks at many bytes at a time.
+    // Without an early exit, the compiler vectorizes these loops.
     let any = |spaces: u8, byte: &u8| spaces | u8::from(*byte == b' ') | u8::from(*byte == b'\t');
     if value.iter().fold(0, any) == 0 {
         return out.put(value);
@@ -163,10 +177,10 @@ fn write_collapsed(out: &mut impl Sink, value: &[u8]) {
 }
 
 /// One request as the canonical request sees it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct CanonicalRequest<'a, 'h> {
     pub(crate) method: &'a str,
-    /// As it is sent.
+    /// In the form that is sent.
     pub(crate) path: &'a str,
     /// In strict form.
     pub(crate) query: &'a str,
@@ -178,6 +192,18 @@ pub(crate) struct CanonicalRequest<'a, 'h> {
 }
 
 impl CanonicalRequest<'_, '_> {
+    /// The text to be shown, in which the values of secret headers and parameters are redacted.
+    pub(crate) fn redacted_text(&self) -> String {
+        let redact = |pair: &str| {
+            let key = pair.split_once('=').map_or(pair, |(key, _)| key);
+            if is_sensitive(key) { format!("{key}={REDACTED}") } else { pair.to_owned() }
+        };
+        let query = self.query.split('&').map(redact).collect::<Vec<_>>().join("&");
+        let mut text = Vec::new();
+        CanonicalRequest { query: &query, headers: &self.headers.redacted(), ..*self }.write(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
     pub(crate) fn write(&self, out: &mut impl Sink) {
         out.put(self.method.as_bytes());
         out.put(b"\n");
@@ -317,6 +343,38 @@ mod tests {
         headers.write(&mut out);
         assert_eq!(String::from_utf8(out).unwrap(), "x-a:a b c\nx-b:two,one\nx-c:\n");
         assert_eq!(headers.names(), b"x-a;x-b;x-c");
+    }
+
+    /// Only values: a name, a path or another header that has the same text stays.
+    #[test]
+    fn the_text_to_be_shown_has_no_secret_values() {
+        let mut headers = SignedHeaders::default();
+        headers.push("cookie", b"a=b");
+        headers.push("cookie", b"c=d");
+        headers.push("host", b"token");
+        headers.push("x-amz-meta-a", b"token");
+        headers.push_own("x-amz-security-token", b"token");
+        headers.push("x-amz-server-side-encryption-customer-key", b"key");
+        headers.sort();
+        let request = CanonicalRequest {
+            method: "GET",
+            path: "/token",
+            query: "token=1&X-Amz-Security-Token=token&b=2&X-Amz-Signature",
+            double_encode: true,
+            normalize_path: true,
+            headers: &headers,
+            payload_hash: b"hash",
+        };
+        let names = "cookie;host;x-amz-meta-a;x-amz-security-token;x-amz-server-side-encryption-customer-key";
+        let text = format!(
+            "GET\n/token\nX-Amz-Security-Token=[redacted]&X-Amz-Signature=&b=2&token=1\ncookie:[redacted]\n\
+             host:token\nx-amz-meta-a:token\nx-amz-security-token:[redacted]\n\
+             x-amz-server-side-encryption-customer-key:[redacted]\n\n{names}\nhash"
+        );
+        assert_eq!(request.redacted_text(), text);
+        let mut whole = Vec::new();
+        request.write(&mut whole);
+        assert!(String::from_utf8(whole).unwrap().contains("x-amz-security-token:token\n"), "what is signed");
     }
 
     #[test]

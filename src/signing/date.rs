@@ -68,11 +68,11 @@ fn epoch_seconds(time: SystemTime) -> Result<u64, Error> {
 fn out_of_range() -> Error {
     Error::new(
         ErrorKind::ClockOutOfRange,
-        "the clock is before 1970 or after 9999, which no signature can say; set the system's time",
+        "the clock is before 1970 or after 9999, which no signature can express; set the system's time",
     )
 }
 
-/// The date of the last signature, kept because the next one mostly falls into the same second.
+/// The date of the last signature, cached because the next one is mostly made in the same second.
 #[derive(Debug, Default)]
 pub(crate) struct LastDate(ArcSwapOption<AmzDate>);
 
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_cannot_be_said_are_errors() {
+    fn times_that_cannot_be_expressed_are_errors() {
         let before = UNIX_EPOCH.checked_sub(Duration::from_secs(1)).unwrap();
         let after = UNIX_EPOCH + Duration::from_secs(253_402_300_800);
         for time in [before, after] {

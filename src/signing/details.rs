@@ -1,11 +1,35 @@
-//! What was signed, to be looked at: [`SigningDetails`].
+//! [`SigningDetails`]: what was signed, to compare with what a server expected.
 
 use std::fmt;
 
-/// What was signed, to be looked at: shown by `sigv4_curl -v`, and what to compare with the canonical request that a
-/// server prints when it refuses a signature.
+/// What stands in place of a secret value, here and in the messages of the crate's emulator, so that the texts can be
+/// compared line by line.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+/// Headers and parameters whose values are never shown: the list that aws-sigv4 uses for its own logs.
+const SENSITIVE: [&str; 10] = [
+    "authorization",
+    "proxy-authorization",
+    "x-amz-security-token",
+    "x-amz-s3session-token",
+    "cookie",
+    "set-cookie",
+    "x-amz-server-side-encryption-customer-key",
+    "x-amz-server-side-encryption-customer-key-md5",
+    "x-amz-copy-source-server-side-encryption-customer-key",
+    "x-amz-copy-source-server-side-encryption-customer-key-md5",
+];
+
+/// Whether the value of a header or parameter is a secret.
+pub(crate) fn is_sensitive(name: &str) -> bool {
+    SENSITIVE.iter().any(|sensitive| name.eq_ignore_ascii_case(sensitive))
+}
+
+/// What was signed: shown by `sigv4_curl -v`, and what to compare with the canonical request that a server prints when it
+/// refuses a signature.
 ///
-/// The session token is left out of the canonical request. Display gives all of it over several lines.
+/// Secret values are shown as `[redacted]`, in the same way as in the messages of the crate's emulator: those of the
+/// session token, of cookies and of SSE-C keys. Display writes all of it over several lines.
 #[derive(Clone, Debug, Default)]
 pub struct SigningDetails {
     pub(super) canonical_request: String,
@@ -14,19 +38,19 @@ pub struct SigningDetails {
 }
 
 impl SigningDetails {
-    /// The canonical request, its session token left out.
+    /// The canonical request, its secret values redacted.
     #[must_use]
     pub fn canonical_request(&self) -> &str {
         &self.canonical_request
     }
 
-    /// The string to sign: algorithm, date, credential scope, and the hash of the (whole) canonical request.
+    /// The string to sign: algorithm, date, credential scope, and the hash of the canonical request before redaction.
     #[must_use]
     pub fn string_to_sign(&self) -> &str {
         &self.string_to_sign
     }
 
-    /// The rule by which service and region were read off the host, if they were.
+    /// The rule by which service and region were inferred from the host, if they were.
     #[must_use]
     pub fn rule(&self) -> Option<&str> {
         self.rule.as_deref()

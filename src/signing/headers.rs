@@ -5,7 +5,7 @@ use http::header::{self, HeaderMap, HeaderName};
 use crate::error::{Error, ErrorKind};
 use crate::signing::canonical::SignedHeaders;
 
-/// More signed header lines than any server takes; a bound against requests made to be slow.
+/// More signed header lines than any server accepts; a bound against requests that are slow to sign.
 const MAX_SIGNED: usize = 512;
 
 /// Headers that belong to one connection, to another signature or to the servers on the way: never signed.
@@ -47,7 +47,7 @@ fn is_fragile(name: &str) -> bool {
     FRAGILE.binary_search(&name).is_ok() || name.starts_with("x-forwarded-") || name.starts_with("sec-")
 }
 
-/// Headers that the signer itself writes; what a request has of them is left over from an earlier signature.
+/// Headers that the signer itself writes, and replaces where a request has them from an earlier signature.
 pub(crate) mod signature_headers {
     use http::HeaderName;
 
@@ -83,9 +83,16 @@ pub(crate) struct HeaderPolicy {
 impl HeaderPolicy {
     /// Why a header cannot be named to be signed, if it cannot.
     pub(crate) fn refusal(name: &HeaderName) -> Option<String> {
-        let refusal =
-            || format!("the header {name} cannot be signed: it does not reach the server as it is sent");
+        let refusal = || {
+            format!(
+                "the header {name} cannot be signed: it does not reach the server unchanged; remove its name"
+            )
+        };
         is_never_signed(name.as_str()).then(refusal)
+    }
+
+    fn is_named(&self, name: &HeaderName, for_this_request: &[HeaderName]) -> bool {
+        self.named.contains(name) || for_this_request.contains(name)
     }
 
     fn signs(&self, name: &HeaderName, for_this_request: &[HeaderName]) -> bool {
@@ -93,8 +100,7 @@ impl HeaderPolicy {
         text.starts_with("x-amz-")
             || name == header::CONTENT_TYPE
             || text == "content-md5"
-            || self.named.contains(name)
-            || for_this_request.contains(name)
+            || self.is_named(name, for_this_request)
             || (self.all && !is_never_signed(text) && !is_fragile(text))
     }
 
@@ -104,6 +110,32 @@ impl HeaderPolicy {
     /// [`ErrorKind::ForeignAuthorization`], and [`ErrorKind::InvalidHeader`] for a value that is not text.
     pub(crate) fn select<'a>(
         &self,
+        headers: &'a HeaderMap,
+        for_this_request: &[HeaderName],
+        signed: &mut SignedHeaders<'a>,
+    ) -> Result<(), Error> {
+        self.select_by(|name| self.signs(name, for_this_request), headers, for_this_request, signed)
+    }
+
+    /// As [`select`](Self::select), for a presigned URL: all headers that can be signed, as botocore does.
+    ///
+    /// A user agent is that of the client which later makes the request, and is signed only where it is named.
+    pub(crate) fn select_to_presign<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        for_this_request: &[HeaderName],
+        signed: &mut SignedHeaders<'a>,
+    ) -> Result<(), Error> {
+        let signs = |name: &HeaderName| {
+            !is_never_signed(name.as_str())
+                && (name != header::USER_AGENT || self.is_named(name, for_this_request))
+        };
+        self.select_by(signs, headers, for_this_request, signed)
+    }
+
+    fn select_by<'a>(
+        &self,
+        signs: impl Fn(&HeaderName) -> bool,
         headers: &'a HeaderMap,
         for_this_request: &[HeaderName],
         signed: &mut SignedHeaders<'a>,
@@ -118,8 +150,8 @@ impl HeaderPolicy {
                 }
             } else if signature_headers::is_one(name.as_str()) {
                 signed.replace = true;
-            } else if name != header::HOST && self.signs(name, for_this_request) {
-                // AWS compares text; bytes that are none would be read as other characters there.
+            } else if name != header::HOST && signs(name) {
+                // AWS compares text, and would read other bytes as other characters.
                 let bytes = value.as_bytes();
                 if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
                     return Err(Error::new(
@@ -132,7 +164,9 @@ impl HeaderPolicy {
                 if signed.len() == MAX_SIGNED {
                     return Err(Error::new(
                         ErrorKind::InvalidHeader,
-                        format!("the request has more than {MAX_SIGNED} header lines to be signed"),
+                        format!(
+                            "the request has more than {MAX_SIGNED} header lines to be signed; send fewer of them"
+                        ),
                     ));
                 }
                 signed.push(name.as_str(), bytes);
@@ -144,11 +178,11 @@ impl HeaderPolicy {
 
 fn foreign_authorization(value: &[u8]) -> Error {
     let hint =
-        if value.starts_with(b"Basic ") { " (reqwest makes one of user:password@ in a URL)" } else { "" };
+        if value.starts_with(b"Basic ") { " (reqwest makes one from user:password@ in a URL)" } else { "" };
     Error::new(
         ErrorKind::ForeignAuthorization,
         format!(
-            "the request already has an Authorization header that is not a SigV4 one{hint}; remove it, or call \
+            "the request already has an Authorization header that is not SigV4's{hint}; remove it, or call \
              .replace_authorization(true) on the signer's builder"
         ),
     )
@@ -204,6 +238,37 @@ mod tests {
         let named = vec![header::RANGE, header::CONTENT_LENGTH];
         let named = HeaderPolicy { named, ..HeaderPolicy::default() };
         assert_eq!(names(&named, &given), "content-length;content-md5;content-type;range;x-amz-meta-a");
+    }
+
+    #[test]
+    fn a_request_to_be_presigned_has_all_its_headers_signed() {
+        let given = headers(&[
+            "x-k8s-aws-id",
+            "accept",
+            "cookie",
+            "content-length",
+            "user-agent",
+            "host",
+            "x-amz-date",
+            "x-amzn-trace-id",
+            "connection",
+            "expect",
+            "te",
+            "via",
+            "transfer-encoding",
+        ]);
+        let names = |policy: &HeaderPolicy, named: &[HeaderName]| {
+            let mut signed = SignedHeaders::default();
+            policy.select_to_presign(&given, named, &mut signed).unwrap();
+            signed.sort();
+            String::from_utf8(signed.names().to_vec()).unwrap()
+        };
+        let all = "accept;content-length;cookie;x-k8s-aws-id";
+        assert_eq!(names(&HeaderPolicy::default(), &[]), all);
+        let with_agent = "accept;content-length;cookie;user-agent;x-k8s-aws-id";
+        assert_eq!(names(&HeaderPolicy::default(), &[header::USER_AGENT]), with_agent);
+        let named = HeaderPolicy { named: vec![header::USER_AGENT], ..HeaderPolicy::default() };
+        assert_eq!(names(&named, &[]), with_agent);
     }
 
     #[test]

@@ -18,10 +18,10 @@ use crate::signing::date::AmzDate;
 /// dozen.
 const KEYS: usize = 64;
 
-/// One set of credentials with all that is derived from it, which lives and dies with it.
+/// One set of credentials with the keys derived from it.
 ///
-/// The keys hang on the credentials instead of being looked up by them: no secret is ever a key of a map, and
-/// rotation drops (and thereby zeroises) every key of the old credentials at once.
+/// The credentials own their keys, instead of keys being looked up by credentials: no secret is ever the key of a map,
+/// and rotation drops, and thereby zeroizes, every key of the old credentials at once.
 pub(crate) struct CredentialsWithKeys {
     credentials: Arc<Credentials>,
     token: Option<HeaderValue>,
@@ -38,7 +38,7 @@ impl CredentialsWithKeys {
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'/' | b',')) {
             return Err(Error::new(
                 ErrorKind::CredentialsInvalid,
-                "the access key id is empty or has characters other than letters, digits and the like; check for \
+                "the access key id is empty or has characters other than printable ASCII, / and , excepted; check for \
                  a stray newline or quote where it is stored",
             ));
         }
@@ -74,7 +74,7 @@ impl CredentialsWithKeys {
         self.token.as_ref()
     }
 
-    /// Whether these are the credentials this was made from, by value.
+    /// Whether this was made from equal credentials.
     pub(crate) fn is_of(&self, other: &Credentials) -> bool {
         let own = &self.credentials;
         own.access_key_id() == other.access_key_id()
@@ -134,17 +134,21 @@ impl CredentialsWithKeys {
 fn no_sigv4a() -> Error {
     Error::new(
         ErrorKind::ScopeInvalid,
-        "a region set is signed with SigV4a; switch on the feature `sigv4a` of sigv4-middleware",
+        "a region set is signed with SigV4a; turn on the feature `sigv4a` of sigv4-middleware",
     )
 }
 
 fn mac(key: &[u8]) -> Result<Hmac<Sha256>, Error> {
     Hmac::new_from_slice(key).map_err(|error| {
-        Error::with_source(ErrorKind::CredentialsInvalid, "the signing key is not one", error)
+        Error::with_source(
+            ErrorKind::CredentialsInvalid,
+            "no HMAC can be made with the derived signing key",
+            error,
+        )
     })
 }
 
-/// Where a signature is good.
+/// Where a signature is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RegionScope<'a> {
     /// In one region: SigV4.
@@ -171,8 +175,8 @@ impl<'a> RegionScope<'a> {
     }
 }
 
-/// Session tokens are base64 and its like. Text beyond ASCII is read differently by each server; and white space that
-/// is collapsed where the token is signed would hide it from being left out of what is explained.
+/// Session tokens are text in ASCII without white space to collapse. Servers disagree about other text, and sign collapsed
+/// white space.
 fn header(token: &str) -> Result<HeaderValue, Error> {
     let text = token.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
     let collapses = token.contains("  ") || token.trim_ascii() != token;
@@ -180,7 +184,7 @@ fn header(token: &str) -> Result<HeaderValue, Error> {
     let mut value = value.ok_or_else(|| {
         Error::new(
             ErrorKind::CredentialsInvalid,
-            "the session token has outer white space or characters that no token has; check for a stray newline or \
+            "the session token has white space around it, or characters that no token has; check for a stray newline or \
              quote where it is stored",
         )
     })?;
@@ -188,7 +192,7 @@ fn header(token: &str) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-/// A key good for one credential scope. Zeroised on drop.
+/// A key for one credential scope. Zeroized on drop.
 pub(crate) struct SigningKey {
     secret: Secret,
     /// `20150830/us-east-1/execute-api/aws4_request`; without the region for SigV4a.
@@ -196,7 +200,7 @@ pub(crate) struct SigningKey {
 }
 
 enum Secret {
-    /// A keyed MAC state; `hmac` and `sha2` zeroise it.
+    /// A keyed MAC state; `hmac` and `sha2` zeroize it.
     V4(Hmac<Sha256>),
     #[cfg(feature = "sigv4a")]
     V4a(zeroize::Zeroizing<[u8; 32]>),

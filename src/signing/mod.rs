@@ -4,6 +4,7 @@ pub(crate) mod aws_chunked;
 pub(crate) mod builder;
 pub(crate) mod canonical;
 pub(crate) mod date;
+pub(crate) mod declared_payload;
 pub(crate) mod details;
 pub(crate) mod headers;
 pub(crate) mod keys;

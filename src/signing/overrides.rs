@@ -1,8 +1,7 @@
 //! Settings for one request, one newtype each, read from its [`http::Extensions`].
 //!
 //! On the tower side they are put into the request's extensions, on the reqwest-middleware side given by
-//! `.with_extension(…)`. An override tunes how a request is signed and contradicts nothing; none widens where
-//! credentials may go.
+//! `.with_extension(…)`. An override changes how a request is signed; none widens where signed requests may go.
 //!
 //! ```
 //! use sigv4_middleware::overrides::{SigningRegion, SignHeaders};
@@ -21,9 +20,9 @@
 //!   client's `execute()`, or through the client's tower `Service`: send it by `.send()`, or by
 //!   `execute_with_extensions()`.
 //! - In a `reqwest::Request`, which has no extensions that others can read, not even those of the `http::Request` that
-//!   it was made of: a layer around a `reqwest::Client` sees none.
+//!   it was made from: a layer around a `reqwest::Client` sees none.
 //! - At a redirect that a follower above the layer follows: each hop is a new request. The redirects that
-//!   [`SigV4Middleware`](crate::SigV4Middleware) follows by itself keep all but the region, see
+//!   [`SigV4Middleware`](crate::SigV4Middleware) follows keep all but the region, see
 //!   [`follow_redirects`](crate::SigV4Middleware::follow_redirects).
 //!
 //! Nothing is reported then: a request that has lost [`SkipSigning`] is signed, or refused, like any other.
@@ -76,7 +75,7 @@ macro_rules! text_override {
 
 text_override!(SigningName SigningRegion SigningRegionSet);
 
-/// Headers to be signed in one request, besides those that always are and those the signer's builder names.
+/// Headers to sign in one request, besides those that always are and those that the signer's builder names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignHeaders(Vec<HeaderName>);
 
@@ -86,7 +85,7 @@ impl FromIterator<HeaderName> for SignHeaders {
     }
 }
 
-/// Sends one request unsigned, exactly as it came: no header is added, changed or checked.
+/// Sends one request unsigned and unchanged: no header is added, changed or checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SkipSigning;
 

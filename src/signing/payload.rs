@@ -23,43 +23,51 @@ const EVENTS_SHA256: &str = "STREAMING-AWS4-HMAC-SHA256-EVENTS";
 
 /// How a request's body enters its signature.
 ///
-/// Which bodies can be sent a second time is said at [`recovery`](crate::SignerBuilder::recovery).
+/// For which bodies can be sent a second time, see
+/// [`retry_on_auth_error`](crate::SignerBuilder::retry_on_auth_error).
+///
+/// A request may also declare its payload by an `x-amz-content-sha256` header of its own. `UNSIGNED-PAYLOAD` is taken as
+/// [`Unsigned`](Self::Unsigned). A SHA-256 in hex is compared with the body's, before it is sent, if the body is known to
+/// fit in memory; a longer body, or one of unknown length, is sent as [`Sha256`](Self::Sha256). The header wins over the
+/// signer's payload mode, and contradicting the request's own is an error. On a request that was signed before, which has
+/// a SigV4 Authorization header, an `x-amz-date` or an `X-Amz-Signature` parameter, the header belongs to that signature
+/// and is replaced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PayloadMode {
     /// The body is held in memory, up to the signer's limit, and its SHA-256 is signed. The default.
     #[default]
     Buffered,
-    /// The body is sent as it comes and signed by a SHA-256 known beforehand (32 raw bytes, not hex).
+    /// The body is streamed, and signed by a SHA-256 known beforehand (32 raw bytes, not hex).
     ///
     /// The server refuses the request if the body's hash is another.
     Sha256([u8; 32]),
-    /// As [`Sha256`](Self::Sha256), and the body is hashed while it is sent: one of another hash is cut off before its
-    /// end, with an error of kind [`ErrorKind::BodyMismatch`] on its stream.
+    /// As [`Sha256`](Self::Sha256), and the body is hashed while it is sent: a body with another hash, or of another length
+    /// than the request's `content-length`, is cut off before its end, with an error of kind
+    /// [`ErrorKind::BodyMismatch`].
     ///
-    /// For servers that take the hash on trust. The last frame is held back until the body has ended.
+    /// For servers that do not check the hash. The last frame is held back until the body has ended.
     Sha256Checked([u8; 32]),
-    /// The body is sent as it comes and not signed (`UNSIGNED-PAYLOAD`): S3 and VPC Lattice take that, and only over
-    /// https, unless [allowed](crate::SignerBuilder::allow_unsigned_over_http).
+    /// The body is streamed, and not signed (`UNSIGNED-PAYLOAD`): for S3 and VPC Lattice, and over https only, unless
+    /// [allowed](crate::SignerBuilder::allow_unsigned_over_http).
     Unsigned,
-    /// The body is sent as it comes, in chunks that are signed or that a checksum follows: S3 takes that.
+    /// The body is streamed in chunks that are signed, or that a checksum follows: for S3.
     ///
-    /// Said for a whole signer it is for its PUT requests that have a body, which are what S3 takes in chunks; others are
-    /// buffered.
+    /// Set for a whole signer, it applies to PUT requests that have a body, which are those that S3 takes in chunks; other
+    /// requests are buffered.
     AwsChunked(AwsChunked),
-    /// The body is an event stream, `application/vnd.amazon.eventstream`, sent as it comes, each of its messages in a
-    /// signed envelope: Amazon Transcribe, Amazon Lex and Amazon Bedrock take that, over HTTP/2.
+    /// The body is an event stream, `application/vnd.amazon.eventstream`, and streamed, each of its messages in a signed
+    /// envelope: for Amazon Transcribe, Amazon Lex and Amazon Bedrock, over HTTP/2.
     ///
-    /// The body is encoded messages, cut into frames in any way; each goes out as soon as it is whole, dated by the
-    /// signer's clock, and after the last an empty one that ends the stream. One of more than 24 MiB, one that is
-    /// malformed or one that is cut short ends the body with an error of kind [`ErrorKind::BodyMismatch`] on its stream.
-    /// Over HTTP/2 clients of hyper do not hand that on but a reset stream; it is logged by `tracing` at debug level.
+    /// The body is encoded messages, cut into frames in any way. Each message is sent once it is complete, dated by the
+    /// signer's clock, and after the last one an empty one that ends the stream. A message of more than 24 MiB, one that
+    /// is malformed or one that is incomplete ends the body with an error of kind [`ErrorKind::BodyMismatch`].
     ///
     /// By [AWS's rules for Transcribe](https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.html);
-    /// SigV4 only. Such a body cannot be sent a second time by the signer's own
-    /// [recovery](crate::SignerBuilder::recovery).
+    /// SigV4 only. The signer cannot send such a body a second time, see
+    /// [`retry_on_auth_error`](crate::SignerBuilder::retry_on_auth_error).
     ///
-    /// Said for a whole signer it is for requests of that content type; others are buffered.
+    /// Set for a whole signer, it applies to requests of that content type; other requests are buffered.
     ///
     /// ```
     /// use aws_smithy_eventstream::frame::write_message_to;
@@ -88,7 +96,50 @@ pub enum PayloadMode {
     EventStream,
 }
 
-/// A payload to be signed by [`Signer::sign`](crate::Signer::sign): bytes, a known hash, or nothing.
+impl PayloadMode {
+    /// Whether the body is sent in frames of the signer's making: chunks, or the envelopes of an event stream.
+    pub(crate) fn is_framed(&self) -> bool {
+        match self {
+            Self::AwsChunked(_) => true,
+            #[cfg(feature = "event-stream")]
+            Self::EventStream => true,
+            Self::Buffered | Self::Sha256(_) | Self::Sha256Checked(_) | Self::Unsigned => false,
+        }
+    }
+
+    /// The name of the variant, for error messages.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Buffered => "Buffered",
+            Self::Sha256(_) => "Sha256",
+            Self::Sha256Checked(_) => "Sha256Checked",
+            Self::Unsigned => "Unsigned",
+            Self::AwsChunked(_) => "AwsChunked",
+            #[cfg(feature = "event-stream")]
+            Self::EventStream => "EventStream",
+        }
+    }
+}
+
+/// How the body of one request is read and sent.
+#[derive(Clone, Debug)]
+pub(crate) struct BodyMode {
+    pub(crate) payload: PayloadMode,
+    /// The hash that the caller declared by `x-amz-content-sha256`, where no payload mode is set: a body that cannot be
+    /// held in memory is sent as [`PayloadMode::Sha256`].
+    pub(crate) declared_sha256: Option<[u8; 32]>,
+    /// Whether the service takes this request's body as [`PayloadMode::AwsChunked`].
+    pub(crate) takes_aws_chunked: bool,
+}
+
+#[cfg(test)]
+impl From<PayloadMode> for BodyMode {
+    fn from(payload: PayloadMode) -> Self {
+        Self { payload, declared_sha256: None, takes_aws_chunked: false }
+    }
+}
+
+/// A payload to be signed by [`Signer::sign`](crate::Signer::sign): bytes, a known hash, or an unsigned one.
 ///
 /// Made by `From` from anything that holds bytes, or by one of the functions here.
 ///
@@ -141,7 +192,7 @@ impl Payload<'_> {
         Self(Repr::Unsigned)
     }
 
-    /// A body in chunks, by what `x-amz-content-sha256` says of it.
+    /// A body in chunks, by its value of `x-amz-content-sha256`.
     pub(crate) fn chunked(content_sha256: &'static str) -> Self {
         Self(Repr::Chunked(content_sha256))
     }
@@ -164,9 +215,14 @@ impl Payload<'_> {
         }
     }
 
-    /// Whether it is bytes, of which nobody has said how they enter the signature.
+    /// Whether it is bytes, which no caller chose to have hashed or unsigned.
     pub(crate) fn is_bytes(&self) -> bool {
         matches!(self.0, Repr::Bytes(_) | Repr::Frames(_))
+    }
+
+    /// Whether its SHA-256 is signed.
+    pub(crate) fn is_hashed(&self) -> bool {
+        matches!(self.0, Repr::Bytes(_) | Repr::Sha256(_))
     }
 
     pub(crate) fn is_chunked(&self) -> bool {

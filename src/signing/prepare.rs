@@ -3,15 +3,16 @@
 use http::Method;
 
 use super::canonical::{CanonicalRequest, SignedHeaders};
+use super::declared_payload::DeclaredPayload;
 use super::keys::RegionScope;
-use super::payload::PayloadMode;
 #[cfg(feature = "event-stream")]
 use super::payload::is_event_stream;
+use super::payload::{BodyMode, Payload, PayloadMode};
 use super::request::RequestView;
 use super::scope::Scope;
 use super::signer::Signer;
 use super::signing_settings::SigningSettings;
-use super::target::{self, Origin, PathForm, Target};
+use super::target::{Host, Origin, PathForm, Target};
 use crate::error::{Error, ErrorKind};
 
 /// Everything about a request that can be decided, or refused, before its body is looked at.
@@ -19,11 +20,12 @@ use crate::error::{Error, ErrorKind};
 pub(crate) struct PreparedRequest<'a> {
     pub(super) request: RequestView<'a>,
     pub(super) origin: Origin<'a>,
-    /// The Host that the server will see.
-    pub(super) host: &'a [u8],
+    pub(super) host: Host<'a>,
     pub(super) scope: Scope<'a>,
     pub(super) profile: SigningSettings,
     pub(super) target: Target<'a>,
+    /// The caller's own `x-amz-content-sha256`.
+    pub(super) declared: Option<DeclaredPayload<'a>>,
     pub(super) payload: PayloadMode,
 }
 
@@ -54,11 +56,49 @@ impl PreparedRequest<'_> {
         match options.refusal() {
             Some(refusal) => Err(Error::new(ErrorKind::UnsupportedPayload, refusal)),
             None => {
+                options.check_checksum_headers(self.request.headers)?;
                 let of_signer = self.request.overrides.payload.is_none();
                 let options = options.for_v4a(self.region_set()?.is_some()).unless_empty(of_signer);
                 Ok(PayloadMode::AwsChunked(options))
             }
         }
+    }
+
+    /// The payload to sign: the given one, unless service or caller want it unsigned.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BodyMismatch`] and [`ErrorKind::UnsupportedPayload`] where it contradicts the caller's own
+    /// `x-amz-content-sha256`; the latter for an unsigned payload over plain http, unless allowed.
+    pub(super) fn payload<'p>(&self, signer: &Signer, given: Payload<'p>) -> Result<Payload<'p>, Error> {
+        let payload = match self.declared {
+            Some(declared) => declared.agree(given)?,
+            None if self.profile.unsigned_payload && given.is_bytes() => Payload::unsigned(),
+            None => given,
+        };
+        if payload.is_unsigned() {
+            self.require_unsigned_allowed(signer)?;
+        }
+        Ok(payload)
+    }
+
+    /// # Errors
+    /// [`ErrorKind::UnsupportedPayload`] over plain http, unless allowed.
+    fn require_unsigned_allowed(&self, signer: &Signer) -> Result<(), Error> {
+        if self.origin.is_secure() || signer.inner.settings.allow_unsigned_over_http {
+            return Ok(());
+        }
+        let message = if self.profile.unsigned_payload {
+            format!(
+                "the service {} takes unsigned payloads only, and over plain http anyone on the way can change one; use \
+                 https, or call .allow_unsigned_over_http(true) on the signer's builder",
+                self.service_and_reach()?.0
+            )
+        } else {
+            "over plain http anyone on the way can change an unsigned payload; use https, or a payload that is hashed \
+             or signed, or call .allow_unsigned_over_http(true) on the signer's builder"
+                .to_owned()
+        };
+        Err(Error::new(ErrorKind::UnsupportedPayload, message))
     }
 
     pub(crate) fn service_and_reach(&self) -> Result<(&str, RegionScope<'_>), Error> {
@@ -81,6 +121,11 @@ impl PreparedRequest<'_> {
         &self.target
     }
 
+    /// Whether the request's URI has to be rewritten: its target, or its authority.
+    pub(crate) fn rewrites_uri(&self) -> bool {
+        self.target.is_rewritten() || self.origin.has_needless_port
+    }
+
     /// Adds the headers that are signed, before the signer's own.
     pub(crate) fn headers<'a>(
         &'a self,
@@ -89,7 +134,19 @@ impl PreparedRequest<'_> {
     ) -> Result<(), Error> {
         let policy = &signer.inner.settings.headers;
         policy.select(self.request.headers, self.request.overrides.sign_headers, headers)?;
-        headers.push("host", self.host);
+        headers.push("host", self.host.value);
+        Ok(())
+    }
+
+    /// Adds the headers that are signed in a presigned URL, before the signer's own.
+    pub(super) fn headers_to_presign<'a>(
+        &'a self,
+        signer: &Signer,
+        headers: &mut SignedHeaders<'a>,
+    ) -> Result<(), Error> {
+        let policy = &signer.inner.settings.headers;
+        policy.select_to_presign(self.request.headers, self.request.overrides.sign_headers, headers)?;
+        headers.push("host", self.host.value);
         Ok(())
     }
 
@@ -118,22 +175,27 @@ impl Signer {
         let origin = Origin::new(request.scheme, request.authority)?;
         let known = inner.known_host(origin.host);
         inner.ensure_allowed(&origin, &request, &known)?;
-        let host = target::host(&origin, request.headers, inner.settings.allow_host_mismatch)?;
+        let host = Host::new(&origin, request.headers, inner.settings.allow_host_mismatch)?;
         let scope = inner.scope(&request, known)?;
         let (service, _) = scope.service_and_region()?;
         let profile = request.overrides.profile.or(inner.settings.signing);
         let profile = profile.unwrap_or_else(|| SigningSettings::for_service(service));
-        let form = if profile.double_encode { PathForm::AsGiven } else { PathForm::Strict };
+        let form = PathForm::new(&profile, origin.host);
         let target = Target::new(request.path, request.query, form, inner.settings.plus, true)?;
-        let said = request.overrides.payload.unwrap_or(match inner.settings.payload {
+        let of_request = request.overrides.payload;
+        let of_signer = match inner.settings.payload {
             PayloadMode::AwsChunked(_) if request.method != Method::PUT => &PayloadMode::Buffered,
             #[cfg(feature = "event-stream")]
             PayloadMode::EventStream if !is_event_stream(request.headers) => &PayloadMode::Buffered,
             ref payload => payload,
-        });
-        let unsigned = *said == PayloadMode::Buffered && inner.leaves_unsigned(&profile, &origin);
-        let payload = if unsigned { PayloadMode::Unsigned } else { said.clone() };
-        Ok(PreparedRequest { request, origin, host, scope, profile, target, payload })
+        };
+        let declared = DeclaredPayload::of(request.headers, request.query)?;
+        let payload = match (declared, of_request.unwrap_or(of_signer)) {
+            (Some(declared), _) => declared.payload_mode(of_request, of_signer)?,
+            (None, PayloadMode::Buffered) if profile.unsigned_payload => PayloadMode::Unsigned,
+            (None, mode) => mode.clone(),
+        };
+        Ok(PreparedRequest { request, origin, host, scope, profile, target, declared, payload })
     }
 
     /// Whether a request is to be sent unchanged and unsigned: the signer is disabled, the request's overrides ask for
@@ -151,10 +213,19 @@ impl Signer {
     }
 
     /// Refuses what can be refused before the body is read, and gives the payload mode to read it by.
-    pub(crate) fn check(&self, request: RequestView<'_>) -> Result<PayloadMode, Error> {
+    pub(crate) fn check(&self, request: RequestView<'_>) -> Result<BodyMode, Error> {
         let prepared = self.prepare(request)?;
         prepared.headers(self, &mut SignedHeaders::default())?;
-        prepared.payload_mode()
+        let payload = prepared.payload_mode()?;
+        if payload == PayloadMode::Unsigned {
+            prepared.require_unsigned_allowed(self)?;
+        }
+        let set = request.overrides.payload.is_some();
+        Ok(BodyMode {
+            payload,
+            declared_sha256: prepared.declared.filter(|_| !set).and_then(DeclaredPayload::sha256),
+            takes_aws_chunked: prepared.profile.aws_chunked && request.method == Method::PUT,
+        })
     }
 
     /// Whether a request's body is to be held in memory, as far as its settings tell.

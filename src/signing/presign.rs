@@ -1,9 +1,9 @@
-//! Presigned URLs: the signature in the query, for whoever is to make the request.
+//! Presigned URLs: requests that anyone who has the URL can make, signed in the query.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, Method, Request, Uri, request::Parts};
+use http::{HeaderMap, Method, Request, Uri, header::HOST, request::Parts};
 
 use crate::error::{Error, ErrorKind};
 use crate::signing::canonical::SignedHeaders;
@@ -19,7 +19,7 @@ use crate::signing::target::strict_value;
 /// The longest lifetime that AWS accepts: 7 days.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// What a presigned URL shall be good for.
+/// What a presigned URL is good for: how long, and with which body.
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,13 +43,14 @@ impl<'a> PresigningConfig<'a> {
 
     /// Signs a body, which the request must then be made with.
     ///
-    /// Without it the payload is left unsigned for S3 and VPC Lattice, and signed as empty for every other service. S3
-    /// has to be told of a signed one by a header, which is then among [`Presigned::headers`].
+    /// Without it the payload is the one that an `x-amz-content-sha256` header of the request declares. Without that too,
+    /// it is left unsigned for S3 and VPC Lattice, and signed as empty for every other service. S3 takes a signed payload
+    /// only with the header `x-amz-content-sha256`, which is then among [`Presigned::headers`].
     pub fn payload(self, payload: impl Into<Payload<'a>>) -> Self {
         Self { payload: Some(payload.into()), ..self }
     }
 
-    /// Whether it is an error, of kind [`ErrorKind::InvalidExpiry`], that the credentials expire before the URL shall. By
+    /// Whether it is an error, of kind [`ErrorKind::InvalidExpiry`], that the credentials expire before the URL would. By
     /// default the URL's lifetime is shortened to theirs, with a warning in the log.
     pub fn refuse_shortening(self, refuse: bool) -> Self {
         Self { refuse_shortening: refuse, ..self }
@@ -58,7 +59,7 @@ impl<'a> PresigningConfig<'a> {
 
 /// A presigned URL, and what was signed into it.
 ///
-/// Debug leaves the query out, which holds the signature and the session token.
+/// Debug leaves out the query, which holds the signature and the session token, and the headers' values.
 #[derive(Clone)]
 pub struct Presigned {
     uri: Uri,
@@ -72,7 +73,7 @@ impl fmt::Debug for Presigned {
         f.debug_struct("Presigned")
             .field("authority", &self.uri.authority())
             .field("path", &self.uri.path())
-            .field("headers", &self.headers)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("expires_in", &self.expires_in)
             .field("details", &self.details)
             .finish_non_exhaustive()
@@ -90,33 +91,39 @@ impl Presigned {
         }
     }
 
-    /// The URL. It is a bearer of power: whoever has it can make the request until it expires.
+    /// The URL. Treat it as a secret: anyone holding it can make the request until it expires.
     #[must_use]
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// The URL by itself.
+    /// The URL, without what was signed into it.
     #[must_use]
     pub fn into_uri(self) -> Uri {
         self.uri
     }
 
-    /// Headers that have to be sent with the URL, besides those of the request that were signed: none but
-    /// `x-amz-content-sha256` where [a payload of S3](PresigningConfig::payload) is signed. S3 takes it from nowhere else, as
-    /// the AWS SDK for Go has it.
+    /// All headers that have to be sent with the URL, with the values that were signed, besides the Host that a client
+    /// takes from the URL.
+    ///
+    /// These are the headers of the request that was presigned; `host` where that names another host than the URL (see
+    /// [`allow_host_mismatch`](crate::SignerBuilder::allow_host_mismatch)); and `x-amz-content-sha256` where it declares
+    /// the payload: [a signed payload of S3](PresigningConfig::payload), which takes it from nowhere else, as the AWS SDK
+    /// for Go has it. Empty for a URL of [`Signer::presign`].
+    ///
+    /// Further headers may be sent, except `x-amz-*` ones: S3 refuses those that are not signed.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// How long it is good for; less than asked where the credentials expire before.
+    /// How long it is good for; less than asked for where the credentials expire earlier.
     #[must_use]
     pub fn expires_in(&self) -> Duration {
         self.expires_in
     }
 
-    /// The canonical request and string to sign, without the session token.
+    /// The canonical request and string to sign, without secret values.
     #[must_use]
     pub fn details(&self) -> &SigningDetails {
         &self.details
@@ -151,10 +158,32 @@ impl Signer {
         Ok(self.presign_request(&parts, PresigningConfig::new(expires_in)).await?.into_uri())
     }
 
-    /// Presigns a whole request head. The headers that are signed, by the same rule as in [`sign`](Self::sign), must
-    /// be sent with the URL.
+    /// Presigns a whole request head.
     ///
-    /// Signature parameters that the URI has already are replaced.
+    /// All headers of the request are signed, as botocore does, and have to be sent with the URL: [`Presigned::headers`]
+    /// lists them. Not signed are `user-agent`, unless it is [named](crate::SignerBuilder::sign_header), and those that do
+    /// not reach the server unchanged: `connection`, `expect`, `te`, `trailer`, `transfer-encoding`, `upgrade`, `via`,
+    /// `x-amzn-trace-id`, `keep-alive` and `proxy-*`. Signature parameters of the URI are replaced.
+    ///
+    /// The token that `aws eks get-token` prints is such a URL:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use http::Request;
+    /// use sigv4_middleware::{Credentials, PresigningConfig, Signer};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder().credentials(credentials).build()?;
+    /// let uri = "https://sts.eu-west-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15";
+    /// let (parts, ()) = Request::get(uri).header("x-k8s-aws-id", "my-cluster").body(())?.into_parts();
+    /// let url = signer.presign_request(&parts, PresigningConfig::new(Duration::from_secs(60))).await?;
+    /// assert!(url.uri().query().is_some_and(|query| query.contains("X-Amz-SignedHeaders=host%3Bx-k8s-aws-id")));
+    /// assert_eq!(url.headers()["x-k8s-aws-id"], "my-cluster");
+    /// // Then `k8s-aws-v1.` and the URL in base64url without padding.
+    /// # Ok(()) }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidExpiry`] for a lifetime out of range, or longer than that of the credentials where shortening is
@@ -174,15 +203,19 @@ impl Signer {
         let expires_in = lifetime(&presigning, &context, now)?;
 
         let presigns_unsigned = prepared.profile().presigns_unsigned;
-        let payload = presigning
-            .payload
-            .unwrap_or_else(|| if presigns_unsigned { Payload::unsigned() } else { Payload::empty() });
+        let payload = match (presigning.payload, prepared.declared) {
+            (Some(given), Some(declared)) => declared.agree(given)?,
+            (Some(given), None) => given,
+            (None, Some(declared)) => declared.payload()?,
+            (None, None) if presigns_unsigned => Payload::unsigned(),
+            (None, None) => Payload::empty(),
+        };
         let hash = payload.hash();
 
         let mut headers = SignedHeaders::default();
-        prepared.headers(self, &mut headers)?;
-        let mut to_send = HeaderMap::new();
-        if presigns_unsigned && !payload.is_unsigned() {
+        prepared.headers_to_presign(self, &mut headers)?;
+        let mut to_send = to_send(&prepared, &headers);
+        if prepared.declared.is_some() || (presigns_unsigned && !payload.is_unsigned()) {
             headers.push_own(signature_headers::CONTENT_SHA256_NAME, hash.as_bytes());
             to_send.insert(signature_headers::CONTENT_SHA256, hash.to_header()?);
         }
@@ -200,6 +233,17 @@ impl Signer {
         let uri = with_target(&parts.uri, format!("{}?{query}", prepared.target().path))?;
         Ok(Presigned { uri, headers: to_send, expires_in, details })
     }
+}
+
+/// The headers of a request that were signed, besides the Host that its URI names.
+fn to_send(prepared: &PreparedRequest<'_>, signed: &SignedHeaders<'_>) -> HeaderMap {
+    let host_of_uri = prepared.host.value == prepared.origin.authority.as_bytes();
+    let lines = prepared
+        .request
+        .headers
+        .iter()
+        .filter(|(name, _)| if *name == HOST { !host_of_uri } else { signed.contains(name.as_str()) });
+    lines.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// The lifetime asked for, no longer than that of the credentials.
@@ -235,7 +279,7 @@ fn lifetime(
             tracing::warn!(
                 ?asked,
                 ?left,
-                "a presigned URL ends with its credentials, before it was asked to"
+                "a presigned URL expires with its credentials, earlier than asked for"
             );
             Ok(left)
         }
@@ -296,6 +340,7 @@ mod tests {
     };
     use aws_sigv4::sign::v4;
     use aws_smithy_async::time::StaticTimeSource;
+    use http::HeaderName;
 
     use super::*;
 
@@ -311,7 +356,13 @@ mod tests {
     }
 
     /// What aws-sigv4 signs the same handshake with; it knows no `wss`.
-    fn second_opinion(url: &str, service: &str, region: &str, token: SessionTokenMode) -> String {
+    fn second_opinion(
+        url: &str,
+        service: &str,
+        region: &str,
+        token: SessionTokenMode,
+        headers: &[(&str, &str)],
+    ) -> String {
         let mut settings = SigningSettings::default();
         settings.signature_location = SignatureLocation::QueryParams;
         settings.expires_in = Some(LIFETIME);
@@ -319,14 +370,14 @@ mod tests {
         let keys = credentials().into();
         let params = v4::SigningParams::builder().identity(&keys).region(region).name(service);
         let params = params.time(noon()).settings(settings).build().unwrap().into();
-        let url = url.replacen("ws", "http", 1);
-        let request =
-            SignableRequest::new("GET", &url, std::iter::empty(), SignableBody::Bytes(b"")).unwrap();
+        let url = url.strip_prefix("ws").map_or_else(|| url.to_owned(), |rest| format!("http{rest}"));
+        let headers = headers.iter().copied();
+        let request = SignableRequest::new("GET", &url, headers, SignableBody::Bytes(b"")).unwrap();
         sign(request, &params).unwrap().into_parts().1
     }
 
     #[tokio::test]
-    async fn web_sockets_are_signed_for_what_their_host_tells() {
+    async fn web_sockets_are_signed_for_the_scope_of_their_host() {
         let signer =
             Signer::builder().credentials(credentials()).time_source(StaticTimeSource::new(noon())).build();
         let signer = signer.unwrap();
@@ -351,7 +402,7 @@ mod tests {
             let query = presigned.query().unwrap();
             assert!(query.contains(&format!("%2F{region}%2F{service}%2Faws4_request&")), "{query}");
             // AWS IoT wants the token behind the signature, and not in it.
-            let signature = format!("X-Amz-Signature={}", second_opinion(url, service, region, mode));
+            let signature = format!("X-Amz-Signature={}", second_opinion(url, service, region, mode, &[]));
             let end = match mode {
                 Exclude => format!("&{signature}&{token}"),
                 _ => format!("&{token}&{signature}"),
@@ -360,7 +411,53 @@ mod tests {
         }
     }
 
-    /// `ws://` is plain http: the signature would be anyone's on the way.
+    #[tokio::test]
+    async fn the_headers_of_a_request_are_signed_and_listed() {
+        let signer =
+            Signer::builder().credentials(credentials()).time_source(StaticTimeSource::new(noon())).build();
+        let url = "https://sts.eu-west-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15";
+        let key = "x-amz-server-side-encryption-customer-key";
+        let signed = [("x-k8s-aws-id", "cluster"), ("accept", "a"), ("accept", "b"), (key, "c2VjcmV0")];
+        let mut request = Request::get(url);
+        for (name, value) in signed {
+            request = request.header(name, value);
+        }
+        for (name, value) in
+            [("user-agent", "u"), ("x-amzn-trace-id", "t"), ("host", "sts.eu-west-1.amazonaws.com:443")]
+        {
+            request = request.header(name, value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let presigned =
+            signer.unwrap().presign_request(&parts, PresigningConfig::new(LIFETIME)).await.unwrap();
+        let expected: HeaderMap = signed
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
+        assert_eq!(presigned.headers(), &expected);
+        let query = presigned.uri().query().unwrap();
+        let names = format!("X-Amz-SignedHeaders=accept%3Bhost%3B{key}%3Bx-k8s-aws-id&");
+        assert!(query.contains(&names), "{query}");
+        let signature = second_opinion(url, "sts", "eu-west-1", SessionTokenMode::Include, &signed);
+        assert!(query.ends_with(&format!("X-Amz-Signature={signature}")), "{query}");
+        let shown = format!("{presigned:?}");
+        assert!(shown.contains("x-k8s-aws-id") && !shown.contains("c2VjcmV0"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn a_host_that_the_url_does_not_name_is_listed() {
+        let signer = Signer::builder().credentials(credentials()).allow_host_mismatch(true).build().unwrap();
+        for (host, listed) in [("proxied.example.com", true), ("STS.us-east-1.amazonaws.com", false)] {
+            let request = Request::get("https://sts.us-east-1.amazonaws.com/").header(HOST, host);
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            let presigned = signer.presign_request(&parts, PresigningConfig::new(LIFETIME)).await.unwrap();
+            let value = presigned.headers().get(HOST).map(|value| value.to_str().unwrap());
+            assert_eq!(value, listed.then_some(host));
+            assert_eq!(presigned.headers().len(), usize::from(listed));
+        }
+    }
+
+    /// `ws://` is plain http, where anyone on the way can read the signature.
     #[tokio::test]
     async fn a_socket_in_the_clear_is_refused_but_on_loopback() {
         let signer =

@@ -1,4 +1,4 @@
-//! Settings out of aws-config: its default chain, or an `SdkConfig` that a program has anyway.
+//! Settings from aws-config: its default chain, or an `SdkConfig` that a program has already.
 
 use aws_config::{BehaviorVersion, SdkConfig};
 
@@ -7,12 +7,45 @@ use super::signer::Signer;
 use crate::error::{BuildError, BuildErrorKind};
 
 impl SignerBuilder {
-    /// What an `SdkConfig` has: its credentials provider, its region for hosts that do not tell one, its time source,
-    /// and whether clock skew is corrected, where it says so.
+    /// The AWS SDK's default credentials chain, and its region for hosts from which none can be inferred.
     ///
-    /// An `SdkConfig`'s provider is not cached (each SDK client caches what it gives for itself), so
-    /// [`cache_credentials`](Self::cache_credentials) is to be left as it is. Endpoint URLs, timeouts and retries are not
-    /// taken over, and no host is allowed by them.
+    /// Credentials are looked for in the environment, the shared files' profile (static keys, roles to assume, SSO,
+    /// processes), a web identity token, a container's and an EC2 instance's metadata service, in this order, and cached
+    /// by the signer. They are loaded with the first request, so a failure to load them is that request's error. Without
+    /// a region, a request to a host from which none can be inferred is an error of kind
+    /// [`ScopeUnknown`](crate::ErrorKind::ScopeUnknown).
+    ///
+    /// Where no region is set, the chain asks EC2's metadata service for one, and waits some seconds for it outside EC2:
+    /// set `AWS_REGION`, or `AWS_EC2_METADATA_DISABLED=true`.
+    ///
+    /// A login session of the AWS CLI (`aws login`) needs the feature `credentials-login` of aws-config, which a program
+    /// turns on by depending on it.
+    ///
+    /// [`Signer::from_default_chain`] does this and builds the signer. Other sources of credentials are
+    /// [`credentials`](Self::credentials), [`credentials_from_env`](Self::credentials_from_env) and
+    /// [`sdk_config`](Self::sdk_config); the last one that is set counts.
+    ///
+    /// ```no_run
+    /// use sigv4_middleware::Signer;
+    ///
+    /// # async fn example() -> Result<(), sigv4_middleware::BuildError> {
+    /// let signer = Signer::builder().default_chain().await.service("execute-api").build()?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn default_chain(self) -> Self {
+        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        self.sdk_config(&config)
+    }
+
+    /// The settings of an `SdkConfig`: its credentials provider, its region for hosts from which none can be inferred, its
+    /// time source, and whether clock skew is corrected, where they are set.
+    ///
+    /// An `SdkConfig`'s provider is not cached (each SDK client caches for itself), so leave
+    /// [`cache_credentials`](Self::cache_credentials) at its default. Endpoint URLs, timeouts and retries are not taken
+    /// over, and no host is allowed by them.
+    ///
+    /// Other sources of credentials are [`default_chain`](Self::default_chain), which loads an `SdkConfig` with the SDK's
+    /// defaults, [`credentials_from_env`](Self::credentials_from_env) and [`credentials`](Self::credentials).
     ///
     /// ```
     /// use aws_config::BehaviorVersion;
@@ -25,7 +58,7 @@ impl SignerBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`BuildErrorKind::MissingCredentials`] where it has no credentials provider.
+    /// [`build`](Self::build) fails with [`BuildErrorKind::MissingCredentials`] where it has no credentials provider.
     pub fn sdk_config(mut self, config: &SdkConfig) -> Self {
         let Some(provider) = config.credentials_provider() else {
             self.error = Some(BuildError::new(
@@ -49,19 +82,13 @@ impl SignerBuilder {
 }
 
 impl Signer {
-    /// A signer with the AWS SDK's default credentials chain and region.
+    /// A signer with the AWS SDK's default credentials chain and region: environment, profiles, SSO, web identity,
+    /// containers, EC2.
     ///
-    /// Credentials are looked for in the environment, the shared files' profile (static keys, roles to assume, SSO,
-    /// processes), a web identity token, a container's and an EC2 instance's metadata service, in this order, and cached by
-    /// the signer. They are loaded with the first request, so what is wrong with them is that request's error. The region
-    /// is for hosts that do not tell one; without any, such a request is an error of kind
-    /// [`ScopeUnknown`](crate::ErrorKind::ScopeUnknown).
-    ///
-    /// Where no region is set, the chain asks EC2's metadata service for one, and waits for it some seconds where there is
-    /// none: set `AWS_REGION`, or `AWS_EC2_METADATA_DISABLED=true`.
-    ///
-    /// A login session of the AWS CLI (`aws login`) needs the feature `credentials-login` of aws-config, which a program
-    /// turns on by depending on it.
+    /// The same as `Signer::builder().default_chain().await.build()`; see
+    /// [`default_chain`](SignerBuilder::default_chain) for what is looked up, and use it where further settings are
+    /// needed, such as those that errors name. [`Signer::from_env`] reads the environment alone, and
+    /// [`sdk_config`](SignerBuilder::sdk_config) takes an `SdkConfig` that a program has already.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), sigv4_middleware::BuildError> {
@@ -72,7 +99,6 @@ impl Signer {
     /// # Errors
     /// [`BuildErrorKind::InvalidValue`] where the region cannot be signed.
     pub async fn from_default_chain() -> Result<Self, BuildError> {
-        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-        Self::builder().sdk_config(&config).build()
+        Self::builder().default_chain().await.build()
     }
 }

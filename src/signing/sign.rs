@@ -18,11 +18,9 @@ use super::prepare::PreparedRequest;
 use super::request::RequestView;
 use super::signature::{Signature, SignedWith};
 use super::signer::{Inner, Signer};
-use super::signing_settings::SigningSettings;
 use super::streaming::ChunkSigner;
 #[cfg(feature = "event-stream")]
 use super::streaming::EventSigner;
-use super::target::{self, Origin};
 use crate::error::{Error, ErrorKind};
 
 impl Signer {
@@ -83,15 +81,7 @@ impl Signer {
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
     ) -> Result<(Signature, T), Error> {
         let inner = &*self.inner;
-        if payload.is_unsigned() && !prepared.origin.is_secure() && !inner.settings.allow_unsigned_over_http {
-            return Err(Error::new(
-                ErrorKind::UnsupportedPayload,
-                "an unsigned payload over plain http could be changed by anyone on the way; use https, or a payload \
-                 that is hashed or signed, or call .allow_unsigned_over_http(true) on the signer's builder",
-            ));
-        }
-        let unsigned = payload.is_bytes() && inner.leaves_unsigned(&prepared.profile, &prepared.origin);
-        let payload = if unsigned { Payload::unsigned() } else { payload };
+        let payload = prepared.payload(self, payload)?;
         let reading = inner.clock.read(prepared.origin.authority);
         let context = SigningContext::new(inner, prepared, Arc::clone(&keys), reading.corrected())?;
         let hash = payload.hash();
@@ -114,7 +104,8 @@ impl Signer {
         if let Some(set) = region_set {
             headers.push(signature_headers::REGION_SET_NAME, set.as_bytes());
         }
-        let declares_payload = prepared.profile.content_sha256_header || payload.is_chunked();
+        let declares_payload =
+            prepared.profile.content_sha256_header || payload.is_chunked() || prepared.declared.is_some();
         if declares_payload {
             headers.push_own(signature_headers::CONTENT_SHA256_NAME, hash.as_bytes());
         }
@@ -139,7 +130,8 @@ impl Signer {
             authorization: authorization(&context, headers.names(), &signature)?,
             region_set: region_set.map(region_set_header).transpose()?,
             replace: headers.replace,
-            rewritten: prepared.target.is_rewritten().then(|| prepared.target.to_path_and_query()),
+            drop_host: prepared.host.drop_header,
+            rewritten: prepared.rewrites_uri().then(|| prepared.target.to_path_and_query()),
             attempt: SignedWith {
                 keys,
                 key: Arc::clone(&context.key),
@@ -154,11 +146,6 @@ impl Signer {
 }
 
 impl Inner {
-    /// Whether a payload of which nothing is said goes unsigned.
-    pub(super) fn leaves_unsigned(&self, profile: &SigningSettings, origin: &Origin<'_>) -> bool {
-        profile.unsigned_payload && (origin.is_secure() || self.settings.allow_unsigned_over_http)
-    }
-
     /// The keys that was last made, if its credentials are those at hand.
     fn cached_keys(&self) -> Option<Arc<CredentialsWithKeys>> {
         let known = self.keys.load();
@@ -218,24 +205,15 @@ impl SigningContext {
         [self.algorithm.as_bytes(), b"\n", date, b"\n", scope, b"\n", canonical_hash]
     }
 
-    /// What was signed, without the session token.
+    /// What was signed, without its secret values.
     pub(crate) fn details(
         &self,
         prepared: &PreparedRequest<'_>,
         canonical: &CanonicalRequest<'_, '_>,
     ) -> SigningDetails {
         let string_to_sign = self.string_to_sign(&canonical_hash(canonical)).concat();
-        let mut text = Vec::new();
-        canonical.write(&mut text);
-        let mut text = String::from_utf8_lossy(&text).into_owned();
-        if let Some(token) = self.keys.token().and_then(|token| token.to_str().ok()) {
-            // In a header as it is, in a presigned URL's query in strict form.
-            for form in [token, &target::strict_value(token)] {
-                text = text.replace(form, "** redacted **");
-            }
-        }
         SigningDetails {
-            canonical_request: text,
+            canonical_request: canonical.redacted_text(),
             string_to_sign: String::from_utf8_lossy(&string_to_sign).into_owned(),
             rule: prepared.scope.rule().map(str::to_owned),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
 
 use crate::clock::ClockReading;
 use crate::signing::headers::signature_headers;
@@ -37,7 +37,9 @@ pub(crate) struct Signature {
     pub(crate) authorization: HeaderValue,
     /// Whether the request has headers of an earlier signature, to be replaced.
     pub(crate) replace: bool,
-    /// `path[?query]` in the form that was signed, where the request has another.
+    /// Whether the Host header is removed, for the client to send the URI's host.
+    pub(crate) drop_host: bool,
+    /// `path[?query]` in the form that was signed, where the URI has to be rewritten.
     pub(crate) rewritten: Option<String>,
     /// What it was made with.
     pub(crate) attempt: SignedWith,
@@ -50,6 +52,9 @@ impl Signature {
             for name in signature_headers::ALL {
                 headers.remove(name);
             }
+        }
+        if self.drop_host {
+            headers.remove(HOST);
         }
         headers.reserve(4);
         headers.insert(signature_headers::DATE, self.date);

@@ -77,14 +77,16 @@ impl Signer {
 
     /// A signer with the credentials of the environment, as a Lambda function has them.
     ///
-    /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`; the region for hosts that do not
-    /// tell one from `AWS_REGION`, then `AWS_DEFAULT_REGION`. Service and region are otherwise read off each
-    /// request's host. The same as `Signer::builder().credentials_from_env().build()?`, which has room for more settings, such
-    /// as those that errors name.
+    /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`. Service and region are inferred from each
+    /// request's host; for hosts from which no region can be, it is that of `AWS_REGION`, then `AWS_DEFAULT_REGION`.
+    ///
+    /// The same as `Signer::builder().credentials_from_env().build()`, which takes further settings, such as those that
+    /// errors name: see [`credentials_from_env`](SignerBuilder::credentials_from_env). With feature `aws-config`,
+    /// `Signer::from_default_chain().await` also finds credentials in profiles, SSO, containers and EC2.
     ///
     /// # Errors
-    /// [`BuildErrorKind::MissingCredentials`](crate::BuildErrorKind::MissingCredentials) where the environment holds none,
-    /// [`BuildErrorKind::InvalidValue`](crate::BuildErrorKind::InvalidValue) where its region is none.
+    /// [`BuildErrorKind::MissingCredentials`](crate::BuildErrorKind::MissingCredentials) without credentials in the
+    /// environment, [`BuildErrorKind::InvalidValue`](crate::BuildErrorKind::InvalidValue) for a region that is invalid.
     pub fn from_env() -> Result<Self, BuildError> {
         Self::builder().credentials_from_env().build()
     }

@@ -1,42 +1,43 @@
-//! Service profiles: what a service's signing needs beyond the common rule.
+//! [`SigningSettings`]: what a service's signing needs beyond the common rule.
 
 use http::HeaderName;
 
 use crate::signing::headers::signature_headers;
 
-/// What one service's signatures need: how the path is encoded, and what is said of the payload.
+/// What one service's signatures need: how the path is encoded, and how the payload is declared.
 ///
-/// The signer picks the profile by the signing name; say another with
-/// [`SignerBuilder::profile`](crate::SignerBuilder::profile), or for one request by putting a `SigningSettings` into
-/// its extensions. The rules are those of the AWS SDKs' signers and of each service's documentation.
+/// The signer picks the settings by the signing name. Set others with
+/// [`SignerBuilder::signing_settings`](crate::SignerBuilder::signing_settings), or for one request by putting a
+/// `SigningSettings` into its extensions. The rules are those of the AWS SDKs' signers and of each service's
+/// documentation.
 ///
 /// ```
 /// use sigv4_middleware::SigningSettings;
 ///
 /// // A store that speaks S3's dialect under a signing name of its own.
-/// let profile = SigningSettings::for_service("s3");
-/// assert_eq!(profile.content_sha256_header(true), profile);
+/// let settings = SigningSettings::for_service("s3").aws_chunked(false);
+/// assert!(settings.sends_content_sha256() && !settings.double_encodes());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SigningSettings {
     pub(crate) double_encode: bool,
     pub(crate) normalize_path: bool,
+    pub(crate) keep_escaped_slash: bool,
     pub(crate) content_sha256_header: bool,
     pub(crate) unsigned_payload: bool,
     pub(crate) aws_chunked: bool,
     pub(crate) token_header: &'static str,
-    /// Whether presigned URLs leave the payload unsigned.
     pub(crate) presigns_unsigned: bool,
-    /// Whether presigned URLs carry the session token without signing it.
     pub(crate) appends_token: bool,
 }
 
 impl Default for SigningSettings {
-    /// The common rule: path encoded twice and normalised, payload hashed, no `x-amz-content-sha256`.
+    /// The common rule: path encoded twice and normalized, payload hashed, no `x-amz-content-sha256`.
     fn default() -> Self {
         Self {
             double_encode: true,
             normalize_path: true,
+            keep_escaped_slash: true,
             content_sha256_header: false,
             unsigned_payload: false,
             aws_chunked: false,
@@ -48,20 +49,22 @@ impl Default for SigningSettings {
 }
 
 impl SigningSettings {
-    /// The profile of a service, by its signing name (`s3`, `execute-api`, …); the common rule for any other name.
+    /// The settings of a service, by its signing name (`s3`, `execute-api`, …); the common rule for any other name.
     #[must_use]
     pub fn for_service(signing_name: &str) -> Self {
         let common = Self::default();
         let s3 = Self {
             double_encode: false,
             normalize_path: false,
+            keep_escaped_slash: false,
             content_sha256_header: true,
             presigns_unsigned: true,
             aws_chunked: true,
             ..common
         };
         match signing_name {
-            "s3" | "s3-outposts" | "s3-object-lambda" => s3,
+            "s3" | "s3-object-lambda" => s3,
+            "s3-outposts" => Self { keep_escaped_slash: true, ..s3 },
             "s3express" => Self { token_header: signature_headers::S3_SESSION_TOKEN_NAME, ..s3 },
             "iotdevicegateway" => Self { appends_token: true, ..common },
             "aoss" => Self { content_sha256_header: true, ..common },
@@ -75,7 +78,7 @@ impl SigningSettings {
         }
     }
 
-    /// [`token_header`](Self::token_header) as a header's name.
+    /// The name of the header that carries the session token.
     pub(crate) fn token_header_name(&self) -> HeaderName {
         if self.token_header == signature_headers::TOKEN_NAME {
             signature_headers::TOKEN
@@ -91,9 +94,12 @@ impl SigningSettings {
             _ => "X-Amz-Security-Token",
         }
     }
+}
 
-    /// Whether the path, as it is sent, is encoded once more in the canonical request. Where it is not, the signer
-    /// also rewrites the path that is sent to strict form.
+/// Setters.
+impl SigningSettings {
+    /// Whether the path that is sent is encoded once more in the canonical request. Where it is not, the signer also
+    /// rewrites the path that is sent to strict form.
     #[must_use]
     pub fn double_encode(self, double_encode: bool) -> Self {
         Self { double_encode, ..self }
@@ -105,13 +111,27 @@ impl SigningSettings {
         Self { normalize_path, ..self }
     }
 
+    /// Whether `%2F` stays in a path that is not [encoded twice](Self::double_encode). Where it does not, it is sent and
+    /// signed as `/`.
+    ///
+    /// S3 decodes the path to an object's key, and signs that key with its slashes raw. `%2F` always stays on the hosts
+    /// of S3's control plane (`{account}.s3-control.{region}.amazonaws.com`) and of S3 on Outposts, whose paths hold
+    /// ARNs.
+    #[must_use]
+    pub fn keep_escaped_slash(self, keep_escaped_slash: bool) -> Self {
+        Self { keep_escaped_slash, ..self }
+    }
+
     /// Whether `x-amz-content-sha256` is sent and signed.
     #[must_use]
     pub fn content_sha256_header(self, content_sha256_header: bool) -> Self {
         Self { content_sha256_header, ..self }
     }
 
-    /// Whether the payload is signed as `UNSIGNED-PAYLOAD` over https unless a payload mode is said.
+    /// Whether the payload is signed as `UNSIGNED-PAYLOAD` where no payload mode is set.
+    ///
+    /// Over plain http that is an error, unless
+    /// [allowed](crate::SignerBuilder::allow_unsigned_over_http).
     #[must_use]
     pub fn unsigned_payload(self, unsigned_payload: bool) -> Self {
         Self { unsigned_payload, ..self }
@@ -124,27 +144,112 @@ impl SigningSettings {
     }
 }
 
+/// Getters.
+impl SigningSettings {
+    /// See [`double_encode`](Self::double_encode).
+    #[must_use]
+    pub fn double_encodes(&self) -> bool {
+        self.double_encode
+    }
+
+    /// See [`normalize_path`](Self::normalize_path).
+    #[must_use]
+    pub fn normalizes_path(&self) -> bool {
+        self.normalize_path
+    }
+
+    /// See [`keep_escaped_slash`](Self::keep_escaped_slash).
+    #[must_use]
+    pub fn keeps_escaped_slash(&self) -> bool {
+        self.keep_escaped_slash
+    }
+
+    /// See [`content_sha256_header`](Self::content_sha256_header).
+    #[must_use]
+    pub fn sends_content_sha256(&self) -> bool {
+        self.content_sha256_header
+    }
+
+    /// See [`unsigned_payload`](Self::unsigned_payload).
+    #[must_use]
+    pub fn leaves_payload_unsigned(&self) -> bool {
+        self.unsigned_payload
+    }
+
+    /// See [`aws_chunked`](Self::aws_chunked).
+    #[must_use]
+    pub fn takes_aws_chunked(&self) -> bool {
+        self.aws_chunked
+    }
+
+    /// The name of the header that carries the session token: `x-amz-security-token`, or `x-amz-s3session-token` for
+    /// S3 Express.
+    #[must_use]
+    pub fn token_header(&self) -> &'static str {
+        self.token_header
+    }
+
+    /// Whether presigned URLs leave the payload unsigned where no payload is set: S3 and VPC Lattice.
+    #[must_use]
+    pub fn presigns_unsigned(&self) -> bool {
+        self.presigns_unsigned
+    }
+
+    /// Whether presigned URLs carry the session token without signing it: AWS IoT's MQTT over WebSocket.
+    #[must_use]
+    pub fn appends_token(&self) -> bool {
+        self.appends_token
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::SigningSettings;
 
     #[test]
-    fn profiles_differ_where_the_services_do() {
+    fn settings_differ_where_the_services_do() {
         let of = SigningSettings::for_service;
         assert_eq!(of("execute-api"), SigningSettings::default());
         for name in ["s3", "s3-outposts", "s3-object-lambda", "s3express"] {
-            let profile = of(name);
+            let settings = of(name);
             assert!(
-                !profile.double_encode
-                    && !profile.normalize_path
-                    && profile.content_sha256_header
-                    && profile.presigns_unsigned
-                    && profile.aws_chunked,
+                !settings.double_encodes()
+                    && !settings.normalizes_path()
+                    && settings.sends_content_sha256()
+                    && settings.presigns_unsigned()
+                    && settings.takes_aws_chunked(),
                 "{name}"
             );
+            assert_eq!(settings.keeps_escaped_slash(), name == "s3-outposts", "{name}");
         }
-        assert_eq!(of("s3express").token_header, "x-amz-s3session-token");
-        assert!(of("aoss").content_sha256_header && of("aoss").double_encode);
-        assert!(of("vpc-lattice-svcs").unsigned_payload && of("vpc-lattice-svcs").content_sha256_header);
+        assert_eq!(of("s3express").token_header(), "x-amz-s3session-token");
+        assert_eq!(of("s3").token_header(), "x-amz-security-token");
+        assert!(of("aoss").sends_content_sha256() && of("aoss").double_encodes());
+        assert!(of("iotdevicegateway").appends_token() && !of("iotdata").appends_token());
+        assert!(of("vpc-lattice-svcs").leaves_payload_unsigned());
+        assert!(of("vpc-lattice-svcs").sends_content_sha256() && of("vpc-lattice-svcs").presigns_unsigned());
+    }
+
+    /// Each getter gives what its setter set, and no other's.
+    #[test]
+    fn getters_follow_setters() {
+        type Set = fn(SigningSettings, bool) -> SigningSettings;
+        type Get = fn(&SigningSettings) -> bool;
+        let fields: [(Set, Get); 6] = [
+            (SigningSettings::double_encode, SigningSettings::double_encodes),
+            (SigningSettings::normalize_path, SigningSettings::normalizes_path),
+            (SigningSettings::keep_escaped_slash, SigningSettings::keeps_escaped_slash),
+            (SigningSettings::content_sha256_header, SigningSettings::sends_content_sha256),
+            (SigningSettings::unsigned_payload, SigningSettings::leaves_payload_unsigned),
+            (SigningSettings::aws_chunked, SigningSettings::takes_aws_chunked),
+        ];
+        for (at, (set, _)) in fields.iter().enumerate() {
+            let off =
+                fields.iter().fold(SigningSettings::default(), |settings, (set, _)| set(settings, false));
+            let on = set(off, true);
+            for (other, (_, get)) in fields.iter().enumerate() {
+                assert_eq!(get(&on), at == other, "{at} {other}");
+            }
+        }
     }
 }

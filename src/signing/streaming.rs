@@ -1,4 +1,4 @@
-//! Signatures that go on from a request's own: each covers the one before it.
+//! Signatures within a body: each covers the one before it, and the first covers the request's.
 
 #[cfg(feature = "event-stream")]
 mod events;
@@ -15,8 +15,7 @@ use crate::signing::keys::{SignatureHex, SigningKey, hex};
 /// The SHA-256 of nothing, in hex: what a chunk has in place of headers.
 const EMPTY_SHA256_LINE: &[u8] = b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n";
 
-/// The chain of signatures that a signed request begins: S3's chunks and trailers.
-#[derive(Clone)]
+/// Signs S3's chunks and trailers, each with the signature before it.
 pub(crate) struct ChunkSigner {
     key: Arc<SigningKey>,
     date: Arc<AmzDate>,
@@ -25,7 +24,7 @@ pub(crate) struct ChunkSigner {
 }
 
 impl ChunkSigner {
-    /// A chain whose first link is a request's signature.
+    /// `seed` is the request's signature.
     pub(crate) fn new(
         key: Arc<SigningKey>,
         date: Arc<AmzDate>,
@@ -52,13 +51,13 @@ impl ChunkSigner {
             [self.algorithm.as_bytes(), kind, date, b"\n", scope, b"\n", &self.last, b"\n", line, &sha256];
         self.last = self.key.sign(&to_sign);
         out.extend_from_slice(&self.last);
-        // SigV4a's are of differing lengths, and the length of the whole is told beforehand.
+        // SigV4a's signatures differ in length, and the length of the body is sent before it.
         let padding = signature_len(self.key.is_v4a()).saturating_sub(self.last.len());
         out.extend(std::iter::repeat_n(b'*', padding));
     }
 }
 
-/// Bytes that each signature of a chain takes.
+/// Bytes that each signature takes in a body.
 pub(crate) fn signature_len(v4a: bool) -> usize {
     if v4a { 144 } else { 64 }
 }

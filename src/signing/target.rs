@@ -1,14 +1,16 @@
 //! The request target in the form that is both sent and signed.
 //!
-//! AWS's signers disagree about a query or an S3 path that is not in strict form, and servers side with different
-//! signers. A target in strict form leaves nothing to disagree about: unreserved characters raw, every other byte as
+//! AWS's signers disagree about a query or an S3 path that is not in strict form, and servers follow different signers.
+//! A target in strict form has one reading: unreserved characters raw, every other byte as
 //! `%XX` in upper case.
 
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue, header::HOST};
+use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind};
+use crate::signing::signing_settings::SigningSettings;
 
 /// Longest path plus query, in bytes, that is signed; the longest that `http::Uri` holds as well.
 pub(crate) const MAX_TARGET: usize = 65_534;
@@ -20,7 +22,7 @@ pub(crate) const MAX_TARGET: usize = 65_534;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PlusInQuery {
-    /// A space: sent and signed as `%20`. The default; what `form_urlencoded` and the AWS SDK for Rust mean by it.
+    /// A space: sent and signed as `%20`. The default, as in `form_urlencoded` and the AWS SDK for Rust.
     #[default]
     Space,
     /// A plus: sent and signed as `%2B`.
@@ -34,12 +36,15 @@ pub enum PlusInQuery {
 pub(crate) struct Origin<'a> {
     /// `https`, `http`, `wss` or `ws`.
     pub(crate) scheme: &'a str,
-    /// Host as the URI has it; an IPv6 literal keeps its brackets.
+    /// Host as written in the URI; an IPv6 literal keeps its brackets.
     pub(crate) host: &'a str,
-    /// The port, where it is not the scheme's own.
+    /// The port, unless it is the scheme's default.
     pub(crate) port: Option<u16>,
     /// `host[:port]` as HTTP/1.1's Host and HTTP/2's `:authority` will carry it.
     pub(crate) authority: &'a str,
+    /// Whether the URI spells out a default port, or an empty one, which has to be dropped from it: over HTTP/1.1
+    /// clients leave it out of Host, over HTTP/2 they leave it in `:authority`.
+    pub(crate) has_needless_port: bool,
 }
 
 impl<'a> Origin<'a> {
@@ -72,8 +77,9 @@ impl<'a> Origin<'a> {
             return Err(Error::new(ErrorKind::InvalidUri, "the request's URI has an empty host; name one"));
         }
         let port = port.filter(|port| *port != default_port);
+        let has_needless_port = port.is_none() && host.len() != authority.len();
         let authority = if port.is_some() { authority } else { host };
-        Ok(Self { scheme, host, port, authority })
+        Ok(Self { scheme, host, port, authority, has_needless_port })
     }
 
     /// The [`authority`](Self::authority) of a request that was signed, which has a valid origin.
@@ -86,13 +92,13 @@ impl<'a> Origin<'a> {
         matches!(self.scheme, "https" | "wss")
     }
 
-    /// `https` or `http`: a web socket begins as the one or the other.
+    /// `https` or `http`, also for a web socket, which starts as an HTTP request.
     pub(crate) fn http_scheme(&self) -> &'static str {
         if self.is_secure() { "https" } else { "http" }
     }
 }
 
-/// Splits `host[:port]`; an empty port (`host:`) counts as none.
+/// Splits `host[:port]`; an empty port (`host:`) counts as no port.
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), Error> {
     if !authority.contains(':') {
         return Ok((authority, None));
@@ -114,42 +120,57 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), Error> {
     }
 }
 
-/// The Host that the server will see: the request's own header where it has one, else the URI's authority.
-///
-/// A header that names another host than the URI is an error unless `may_differ`.
-pub(crate) fn host<'a>(
-    origin: &Origin<'a>,
-    headers: &'a HeaderMap,
-    may_differ: bool,
-) -> Result<&'a [u8], Error> {
-    let mut given = headers.get_all(HOST).iter();
-    let Some(first) = given.next() else {
-        return Ok(origin.authority.as_bytes());
-    };
-    if given.next().is_some() {
-        return Err(Error::new(
-            ErrorKind::HostMismatch,
-            "the request has more than one Host header; keep one",
-        ));
+/// The Host of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Host<'a> {
+    /// What the server will see, and what is signed.
+    pub(crate) value: &'a [u8],
+    /// Whether the request's Host header has to be removed: it spells the URI's host in another way (upper case, a
+    /// default port). Over HTTP/1.1 clients send the header, over HTTP/2 the URI's authority; without the header both
+    /// send the latter.
+    pub(crate) drop_header: bool,
+}
+
+impl<'a> Host<'a> {
+    /// The host of the URI, or that of the request's Host header where it names another and `may_differ`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::HostMismatch`] for a header that names another host unless `may_differ`, and for more than one.
+    pub(crate) fn new(origin: &Origin<'a>, headers: &'a HeaderMap, may_differ: bool) -> Result<Self, Error> {
+        let mut given = headers.get_all(HOST).iter();
+        let of_uri = Self { value: origin.authority.as_bytes(), drop_header: false };
+        let Some(first) = given.next() else { return Ok(of_uri) };
+        if given.next().is_some() {
+            return Err(Error::new(
+                ErrorKind::HostMismatch,
+                "the request has more than one Host header; keep one",
+            ));
+        }
+        if first == origin.authority {
+            return Ok(of_uri);
+        }
+        if first.to_str().is_err() {
+            return Err(Error::new(
+                ErrorKind::HostMismatch,
+                "the Host header has characters that no host has; write an international name in its xn-- form",
+            ));
+        }
+        if names_same_host(first, origin) {
+            return Ok(Self { drop_header: true, ..of_uri });
+        }
+        if !may_differ {
+            return Err(Error::new(
+                ErrorKind::HostMismatch,
+                format!(
+                    "the Host header {:?} differs from the URI's authority {:?}; remove the header, or call \
+                     .allow_host_mismatch(true) on the signer's builder if they have to differ",
+                    String::from_utf8_lossy(first.as_bytes()),
+                    origin.authority
+                ),
+            ));
+        }
+        Ok(Self { value: first.as_bytes(), drop_header: false })
     }
-    if first.to_str().is_err() {
-        return Err(Error::new(
-            ErrorKind::HostMismatch,
-            "the Host header has characters that no host has; write an international name as its xn-- form",
-        ));
-    }
-    if !may_differ && !names_same_host(first, origin) {
-        return Err(Error::new(
-            ErrorKind::HostMismatch,
-            format!(
-                "the Host header {:?} differs from the URI's authority {:?}; remove the header, or call \
-                 .allow_host_mismatch(true) on the signer's builder if the two shall differ",
-                String::from_utf8_lossy(first.as_bytes()),
-                origin.authority
-            ),
-        ));
-    }
-    Ok(first.as_bytes())
 }
 
 fn names_same_host(header: &HeaderValue, origin: &Origin<'_>) -> bool {
@@ -158,13 +179,43 @@ fn names_same_host(header: &HeaderValue, origin: &Origin<'_>) -> bool {
     same.is_ok_and(|header| header.authority.eq_ignore_ascii_case(origin.authority))
 }
 
-/// Which form the path takes on the wire.
+/// In which form the path is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PathForm {
-    /// As it came; only bytes outside ASCII, which no HTTP/1.1 target may hold, are escaped.
+    /// Unchanged; only bytes outside ASCII, which no HTTP/1.1 target may hold, are escaped.
     AsGiven,
-    /// Strict form, for services that take the path as it is into the canonical request.
+    /// Strict form, for services that sign the path unchanged.
     Strict,
+    /// Strict form, with `%2F` as `/`: S3 decodes the path to an object's key and signs it with its slashes raw.
+    ObjectKey,
+}
+
+impl PathForm {
+    /// The form for a request to `host` that is signed by these settings.
+    pub(crate) fn new(settings: &SigningSettings, host: &str) -> Self {
+        if settings.double_encode {
+            Self::AsGiven
+        } else if settings.keep_escaped_slash || holds_arns(host) {
+            Self::Strict
+        } else {
+            Self::ObjectKey
+        }
+    }
+}
+
+/// Whether a host's paths hold ARNs: S3's control plane, `[{account}.]s3-control.{region}.…`, which shares S3's signing
+/// name, its VPC endpoints, and S3 on Outposts.
+///
+/// A bucket may have any of these names, and then a label of S3's comes after it.
+fn holds_arns(host: &str) -> bool {
+    let labels: SmallVec<[&str; 8]> = host.split('.').collect();
+    labels.iter().zip(labels.iter().skip(1)).any(|(label, next)| {
+        let is = |name: &str| label.eq_ignore_ascii_case(name);
+        let next_is = |start: &str| next.get(..start.len()).is_some_and(|s| s.eq_ignore_ascii_case(start));
+        let named = is("s3-control") || is("s3-control-fips") || is("s3-outposts") || is("s3-outposts-fips");
+        let in_vpc = || labels.iter().any(|label| label.eq_ignore_ascii_case("vpce"));
+        (named && !next_is("s3")) || (is("control") && next_is("vpce-") && in_vpc())
+    })
 }
 
 /// Path and query as they will be sent.
@@ -177,7 +228,7 @@ pub(crate) struct Target<'a> {
 impl<'a> Target<'a> {
     /// Brings path and query into the form to send.
     ///
-    /// `drop_signature`: parameters that a presigned URL carries (`X-Amz-Signature` and its companions) go.
+    /// `drop_signature` removes the parameters of a presigned URL: `X-Amz-Signature` and those that go with it.
     pub(crate) fn new(
         path: &'a str,
         query: Option<&'a str>,
@@ -191,13 +242,13 @@ impl<'a> Target<'a> {
         if !path.is_empty() && !path.starts_with('/') {
             return Err(Error::new(
                 ErrorKind::InvalidUri,
-                "the request's path does not begin with a slash, and no path of AWS is `*`; give it one that does",
+                "the request's path does not begin with a slash; write it as an absolute path, such as /orders",
             ));
         }
         let path = match form {
-            PathForm::AsGiven if path.is_ascii() => Cow::Borrowed(path),
-            PathForm::AsGiven => Cow::Owned(escape_non_ascii(path)),
-            PathForm::Strict => strict_path(path)?,
+            PathForm::AsGiven => escape_non_ascii(path)?,
+            PathForm::Strict => strict_path(path, true)?,
+            PathForm::ObjectKey => strict_path(path, false)?,
         };
         let path = if path.is_empty() { Cow::Borrowed("/") } else { path };
         let query = query.map(|query| strict_query(query, plus, drop_signature)).transpose()?;
@@ -208,7 +259,7 @@ impl<'a> Target<'a> {
         Ok(target)
     }
 
-    /// The query in strict form, empty where there is none.
+    /// The query in strict form; empty for a request without one.
     pub(crate) fn query(&self) -> &str {
         self.query.as_deref().unwrap_or_default()
     }
@@ -218,7 +269,7 @@ impl<'a> Target<'a> {
         matches!(self.path, Cow::Owned(_)) || matches!(self.query, Some(Cow::Owned(_)))
     }
 
-    /// `path[?query]`; a query that became empty by losing its signature parameters goes with its `?`.
+    /// `path[?query]`; the `?` is dropped with a query that became empty by losing its signature parameters.
     pub(crate) fn to_path_and_query(&self) -> String {
         match &self.query {
             Some(Cow::Owned(query)) if query.is_empty() => self.path.clone().into_owned(),
@@ -277,12 +328,22 @@ pub(crate) fn strict_value(value: &str) -> String {
     out
 }
 
-fn escape_non_ascii(path: &str) -> String {
+/// # Errors
+/// [`ErrorKind::InvalidUri`] for a `%` that two hex digits do not follow: servers decode the path, and disagree about it.
+fn escape_non_ascii(path: &str) -> Result<Cow<'_, str>, Error> {
+    let bytes = path.as_bytes();
+    let broken = path.match_indices('%').find(|(at, _)| unescape(&bytes[at + 1..]).is_none());
+    if let Some((at, _)) = broken {
+        return Err(broken_escape("path", at));
+    }
+    if path.is_ascii() {
+        return Ok(Cow::Borrowed(path));
+    }
     let mut out = String::with_capacity(path.len() * 2);
-    for byte in path.bytes() {
+    for &byte in bytes {
         if byte.is_ascii() { out.push(char::from(byte)) } else { push_escaped(&mut out, byte) }
     }
-    out
+    Ok(Cow::Owned(out))
 }
 
 /// The byte that the two characters after a `%` stand for.
@@ -301,15 +362,16 @@ fn broken_escape(part: &str, at: usize) -> Error {
     Error::new(
         ErrorKind::InvalidUri,
         format!(
-            "the {part} has a % at byte {at} that two hex digits do not follow; write a percent sign as %25"
+            "the {part} has a % at byte {at} without two hex digits after it; write a percent sign as %25"
         ),
     )
 }
 
-fn strict_path(path: &str) -> Result<Cow<'_, str>, Error> {
+/// `keep_escaped_slash`: whether `%2F` stays and does not become `/`.
+fn strict_path(path: &str, keep_escaped_slash: bool) -> Result<Cow<'_, str>, Error> {
     let bytes = path.as_bytes();
     let strict = bytes.iter().enumerate().all(|(at, byte)| match byte {
-        b'%' => is_strict_escape(&bytes[at..]),
+        b'%' => is_strict_escape(&bytes[at..]) && (keep_escaped_slash || !bytes[at + 1..].starts_with(b"2F")),
         byte => is_unreserved(*byte) || *byte == b'/',
     });
     if strict {
@@ -319,11 +381,12 @@ fn strict_path(path: &str) -> Result<Cow<'_, str>, Error> {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         match byte {
-            // An escaped slash stays one: it is part of a key or an ARN, not a separator.
             b'/' => out.push('/'),
             b'%' => {
-                let byte = unescape(&bytes[at + 1..]).ok_or_else(|| broken_escape("path", at))?;
-                push_strict(&mut out, byte);
+                match unescape(&bytes[at + 1..]).ok_or_else(|| broken_escape("path", at))? {
+                    b'/' if !keep_escaped_slash => out.push('/'),
+                    byte => push_strict(&mut out, byte),
+                }
                 at += 2;
             }
             byte => push_strict(&mut out, byte),
@@ -338,7 +401,7 @@ fn strict_query(query: &str, plus: PlusInQuery, drop_signature: bool) -> Result<
     if look.escapes_above_ascii && percent_encoding::percent_decode_str(query).decode_utf8().is_err() {
         return Err(Error::new(
             ErrorKind::InvalidUri,
-            "the query's escapes are not UTF-8, which AWS's signers read differently; escape the text's UTF-8 bytes",
+            "the query's escapes are not UTF-8, and AWS's signers disagree about those; escape the text's UTF-8 bytes",
         ));
     }
     if look.is_strict {
@@ -389,11 +452,11 @@ fn push_strict_pair(out: &mut String, pair: &str, query: &str, plus: PlusInQuery
     Ok(())
 }
 
-/// What one look at a query shows.
+/// Properties of a query, found in one pass.
 struct QueryLook {
     is_strict: bool,
     escapes_above_ascii: bool,
-    /// Whether some key begins with an x, as those of a signature do.
+    /// Whether a key begins with an x, as those of a signature do.
     has_key_in_x: bool,
 }
 
@@ -453,6 +516,17 @@ fn without_signature(query: Cow<'_, str>) -> Cow<'_, str> {
     }
     let kept: Vec<&str> = query.split('&').filter(|pair| !is_signature_parameter(pair.as_bytes())).collect();
     Cow::Owned(kept.join("&"))
+}
+
+/// Whether a query, in any form, is that of a presigned URL.
+pub(crate) fn has_signature(query: &str) -> bool {
+    query.split('&').any(|pair| {
+        pair.split_once('=').is_some_and(|(key, value)| {
+            let key = percent_encoding::percent_decode_str(key);
+            let name = b"x-amz-signature".iter().copied();
+            !value.is_empty() && key.map(|byte| byte.to_ascii_lowercase()).eq(name)
+        })
+    })
 }
 
 fn is_signature_parameter(pair: &[u8]) -> bool {

@@ -99,8 +99,17 @@ async fn child() {
         Ok(signer) => authorization(&signer, "https://abc123.execute-api.us-west-2.amazonaws.com/").await,
         Err(error) => panic!("{error}"),
     };
+    // As a step of the builder, before and after other settings.
+    let steps = Signer::builder().service("sqs").default_chain().await.region("eu-west-3").build().unwrap();
+    let by_steps = authorization(&steps, "http://127.0.0.1/").await;
+    assert_eq!(by_steps.is_ok(), outcome.is_ok());
     match outcome {
-        Ok(authorization) => println!("{}", authorization.split(',').next().unwrap()),
+        Ok(authorization) => {
+            let (credential, _) = authorization.split_once('/').unwrap();
+            let by_steps = by_steps.unwrap();
+            assert!(by_steps.starts_with(credential) && by_steps.contains("/eu-west-3/sqs/"), "{by_steps}");
+            println!("{}", authorization.split(',').next().unwrap());
+        }
         Err(error) => println!("{:?}", error.kind()),
     }
 }

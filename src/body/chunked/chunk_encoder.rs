@@ -1,4 +1,4 @@
-//! The framing itself, without a body or a waker: bytes in, frames for the wire out.
+//! The encoding itself, without a body or a waker: bytes in, frames to send out.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,11 +18,10 @@ const LINE_END: &[u8] = b"\r\n";
 
 /// Cuts a body of known length into chunks, each after the line with its size and signature.
 ///
-/// A chunk is given out when it is whole, since its signature goes before it.
-#[derive(Clone)]
+/// A chunk is given out once it is complete, since its signature is sent before it.
 pub(in crate::body) struct ChunkEncoder {
-    /// Where chunks are signed.
-    chain: Option<ChunkSigner>,
+    /// `None` where chunks are not signed.
+    signer: Option<ChunkSigner>,
     checksum: Option<Checksum>,
     chunk_size: u64,
     decoded: u64,
@@ -35,8 +34,8 @@ pub(in crate::body) struct ChunkEncoder {
     ended: bool,
 }
 
-/// A chunk until it is whole.
-#[derive(Clone, Default)]
+/// A chunk until it is complete.
+#[derive(Default)]
 struct Chunk {
     frames: Frames,
     len: u64,
@@ -44,9 +43,9 @@ struct Chunk {
 }
 
 impl ChunkEncoder {
-    pub(in crate::body) fn new(framing: &Framing, chain: ChunkSigner) -> Self {
+    pub(in crate::body) fn new(framing: &Framing, signer: ChunkSigner) -> Self {
         Self {
-            chain: framing.options.signed.then_some(chain),
+            signer: framing.options.signed.then_some(signer),
             checksum: framing.options.trailer.map(Checksum::new),
             chunk_size: framing.options.chunk_size,
             decoded: framing.decoded,
@@ -63,17 +62,12 @@ impl ChunkEncoder {
         self.unsent
     }
 
-    /// Whether the source has given all that it should.
-    pub(in crate::body) fn is_sated(&self) -> bool {
-        self.missing == 0
-    }
-
-    /// Whether all is given out.
+    /// Whether everything was taken.
     pub(in crate::body) fn is_done(&self) -> bool {
         self.ended && self.ready.is_empty()
     }
 
-    /// The next bytes for the wire, if there are any before more come in.
+    /// The next bytes to send; `None` until more come in.
     pub(in crate::body) fn next(&mut self) -> Option<Bytes> {
         let bytes = self.ready.pop_front()?;
         self.unsent = self.unsent.saturating_sub(bytes.len() as u64);
@@ -83,11 +77,11 @@ impl ChunkEncoder {
     /// Takes bytes of the source, up to the end of a chunk.
     ///
     /// # Errors
-    /// [`BodyMismatch`](crate::ErrorKind::BodyMismatch) where the body is longer than it was said to be.
+    /// [`BodyMismatch`](crate::ErrorKind::BodyMismatch) where the body is longer than was declared.
     pub(in crate::body) fn feed(&mut self, source: &mut Bytes) -> Result<(), Error> {
         if source.len() as u64 > self.missing {
             return Err(mismatch(format!(
-                "the body goes on after the {} bytes it was said to have; it was cut off",
+                "the body is longer than the {} bytes that were declared; it was cut off",
                 self.decoded
             )));
         }
@@ -96,14 +90,14 @@ impl ChunkEncoder {
         let data = source.split_to(fits);
         self.missing -= data.len() as u64;
         self.chunk.len += data.len() as u64;
-        if self.chain.is_some() {
+        if self.signer.is_some() {
             self.chunk.hasher.update(&data);
         }
         if let Some(checksum) = &mut self.checksum {
             checksum.update(&data);
         }
         self.chunk.frames.push(data);
-        // The last one waits for the source's end: what has more to come shall not have reached a server whole.
+        // The last one waits for the source's end: a server must not get the whole of a body that turns out to be longer.
         if self.chunk.len == self.chunk_size && self.missing > 0 {
             self.close_chunk();
         }
@@ -113,11 +107,11 @@ impl ChunkEncoder {
     /// Ends the body: the chunk of no bytes, and the trailer.
     ///
     /// # Errors
-    /// [`BodyMismatch`](crate::ErrorKind::BodyMismatch) where the body is shorter than it was said to be.
+    /// [`BodyMismatch`](crate::ErrorKind::BodyMismatch) where the body is shorter than was declared.
     pub(in crate::body) fn end(&mut self) -> Result<(), Error> {
         if self.missing > 0 {
             return Err(mismatch(format!(
-                "the body ended after {} of the {} bytes it was said to have; it was cut off",
+                "the body ended after {} of the {} bytes that were declared; it was cut off",
                 self.decoded - self.missing,
                 self.decoded
             )));
@@ -129,10 +123,10 @@ impl ChunkEncoder {
         if let Some(checksum) = self.checksum.take() {
             let (name, value) = (checksum.algorithm.header_name(), checksum.value());
             text.extend_from_slice(format!("{name}:{value}\r\n").as_bytes());
-            if let Some(chain) = &mut self.chain {
+            if let Some(signer) = &mut self.signer {
                 let sha256 = Sha256::digest(format!("{name}:{value}\n"));
                 text.extend_from_slice(TRAILER_SIGNATURE.as_bytes());
-                chain.sign_trailer(&sha256.into(), &mut text);
+                signer.sign_trailer(&sha256.into(), &mut text);
                 text.extend_from_slice(LINE_END);
             }
         }
@@ -149,18 +143,18 @@ impl ChunkEncoder {
         self.chunk.len = 0;
     }
 
-    /// The line before the chunk at hand, and after the end of the one before.
+    /// The line before the current chunk, with the line end after the chunk before it.
     fn chunk_line(&mut self) -> Vec<u8> {
         let mut line = Vec::with_capacity(256);
-        // Told by what has come in: the first chunk has nothing before it to end.
+        // The first chunk has none before it.
         if self.decoded - self.missing > self.chunk.len {
             line.extend_from_slice(LINE_END);
         }
         line.extend_from_slice(format!("{:x}", self.chunk.len).as_bytes());
-        if let Some(chain) = &mut self.chain {
+        if let Some(signer) = &mut self.signer {
             let sha256 = self.chunk.hasher.finalize_reset();
             line.extend_from_slice(CHUNK_SIGNATURE.as_bytes());
-            chain.sign_chunk(&sha256.into(), &mut line);
+            signer.sign_chunk(&sha256.into(), &mut line);
         }
         line.extend_from_slice(LINE_END);
         line
@@ -170,7 +164,7 @@ impl ChunkEncoder {
 impl fmt::Debug for ChunkEncoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChunkEncoder")
-            .field("chain", &self.chain)
+            .field("signer", &self.signer)
             .field("chunk_size", &self.chunk_size)
             .field("missing", &self.missing)
             .field("unsent", &self.unsent)

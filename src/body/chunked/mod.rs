@@ -1,4 +1,4 @@
-//! aws-chunked: a body sent as it comes, in chunks that are signed one after the other.
+//! aws-chunked: a body streamed in chunks that are signed one after the other.
 
 mod chunk_encoder;
 #[cfg(test)]
@@ -9,6 +9,7 @@ use http_body::SizeHint;
 
 pub(super) use chunk_encoder::ChunkEncoder;
 
+use super::coalesce::shown_length;
 use crate::error::{Error, ErrorKind};
 use crate::signing::aws_chunked::AwsChunked;
 use crate::signing::streaming::signature_len;
@@ -16,49 +17,53 @@ use crate::signing::streaming::signature_len;
 pub(crate) const DECODED_CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
 pub(crate) const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
 
-/// How one body of known length is framed.
+/// How one body of known length is cut into chunks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Framing {
     options: AwsChunked,
     /// Bytes of the body.
     decoded: u64,
-    /// Bytes of what is sent.
+    /// Bytes that are sent for it.
     encoded: u64,
 }
 
 impl Framing {
     /// # Errors
-    /// [`ErrorKind::UnsupportedPayload`] for a length that is not known or contradicts the body's own.
+    /// [`ErrorKind::UnsupportedPayload`] for a length that is unknown or contradicts the body's own.
     pub(crate) fn new(options: AwsChunked, hint: &SizeHint, headers: &HeaderMap) -> Result<Self, Error> {
-        let said = options.decoded_length.or_else(|| hint.exact()).or_else(|| content_length(headers));
-        let decoded = said.ok_or_else(|| {
+        let declared = options.decoded_length.or_else(|| hint.exact()).or_else(|| content_length(headers));
+        let decoded = declared.ok_or_else(|| {
             Error::new(
                 ErrorKind::UnsupportedPayload,
-                "a body in chunks has to tell its length beforehand, and this one does not: say \
+                "the length of a body in chunks has to be known beforehand, and this body's is not; set \
                  .decoded_length(bytes) on AwsChunked, or content-length on the request",
             )
         })?;
         if decoded < hint.lower() || hint.upper().is_some_and(|upper| decoded > upper) {
             return Err(Error::new(
                 ErrorKind::UnsupportedPayload,
-                format!("the body is said to have {decoded} bytes, and itself says otherwise: {hint:?}"),
+                format!(
+                    "{decoded} bytes are declared for the body, and its own length contradicts that: {}; correct \
+                     .decoded_length(bytes) on AwsChunked or the request's content-length",
+                    shown_length(hint)
+                ),
             ));
         }
         let encoded = encoded_length(&options, decoded).ok_or_else(|| {
             Error::new(
                 ErrorKind::UnsupportedPayload,
-                format!("a body of {decoded} bytes is too long to be sent"),
+                format!("a body of {decoded} bytes is too long to be sent in chunks; send it in parts"),
             )
         })?;
         Ok(Self { options, decoded, encoded })
     }
 
-    /// Whether the body is empty, and nobody asked for such a one in chunks.
+    /// Whether the body is empty, and chunks were not set for this request.
     pub(crate) fn is_needless(&self) -> bool {
         self.options.unless_empty && self.decoded == 0
     }
 
-    /// What `x-amz-content-sha256` says, and the canonical request ends with.
+    /// The value of `x-amz-content-sha256`, with which the canonical request ends.
     pub(crate) fn content_sha256(&self) -> &'static str {
         match (self.options.signed, self.options.v4a, self.options.trailer) {
             (true, false, None) => "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
@@ -69,7 +74,7 @@ impl Framing {
         }
     }
 
-    /// Makes a request's headers say how its body is framed, all but `x-amz-content-sha256`.
+    /// Sets a request's headers for a body in chunks, all but `x-amz-content-sha256`.
     pub(crate) fn declare(&self, headers: &mut HeaderMap) {
         headers.remove(TRANSFER_ENCODING);
         headers.insert(CONTENT_LENGTH, HeaderValue::from(self.encoded));
@@ -87,14 +92,14 @@ impl Framing {
                 all.extend_from_slice(encoding);
             }
         }
-        // What header values are made of makes a header value.
+        // Parts of header values are a valid header value.
         let all = HeaderValue::from_bytes(&all).unwrap_or(HeaderValue::from_static("aws-chunked"));
         headers.insert(CONTENT_ENCODING, all);
     }
 }
 
-/// The `content-length` that a caller gave.
-fn content_length(headers: &HeaderMap) -> Option<u64> {
+/// The `content-length` that a caller set.
+pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

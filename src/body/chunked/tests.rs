@@ -23,7 +23,7 @@ use crate::signing::streaming::ChunkSigner;
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const SEED: [u8; 64] = [b'5'; 64];
 
-fn chain(reach: RegionScope<'_>) -> ChunkSigner {
+fn chunk_signer(reach: RegionScope<'_>) -> ChunkSigner {
     let credentials = Credentials::new("AKIDEXAMPLE", SECRET, None, None, "test");
     let identity = CredentialsWithKeys::new(Arc::new(credentials)).unwrap();
     let time = UNIX_EPOCH + Duration::from_secs(1_440_938_160);
@@ -34,7 +34,7 @@ fn chain(reach: RegionScope<'_>) -> ChunkSigner {
 
 fn framed<B: Body>(options: AwsChunked, body: B) -> EncodedBody<B> {
     let framing = Framing::new(options, &body.size_hint(), &HeaderMap::new()).unwrap();
-    EncodedBody::in_chunks(body, &framing, chain(RegionScope::Region("us-east-1")))
+    EncodedBody::in_chunks(body, &framing, chunk_signer(RegionScope::Region("us-east-1")))
 }
 
 fn frames_of<E>(frames: Vec<Result<Bytes, E>>) -> impl Body<Data = Bytes, Error = E> {
@@ -121,7 +121,7 @@ fn the_frames_of_the_source_are_not_copied() {
     assert_eq!(seen, 200_000);
 }
 
-/// As far as the one chunk at hand, and no further.
+/// Up to the current chunk, and no further.
 #[test]
 fn the_source_is_asked_for_no_more_than_is_taken() {
     let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -144,13 +144,13 @@ fn the_source_is_asked_for_no_more_than_is_taken() {
 fn a_source_that_lies_about_its_length_is_cut_off() {
     let frames = || vec![Ok::<_, Infallible>(Bytes::from(vec![1; 10_000])), Ok(Bytes::from(vec![2; 10_000]))];
     for mode in modes() {
-        for (said, why) in [
-            (19_999, "goes on after the 19999 bytes"),
-            (10_000, "goes on after"),
-            (0, "goes on after"),
+        for (declared, why) in [
+            (19_999, "is longer than the 19999 bytes"),
+            (10_000, "is longer than the"),
+            (0, "is longer than the"),
             (20_001, "ended after 20000 of the 20001"),
         ] {
-            let body = framed(mode.chunk_size(8192).decoded_length(said), frames_of(frames()));
+            let body = framed(mode.chunk_size(8192).decoded_length(declared), frames_of(frames()));
             let (error, sent) = collect(body).unwrap_err();
             let error = Error::find(error.as_ref()).unwrap();
             assert_eq!(error.kind(), ErrorKind::BodyMismatch);
@@ -158,7 +158,7 @@ fn a_source_that_lies_about_its_length_is_cut_off() {
             let text = String::from_utf8_lossy(&sent);
             assert!(!text.contains("\r\n0") && !text.starts_with('0'), "the end was sent");
             let data = sent.iter().filter(|byte| matches!(byte, 1 | 2)).count() as u64;
-            assert!(data < said || said == 0, "all of what was said was sent");
+            assert!(data < declared || declared == 0, "all that was declared was sent");
         }
         assert!(collect(framed(mode.decoded_length(20_000), frames_of(frames()))).is_ok());
     }
@@ -255,7 +255,7 @@ fn sigv4a_pads_its_signatures() {
     let body = EncodedBody::in_chunks(
         Full::new(Bytes::from_static(b"abc")),
         &framing,
-        chain(RegionScope::RegionSet("*")),
+        chunk_signer(RegionScope::RegionSet("*")),
     );
     let text = String::from_utf8(collect(body).unwrap()).unwrap();
 

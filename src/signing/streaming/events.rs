@@ -1,4 +1,4 @@
-//! The chain of an event stream, each link of a time of its own.
+//! Signatures of an event stream's messages, each with a date of its own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,9 +13,8 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::signing::date::AmzDate;
 use crate::signing::keys::CredentialsWithKeys;
 
-/// Puts messages into signed envelopes (`:chunk-signature`, `:date`), by the credentials of the request and the clock
-/// of the moment.
-#[derive(Clone)]
+/// Puts messages into signed envelopes (`:chunk-signature`, `:date`), with the credentials of the request and the current
+/// time.
 pub(crate) struct EventSigner {
     keys: Arc<CredentialsWithKeys>,
     clock: Arc<Clock>,
@@ -27,7 +26,7 @@ pub(crate) struct EventSigner {
 }
 
 impl EventSigner {
-    /// A chain whose first link is a request's signature in hex.
+    /// `seed` is the request's signature in hex.
     pub(crate) fn new(
         keys: Arc<CredentialsWithKeys>,
         (clock, origin): (Arc<Clock>, &str),
@@ -41,12 +40,12 @@ impl EventSigner {
     /// The signed envelope of an encoded message.
     ///
     /// # Errors
-    /// [`ErrorKind::BodyMismatch`] for what is no message; [`ErrorKind::ClockOutOfRange`].
+    /// [`ErrorKind::BodyMismatch`] for a malformed message; [`ErrorKind::ClockOutOfRange`].
     pub(crate) fn sign(&mut self, message: Bytes) -> Result<Bytes, Error> {
         self.link(Some(message))
     }
 
-    /// The signed envelope of nothing, which ends a stream.
+    /// The signed empty envelope that ends a stream.
     ///
     /// # Errors
     /// [`ErrorKind::ClockOutOfRange`]
@@ -60,7 +59,7 @@ impl EventSigner {
             Error::with_source(ErrorKind::BodyMismatch, malformed, error)
         })?;
         let time = self.clock.now_for(&self.origin);
-        // aws-sigv4 panics at times that cannot be said.
+        // aws-sigv4 panics at times that it cannot express.
         AmzDate::new(time)?;
         let keys = self.keys.credentials().as_ref().clone().into();
         let params = v4::SigningParams::builder()

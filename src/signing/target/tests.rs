@@ -44,10 +44,59 @@ fn a_strict_path_escapes_all_but_unreserved_characters_and_slashes() {
 }
 
 #[test]
-fn another_path_goes_out_as_it_came_but_in_ascii() {
+fn an_escaped_slash_in_an_objects_key_becomes_a_slash() {
+    for (given, sent) in [
+        ("/a%2Fb", "/a/b"),
+        ("/a%2fb%2F%2f", "/a/b//"),
+        ("/%2F", "//"),
+        ("/a%252Fb", "/a%252Fb"),
+        ("/a%2E%2Fb%3A", "/a./b%3A"),
+        ("/a/b", "/a/b"),
+        ("/2F%20", "/2F%20"),
+    ] {
+        assert_eq!(sent_path(given, PathForm::ObjectKey), sent, "{given}");
+        assert_eq!(sent_path(sent, PathForm::ObjectKey), sent, "once is enough");
+    }
+    assert!(target("/a%2Fb", None, PathForm::ObjectKey).unwrap().is_rewritten());
+    assert!(!target("/a%252Fb", None, PathForm::ObjectKey).unwrap().is_rewritten());
+}
+
+#[test]
+fn the_form_of_a_path_follows_service_and_host() {
+    let form = |service, host| PathForm::new(&SigningSettings::for_service(service), host);
+    for host in [
+        "bucket.s3.eu-west-1.amazonaws.com",
+        "s3.eu-west-1.amazonaws.com",
+        "127.0.0.1",
+        "s3-control.s3.eu-west-1.amazonaws.com",
+        "a.s3-outposts.s3.dualstack.eu-west-1.amazonaws.com",
+        "s3-control.s3-accelerate.amazonaws.com",
+        "control.vpce-1.s3.eu-west-1.amazonaws.com",
+        "bucket.vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com",
+    ] {
+        assert_eq!(form("s3", host), PathForm::ObjectKey, "{host}");
+    }
+    for host in [
+        "123456789012.s3-control.eu-west-1.amazonaws.com",
+        "123456789012.S3-Control-FIPS.dualstack.us-east-1.amazonaws.com",
+        "s3-control.eu-west-1.amazonaws.com",
+        "control.vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com",
+        "ap-123456789012.op-01.s3-outposts.eu-west-1.amazonaws.com",
+    ] {
+        assert_eq!(form("s3", host), PathForm::Strict, "{host}");
+    }
+    assert_eq!(form("s3-outposts", "127.0.0.1"), PathForm::Strict);
+    assert_eq!(form("s3express", "b--x.s3express-x.us-east-1.amazonaws.com"), PathForm::ObjectKey);
+    assert_eq!(form("execute-api", "example.com"), PathForm::AsGiven);
+    let kept = SigningSettings::for_service("s3").keep_escaped_slash(true);
+    assert_eq!(PathForm::new(&kept, "example.com"), PathForm::Strict);
+}
+
+#[test]
+fn another_path_is_sent_unchanged_but_in_ascii() {
     for (given, sent) in [
         ("/a+b%7e%2f:@/../x", "/a+b%7e%2f:@/../x"),
-        ("/100%", "/100%"),
+        ("/100%25", "/100%25"),
         ("/caf\u{e9}\u{1f980}%e9", "/caf%C3%A9%F0%9F%A6%80%e9"),
         ("", "/"),
     ] {
@@ -116,12 +165,13 @@ fn broken_escapes_are_refused_by_their_place() {
     {
         refused(target("/", Some(query), PathForm::AsGiven), at);
     }
-    refused(target("/a%g0", None, PathForm::Strict), "byte 2");
-    refused(target("/a%", None, PathForm::Strict), "byte 2");
-    assert!(
-        target("/a%g0", None, PathForm::AsGiven).is_ok(),
-        "encoded twice, a path's escapes are just text"
-    );
+    for form in [PathForm::AsGiven, PathForm::Strict, PathForm::ObjectKey] {
+        for (path, at) in
+            [("/a%g0", "byte 2"), ("/a%", "byte 2"), ("/%41/%4", "byte 5"), ("/100%/\u{e9}", "byte 4")]
+        {
+            refused(target(path, None, form), at);
+        }
+    }
 }
 
 #[test]
@@ -211,29 +261,56 @@ fn an_origin_that_credentials_cannot_go_to_is_refused() {
 }
 
 #[test]
+fn a_default_or_empty_port_is_needless() {
+    for (uri, needless) in [
+        ("https://example.com:443", true),
+        ("http://example.com:80", true),
+        ("https://example.com:", true),
+        ("wss://[::1]:443", true),
+        ("https://example.com", false),
+        ("https://[::1]", false),
+        ("https://example.com:80", false),
+        ("http://example.com:443", false),
+    ] {
+        assert_eq!(origin(uri).unwrap().has_needless_port, needless, "{uri}");
+    }
+}
+
+#[test]
 fn a_host_header_names_the_authority_or_is_asked_for() {
     let host = |uri, given: &[&'static str], may_differ| {
         let headers: HeaderMap = given.iter().map(|value| (HOST, HeaderValue::from_static(value))).collect();
-        let host = super::host(&origin(uri).unwrap(), &headers, may_differ)?;
-        Ok::<_, Error>(String::from_utf8(host.to_vec()).unwrap())
+        let host = Host::new(&origin(uri).unwrap(), &headers, may_differ)?;
+        Ok::<_, Error>((String::from_utf8(host.value.to_vec()).unwrap(), host.drop_header))
     };
+    let kept = |value: &str| (value.to_owned(), false);
+    let dropped = |value: &str| (value.to_owned(), true);
     let uri = "https://example.com:8443";
-    assert_eq!(host(uri, &[], false).unwrap(), "example.com:8443");
-    assert_eq!(host("https://example.com:443", &[], false).unwrap(), "example.com");
-    // What is sent is signed: case and a default port stay as the header has them.
-    assert_eq!(host(uri, &["EXAMPLE.com:8443"], false).unwrap(), "EXAMPLE.com:8443");
-    assert_eq!(host("https://example.com", &["example.com:443"], false).unwrap(), "example.com:443");
-    assert_eq!(host("https://[::1]:8443", &["[::1]:8443"], false).unwrap(), "[::1]:8443");
+    assert_eq!(host(uri, &[], false).unwrap(), kept("example.com:8443"));
+    assert_eq!(host("https://example.com:443", &[], false).unwrap(), kept("example.com"));
+    assert_eq!(host("https://[::1]:8443", &["[::1]:8443"], false).unwrap(), kept("[::1]:8443"));
+    // Another spelling of the URI's host goes: HTTP/2 would send the URI's.
+    for may_differ in [false, true] {
+        for (uri, given, signed) in [
+            (uri, "EXAMPLE.com:8443", "example.com:8443"),
+            ("https://example.com", "example.com:443", "example.com"),
+            ("https://example.com", "example.com:", "example.com"),
+            ("https://example.com:443", "example.com:443", "example.com"),
+            ("http://Example.com", "example.com", "Example.com"),
+        ] {
+            assert_eq!(host(uri, &[given], may_differ).unwrap(), dropped(signed), "{uri} {given}");
+        }
+    }
 
     for other in ["example.com", "example.com:8444", "other.example.com:8443", "user@example.com:8443", ""] {
         let error = host(uri, &[other], false).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::HostMismatch, "{other}");
         assert!(error.to_string().contains("allow_host_mismatch"), "{error}");
-        assert_eq!(host(uri, &[other], true).unwrap(), other);
+        assert_eq!(host(uri, &[other], true).unwrap(), kept(other));
     }
     let text = HeaderValue::from_bytes(b"b\xfccher.example").unwrap();
     let headers = HeaderMap::from_iter([(HOST, text)]);
-    let error = super::host(&origin(uri).unwrap(), &headers, true).unwrap_err();
+    let error = Host::new(&origin(uri).unwrap(), &headers, true).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::HostMismatch);
     for may_differ in [false, true] {
         let error = host(uri, &["example.com:8443", "example.com:8443"], may_differ).unwrap_err();

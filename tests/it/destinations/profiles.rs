@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, Request, Uri};
 use http_body_util::Full;
 use sha2::Digest;
-use sigv4_middleware::{IamGateway, Payload, ReceivedRequest, SigV4Layer, Signer};
+use sigv4_middleware::{ErrorKind, IamGateway, Payload, ReceivedRequest, SigV4Layer, Signer};
 use tower::{ServiceBuilder, ServiceExt};
 
 use crate::support::*;
@@ -89,19 +89,26 @@ async fn over_https_by_the_host() {
     }
 }
 
-/// Lattice takes unsigned payloads only, and they are never sent over plain http: the body is hashed, and the service
-/// may refuse.
+/// Lattice takes unsigned payloads only: over plain http that has to be allowed, and nothing else is tried.
 #[tokio::test]
-async fn a_payload_is_always_hashed_over_plain_http() {
+async fn an_unsigned_payload_over_plain_http_has_to_be_allowed() {
     let gateway = gateway("vpc-lattice-svcs").await;
     for integration in INTEGRATIONS {
-        let request = Request::post(gateway.url()).body(in_memory("hello")).unwrap();
-        let signer = signer("vpc-lattice-svcs");
-        let response = integration.send_to(Http::One, gateway.addr(), &signer, request).await.unwrap();
-        assert_eq!(response.verdict(), (403, "InvalidSignatureException"), "{integration:?}");
-        let received = gateway.requests().pop().unwrap();
-        assert_eq!(received.header("x-amz-content-sha256"), Some(OF_HELLO), "{integration:?}");
+        let post = || Request::post(gateway.url()).body(in_memory("hello")).unwrap();
+        let refused =
+            integration.send_to(Http::One, gateway.addr(), &signer("vpc-lattice-svcs"), post()).await;
+        let error = refused.err().unwrap();
+        assert_eq!(found(&error).kind(), ErrorKind::UnsupportedPayload, "{integration:?}");
+        let message = found(&error).to_string();
+        assert!(message.contains(".allow_unsigned_over_http(true)"), "{message}");
+        assert!(message.contains("vpc-lattice-svcs takes unsigned payloads only"), "{message}");
+        let before = gateway.requests().len();
+        let allowed = signing("vpc-lattice-svcs").allow_unsigned_over_http(true).build().unwrap();
+        let received = integration.accepted(Http::One, &gateway, &allowed, post()).await;
+        assert_eq!(received.header("x-amz-content-sha256"), Some("UNSIGNED-PAYLOAD"), "{integration:?}");
+        assert_eq!(gateway.requests().len(), before + 1, "{integration:?}");
     }
+    assert_eq!(gateway.requests().len(), INTEGRATIONS.len());
 }
 
 /// Another client's request follows the profile as the integrations' do, unless it says how its payload is signed.
@@ -112,12 +119,15 @@ async fn signed_by_hand() {
         ("https", Payload::from("hello"), "UNSIGNED-PAYLOAD"),
         ("https", Payload::empty(), "UNSIGNED-PAYLOAD"),
         ("https", Payload::sha256(sha2::Sha256::digest("hello").into()), OF_HELLO),
-        ("http", Payload::from("hello"), OF_HELLO),
+        ("http", Payload::sha256(sha2::Sha256::digest("hello").into()), OF_HELLO),
     ] {
         let mut parts = Request::post(format!("{scheme}://localhost/")).body(()).unwrap().into_parts().0;
         signer.sign(&mut parts, payload).await.unwrap();
         assert_eq!(parts.headers["x-amz-content-sha256"], declared, "{scheme} {payload:?}");
     }
+    let mut parts = Request::post("http://localhost/").body(()).unwrap().into_parts().0;
+    let error = signer.sign(&mut parts, "hello").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnsupportedPayload);
 }
 
 /// Presigned URLs follow the profile too: S3's leave the payload open, iotdevicegateway's append the token.

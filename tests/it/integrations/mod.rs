@@ -1,11 +1,13 @@
 //! The integrations as they are used, against `IamGateway`.
 
 mod accept;
+mod as_sent;
 #[cfg(feature = "blocking")]
 mod blocking;
 mod bodies;
 mod chunked;
 mod event_stream;
+mod payloads;
 mod presigned;
 mod refuse;
 mod retries;
