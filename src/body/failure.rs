@@ -1,5 +1,6 @@
 //! [`BodyFailure`]: why a body was cut off, for the client's caller.
 
+use std::error::Error as StdError;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{BoxError, Error};
@@ -20,15 +21,12 @@ impl BodyFailure {
     }
 
     /// The error that the body was cut off with, if it was.
-    pub(crate) fn get(&self) -> Option<&Error> {
+    pub(super) fn get(&self) -> Option<&Error> {
         self.0.get()
     }
 
-    /// The error to return where sending failed with `error`: the body's own, unless `error` has it already.
-    pub(crate) fn explain(failure: Option<&Self>, error: BoxError) -> BoxError {
-        match failure.and_then(Self::get) {
-            Some(cause) if Error::find(error.as_ref()).is_none() => cause.clone().into(),
-            _ => error,
-        }
+    /// The error to return in place of `sending_failed`: the body's own, unless that is in it already.
+    pub(crate) fn cause(failure: Option<&Self>, sending_failed: &(dyn StdError + 'static)) -> Option<Error> {
+        failure.and_then(Self::get).filter(|_| Error::find(sending_failed).is_none()).cloned()
     }
 }

@@ -192,14 +192,11 @@ impl Outgoing {
     /// The error to return where sending failed: the body's own where that is why, which HTTP/2 clients do not give.
     #[cfg(feature = "tower")]
     pub(crate) fn explain_failure(&self, error: BoxError) -> BoxError {
-        BodyFailure::explain(self.failure.as_ref(), error)
+        BodyFailure::cause(self.failure.as_ref(), error.as_ref()).map_or(error, Into::into)
     }
 
     fn explain_middleware_failure(&self, error: reqwest_middleware::Error) -> reqwest_middleware::Error {
-        match self.failure.as_ref().and_then(BodyFailure::get) {
-            Some(cause) if Error::find(&error).is_none() => cause.clone().into_middleware(),
-            _ => error,
-        }
+        BodyFailure::cause(self.failure.as_ref(), &error).map_or(error, Error::into_middleware)
     }
 
     /// Whether the request shall be signed and sent once more; and the answer, whole.

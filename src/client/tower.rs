@@ -208,8 +208,10 @@ where
     S::Error: Into<BoxError>,
 {
     let failure = request.body().failure();
-    let sent = service.call(request).await;
-    sent.map_err(|error| BodyFailure::explain(failure.as_ref(), error.into()))
+    service.call(request).await.map_err(|error| {
+        let error = error.into();
+        BodyFailure::cause(failure.as_ref(), error.as_ref()).map_or(error, Into::into)
+    })
 }
 
 /// An `http` request on its way: its head as the caller made it, and its body ready to be signed and sent.
