@@ -113,7 +113,7 @@ impl Error {
     }
 
     /// The same failure, of a request that a redirect asked for.
-    #[cfg(feature = "reqwest")]
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
     pub(crate) fn of_redirect(self) -> Self {
         let message = format!("a redirect was not followed: {self}").into();
         let source = self.source().is_some().then(|| self.clone().into());

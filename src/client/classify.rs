@@ -41,6 +41,8 @@ pub(crate) enum Recovery {
     NewDate,
     /// Sign with new credentials.
     NewCredentials,
+    /// Nothing for this request; the credentials may have expired.
+    MaybeNewCredentials,
 }
 
 /// How far the date that a request was signed with is from the server's.
@@ -59,7 +61,7 @@ pub(crate) enum Refusal {
     /// Its code, if it has one, is in the body.
     SeeBody {
         date_is_off: bool,
-        /// What the head alone allows: the date is so far off that every service refuses it.
+        /// What the head alone allows: a new date, if the date is so far off that every service refuses it.
         without_body: Option<Recovery>,
     },
 }
@@ -75,19 +77,18 @@ pub(crate) fn classify(
     service: &str,
     has_token: bool,
 ) -> Option<Refusal> {
-    let refused = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
-    if !refused.contains(&status) {
+    if !is_refusal(status) {
         return None;
     }
-    if let Some(code) = headers.get("x-amzn-errortype") {
-        let code = String::from_utf8_lossy(code.as_bytes());
-        return recovery(bare_code(&code), date.is_off, service).map(Refusal::Recoverable);
+    if let Some(code) = code_in_head(headers) {
+        return recovery(&code, date.is_off, service).map(Refusal::Recoverable);
     }
-    if !is_from_aws(headers) || !(date.is_off || has_token) {
+    if request_id(headers).is_none() || !(date.is_off || has_token) {
         return None;
     }
     let far_off = date.is_off && date.distance.is_some_and(|distance| distance > REFUSED_BEYOND);
-    let without_body = far_off.then_some(Recovery::NewDate);
+    let expired = has_token.then_some(Recovery::MaybeNewCredentials);
+    let without_body = far_off.then_some(Recovery::NewDate).or(expired);
     // The response to a HEAD has no body, and a HEAD changes nothing.
     if *method == Method::HEAD {
         return date.is_off.then_some(Refusal::Recoverable(Recovery::NewDate));
@@ -104,9 +105,20 @@ pub(crate) fn recovery(code: &str, date_is_off: bool, service: &str) -> Option<R
     (date_is_off && MAY_BE_SKEW.contains(&code)).then_some(Recovery::NewDate)
 }
 
-/// Whether a response carries the id that AWS, and stores that follow S3, give each request.
-fn is_from_aws(headers: &HeaderMap) -> bool {
-    REQUEST_ID.iter().any(|name| headers.contains_key(*name))
+/// Whether a status is one that requests are refused with.
+pub(crate) fn is_refusal(status: StatusCode) -> bool {
+    [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status)
+}
+
+/// The error code that API Gateway and most services give in a header.
+pub(crate) fn code_in_head(headers: &HeaderMap) -> Option<String> {
+    let code = headers.get("x-amzn-errortype")?;
+    Some(bare_code(&String::from_utf8_lossy(code.as_bytes())).to_owned())
+}
+
+/// The id that AWS, and stores that follow S3, give each request.
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<&str> {
+    REQUEST_ID.iter().find_map(|name| headers.get(*name)).map(|id| id.to_str().unwrap_or_default())
 }
 
 /// Whether a request was signed so long before the server saw it that it was refused for it, and a signature made now

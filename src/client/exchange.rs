@@ -7,7 +7,11 @@ use std::time::Duration;
 use http::{Extensions, HeaderMap, Method, StatusCode};
 use http_body::Body;
 
-use super::classify::{DateCheck, Recovery, Refusal, classify, distance, is_stale};
+#[cfg(feature = "reqwest")]
+use super::classify::recovery;
+use super::classify::{
+    DateCheck, Recovery, Refusal, classify, code_in_head, distance, is_refusal, is_stale, request_id,
+};
 use crate::body::{OutgoingBody, SignedBody};
 use crate::clock::{server_date, should_retry};
 use crate::error::{BoxError, Error, ErrorKind};
@@ -83,6 +87,15 @@ pub(crate) enum RefusalBody {
 }
 
 impl RefusalBody {
+    fn code(&self) -> Option<&str> {
+        match self {
+            #[cfg(feature = "tower")]
+            Self::Unread => None,
+            #[cfg(feature = "reqwest")]
+            Self::Read { code, .. } => code.as_deref(),
+        }
+    }
+
     /// Whether the response may keep a stream of its connection, which the next request may need.
     fn may_hold_a_stream(&self) -> bool {
         match self {
@@ -90,6 +103,22 @@ impl RefusalBody {
             Self::Unread => true,
             #[cfg(feature = "reqwest")]
             Self::Read { whole, .. } => !whole,
+        }
+    }
+}
+
+impl Refusal {
+    /// How to recover, by what was read of the body.
+    #[cfg_attr(not(feature = "reqwest"), expect(unused_variables, reason = "for codes in a body"))]
+    fn recovery(&self, body: &RefusalBody, service: &str) -> Option<Recovery> {
+        match (self, body) {
+            (Self::Recoverable(recovery), _) => Some(*recovery),
+            #[cfg(feature = "reqwest")]
+            (Self::SeeBody { date_is_off, .. }, RefusalBody::Read { code, .. }) => {
+                recovery(code.as_deref()?, *date_is_off, service)
+            }
+            #[cfg(feature = "tower")]
+            (Self::SeeBody { without_body, .. }, RefusalBody::Unread) => *without_body,
         }
     }
 }
@@ -189,6 +218,26 @@ where
         classify(self.head.method(), status, headers, date, service, has_token)
             .filter(|_| signer.retries_on_auth_error())
     }
+
+    /// One event for each refusal.
+    fn log_refusal(
+        &self,
+        signed_with: &SignedWith,
+        (status, headers): (StatusCode, &HeaderMap),
+        code_in_body: Option<&str>,
+    ) {
+        if is_refusal(status) {
+            let code = code_in_head(headers);
+            tracing::debug!(
+                status = status.as_u16(),
+                code = code_in_body.or(code.as_deref()),
+                scope = signed_with.key.scope(),
+                host = self.head.authority(),
+                request_id = request_id(headers),
+                "the server refused a signed request"
+            );
+        }
+    }
 }
 
 /// Signs and sends a request, and once more if the response says that another signature would be accepted.
@@ -200,61 +249,59 @@ pub(crate) async fn exchange<T: Transport>(
     let (head, body, signed_with) = request.sign(signer, transport.extensions()).await?;
     let first = transport.send(head, body).await.map_err(|error| blame(request, error))?;
     T::check(&request.head, &first)?;
-    let Some(refusal) = request.classify(signer, &signed_with, T::head_of(&first)) else { return Ok(first) };
-    let (first, reading) = T::read_refusal(first).await;
-    let recovery = match (refusal, &reading) {
-        (Refusal::Recoverable(recovery), _) => Some(recovery),
-        #[cfg(feature = "reqwest")]
-        (Refusal::SeeBody { date_is_off, .. }, RefusalBody::Read { code, .. }) => {
-            let code = code.as_deref();
-            code.and_then(|code| super::classify::recovery(code, date_is_off, signed_with.service()))
-        }
-        #[cfg(feature = "tower")]
-        (Refusal::SeeBody { without_body: Some(recovery), .. }, RefusalBody::Unread) => Some(recovery),
-        #[cfg(feature = "tower")]
-        (Refusal::SeeBody { without_body: None, .. }, RefusalBody::Unread) => {
-            signer.credentials().reload_in_background(signed_with.keys.credentials());
-            None
-        }
+    let Some(refusal) = request.classify(signer, &signed_with, T::head_of(&first)) else {
+        request.log_refusal(&signed_with, T::head_of(&first), None);
+        return Ok(first);
     };
-    let Some(recovery) = recovery.filter(|_| request.body.is_replayable()) else { return Ok(first) };
-    let again = match recovery {
-        Recovery::NewDate => true,
+    let (first, read) = T::read_refusal(first).await;
+    request.log_refusal(&signed_with, T::head_of(&first), read.code());
+    let recovery = refusal.recovery(&read, signed_with.service());
+    let is_replayable = request.body.is_replayable();
+    let credentials = (signer.credentials(), signed_with.keys.credentials());
+    let again = match (recovery, credentials) {
+        (Some(Recovery::NewDate), _) => is_replayable,
         // The same credentials again would be refused again.
-        Recovery::NewCredentials => {
-            let refused = signed_with.keys.credentials();
-            signer.credentials().reload_after_refusal(refused).await.is_some()
+        (Some(Recovery::NewCredentials), (source, refused)) if is_replayable => {
+            source.reload_after_refusal(refused).await.is_some()
         }
+        // For the next request.
+        (Some(Recovery::NewCredentials | Recovery::MaybeNewCredentials), (source, refused)) => {
+            source.reload_in_background(refused);
+            false
+        }
+        (None, _) => false,
     };
-    tracing::debug!(?recovery, again, "the server refused the signature's date or credentials");
     if !again {
         return Ok(first);
     }
     let Ok((head, body, signed_with)) = request.sign(signer, transport.extensions()).await else {
         return Ok(first);
     };
-    let second = {
-        let mut sending = pin!(transport.send(head, body));
-        let mut first = Some(first);
-        let mut sent = None;
-        if reading.may_hold_a_stream() {
-            sent = timeout(HOLD, sending.as_mut()).await.ok();
-            if sent.is_none() {
-                first = None;
-            }
-        }
-        let sent = match sent {
-            Some(sent) => sent,
-            None => sending.await,
-        };
-        match (sent, first) {
-            (Err(_), Some(first)) => return Ok(first),
-            (sent, _) => sent?,
-        }
-    };
+    tracing::debug!(?recovery, host = request.head.authority(), "signed again after a refusal");
+    let second = send_again(transport.send(head, body), first, read.may_hold_a_stream()).await?;
     T::check(&request.head, &second)?;
     request.classify(signer, &signed_with, T::head_of(&second));
+    request.log_refusal(&signed_with, T::head_of(&second), None);
     Ok(second)
+}
+
+/// The response to a second attempt; the first one if the second has none.
+///
+/// The first is dropped after [`HOLD`] if it may hold a stream that the second needs.
+async fn send_again<R, E>(
+    sending: impl Future<Output = Result<R, E>>,
+    first: R,
+    first_holds_a_stream: bool,
+) -> Result<R, E> {
+    let mut sending = pin!(sending);
+    if first_holds_a_stream {
+        match timeout(HOLD, sending.as_mut()).await {
+            Ok(sent) => return sent.or(Ok(first)),
+            Err(_) => drop(first),
+        }
+        return sending.await;
+    }
+    sending.await.or(Ok(first))
 }
 
 /// The crate's reason for cutting a body off, which clients lose over HTTP/2, in place of the client's error.

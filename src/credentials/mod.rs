@@ -78,7 +78,6 @@ impl CredentialsSource {
 
     /// Starts a load because a server may have refused these credentials as expired, at most once a minute, and does
     /// not wait for it. A provider that is not cached is called for the next request anyway.
-    #[cfg(feature = "tower")]
     pub(crate) fn reload_in_background(&self, refused: &Credentials) {
         match self {
             Self::Cached(cache) => cache.reload_in_background(refused),
