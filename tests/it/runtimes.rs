@@ -122,6 +122,8 @@ fn a_streaming_body_that_stalls_ends_by_its_timeout() {
 #[test]
 fn a_provider_that_waits_needs_a_runtime_but_no_timers() {
     let provider = FakeProvider::from_async_fn(|_| async {
+        // Not ready at the first poll, however fast the thread is.
+        tokio::task::yield_now().await;
         let (sender, keys) = oneshot::channel();
         thread::spawn(move || sender.send(role()));
         Ok(keys.await.unwrap())
