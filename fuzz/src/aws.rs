@@ -44,7 +44,8 @@ pub fn signature(case: &Case, claim: &Claim, uri: &Uri, headers: &HeaderMap, how
     if !profile.normalize {
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     }
-    if profile.content_sha256 {
+    let declared = case.declared().map(|value| value.as_bytes() == b"UNSIGNED-PAYLOAD");
+    if profile.content_sha256 || declared.is_some() {
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     }
     let mut body = match &case.body {
@@ -57,8 +58,8 @@ pub fn signature(case: &Case, claim: &Claim, uri: &Uri, headers: &HeaderMap, how
     match how {
         Signed::InHeaders { token_header } => {
             settings.session_token_name_override = Some(token_header);
-            let secure = matches!(uri.scheme_str(), Some("https" | "wss"));
-            if profile.unsigned && secure && matches!(case.body, Body::Bytes(_)) {
+            let unsigned = declared.unwrap_or(profile.unsigned);
+            if unsigned && matches!(case.body, Body::Bytes(_)) {
                 body = SignableBody::UnsignedPayload;
             }
         }
@@ -70,7 +71,12 @@ pub fn signature(case: &Case, claim: &Claim, uri: &Uri, headers: &HeaderMap, how
                 settings.session_token_mode = SessionTokenMode::Exclude;
                 settings.session_token_name_override = None;
             }
-            if *default_payload {
+            // A declared hash is the body's, or the request is refused.
+            if declared == Some(true) {
+                body = SignableBody::UnsignedPayload;
+            } else if *default_payload && declared.is_some() {
+                return None;
+            } else if *default_payload {
                 let unsigned = profile.presigns_unsigned();
                 body = if unsigned { SignableBody::UnsignedPayload } else { SignableBody::Bytes(&[]) };
             }

@@ -340,6 +340,20 @@ fn return_uri(uri: std::result::Result<Uri, http::Error>) -> std::result::Result
 }
 
 impl Case {
+    /// The caller's own `x-amz-content-sha256`, where nothing else of a signature is on the request.
+    pub fn declared(&self) -> Option<&HeaderValue> {
+        let headers = &self.parts.headers;
+        let authorized = headers.get_all("authorization").iter().any(|v| v.as_bytes().starts_with(b"AWS4-"));
+        let is_signature = |pair: &str| {
+            let (key, value) = pair.split_once('=').unwrap_or_default();
+            let key = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
+            !value.is_empty() && key.eq_ignore_ascii_case("x-amz-signature")
+        };
+        let presigned = self.parts.uri.query().unwrap_or_default().split('&').any(is_signature);
+        let signed = authorized || headers.contains_key("x-amz-date") || presigned;
+        headers.get("x-amz-content-sha256").filter(|_| !signed)
+    }
+
     /// The signer, which may sign for the request's own origin wherever that can be allowed.
     pub fn signer(&self) -> Option<Signer> {
         let keys = &self.keys;
