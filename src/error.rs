@@ -10,11 +10,9 @@ pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 
 /// Why a request could not be signed or sent.
 ///
-/// Nothing was sent when a signer or an edge returns one, with the exceptions that their kinds name
-/// ([`ErrorKind::BodyMismatch`], [`ErrorKind::Redirected`]), and where a middleware that
-/// [follows redirects](crate::SigV4Middleware::follow_redirects) says that a redirect was not followed. Display says
-/// what is wrong and what to do next; [`source`](StdError::source) gives the cause beneath. Clones share one cause, so
-/// that many waiting callers can be given the same failure.
+/// Display says what is wrong and what to do next; [`source`](StdError::source) gives the cause. [`kind`](Self::kind)
+/// tells failures apart, and [`was_sent`](Self::was_sent) whether anything may have reached a server. Clones share one
+/// cause, so that many waiting callers can be given the same failure.
 ///
 /// Neither Display nor Debug ever contains a secret access key, a session token, or the value of a header.
 ///
@@ -46,30 +44,30 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// No credentials were found, or the provider failed. What the provider said of it is the error's source alone.
+    /// No credentials were found, or the provider failed. The error's source says what the provider reported.
     CredentialsUnavailable,
-    /// The credentials at hand had expired and no fresh ones were to be had.
+    /// The cached credentials expired and could not be refreshed.
     CredentialsExpired,
-    /// An access key id or session token holds what a header cannot carry, such as a newline.
+    /// An access key id, secret or session token has characters that cannot be used, such as a newline.
     CredentialsInvalid,
-    /// The clock gives a time that SigV4 cannot express (before 1970 or after 9999).
+    /// The clock is before 1970 or after 9999, which SigV4 cannot express.
     ClockOutOfRange,
-    /// Service or region was not said, and the host does not tell it.
+    /// Service or region is not configured and cannot be inferred from the host.
     ScopeUnknown,
-    /// A service, region or region set holds characters that a credential scope cannot carry, or contradicts
-    /// what the host says.
+    /// A service, region or region set has characters that a credential scope cannot carry, or the host belongs to
+    /// another one.
     ScopeInvalid,
-    /// The request target cannot be signed: relative, with userinfo, with a broken escape, or too long.
+    /// The request's URI cannot be signed: relative, with userinfo, with a broken escape, or too long.
     InvalidUri,
-    /// More than one Host header, or one that differs from the URI's authority.
+    /// There is more than one Host header, or it differs from the URI's host.
     HostMismatch,
-    /// A header to be signed cannot be: not text, or too many of them.
+    /// A header that has to be signed cannot be: it is not text, there are too many, or it contradicts the payload.
     InvalidHeader,
-    /// The request carries an Authorization header that is not a SigV4 one.
+    /// The request has an Authorization header that is not a SigV4 one.
     ForeignAuthorization,
-    /// Credentials may not go to this origin.
+    /// Requests to this origin may not be signed.
     OriginNotAllowed,
-    /// Credentials may not go to this origin over plain http.
+    /// Requests to this host may be signed over https only.
     InsecureOrigin,
     /// The body is larger than the buffering limit.
     BodyTooLarge,
@@ -79,16 +77,16 @@ pub enum ErrorKind {
     BodyTimeout,
     /// The body ends with trailers, which a signed payload cannot carry.
     BodyTrailers,
-    /// The body is not the declared one: it has another length or another hash, or is no series of complete messages of an
-    /// event stream. The request was cut off before its end, or, where the message says so, not sent at all.
+    /// The body is not the one that was declared: it has another length or hash, or is not an event stream of whole
+    /// messages. If it was being sent, it was cut off before its end.
     BodyMismatch,
-    /// The payload mode does not fit: an unsigned payload over plain http, a length not known, a malformed hash.
+    /// The payload mode does not fit: an unsigned payload over plain http, a length that is not known, a body that the
+    /// client cannot take.
     UnsupportedPayload,
     /// A presigned URL's lifetime is out of range, or longer than its credentials live.
     InvalidExpiry,
-    /// An answer came from another URL than the request was signed for, as something beneath the middleware followed a
-    /// redirect; or the middleware was to follow redirects, and was led to no URL or on more than 5 times. The request
-    /// was sent.
+    /// The response came from another URL than the request was sent to, since the client beneath followed a redirect; or
+    /// a redirect that was to be followed leads nowhere, or there were too many. The request was sent.
     Redirected,
 }
 
@@ -145,8 +143,8 @@ impl Error {
 
     /// Finds the crate's error in another error or anywhere down its chain of sources.
     ///
-    /// Works on a `reqwest_middleware::Error`, on the `BoxError` of a tower service, and through any error that
-    /// wraps one of them and gives it as its source.
+    /// Works on a `reqwest_middleware::Error`, on the `ServiceError` of a tower service, and
+    /// through any error that wraps one of them and gives it as its source.
     ///
     /// ```
     /// # use sigv4_middleware::{BoxError, Error};

@@ -1,12 +1,21 @@
-//! AWS Signature Version 4 for any tower, hyper, axum or reqwest client.
+//! Makes any tower, hyper, axum, tonic or reqwest client IAM-capable: one line signs its requests with AWS Signature
+//! Version 4.
 //!
-//! A [`Signer`] holds credentials, scope and clock. Around it there are two edges, which make a client IAM-capable
-//! without a change at its call sites:
+//! A [`Signer`] holds credentials, scope and clock. Two integrations sign with it, without a change at the call sites:
 //!
 //! - [`SigV4Middleware`], for reqwest through reqwest-middleware: `.with(SigV4Middleware::new(signer))`
-//! - [`SigV4Layer`], for tower, hyper, axum and reqwest: `.layer(SigV4Layer::new(signer))`
+//! - [`SigV4Layer`], for tower, hyper, axum, tonic, kube and reqwest clients: `.layer(SigV4Layer::new(signer))`
 //!
-//! For clients of another kind there are [`Signer::sign`] and, for requests that others make, [`Signer::presign`].
+//! | your client | what to use |
+//! |---|---|
+//! | reqwest 0.13 through reqwest-middleware | [`SigV4Middleware`] |
+//! | a tower service of `http::Request` or `reqwest::Request` | [`SigV4Layer`] |
+//! | `reqwest::blocking` | [`SendSigned`] |
+//! | a hook that is given a `reqwest::Request` | [`Signer::sign_reqwest`] |
+//! | any other that sends an `http::Request` | [`Signer::sign`] |
+//! | any other that takes extra headers, such as reqwest 0.12 | [`Signer::signed_headers`] |
+//! | someone else, who gets a URL | [`Signer::presign`] |
+//! | none yet: development without AWS | [`Signer::disabled`] |
 //!
 //! ```no_run
 //! use reqwest_middleware::ClientBuilder;
@@ -21,17 +30,33 @@
 //! # Ok(()) }
 //! ```
 //!
-//! What cannot be signed is not sent: every [`Error`] says what to do next, and [`Error::find`] gets it out of the
+//! A request that cannot be signed is not sent. Every [`Error`] says what to do next, and [`Error::find`] finds it in the
 //! client's error. [`overrides`] are settings for one request.
 //!
-//! Follows AWS's ["Create a signed AWS API request"][doc] and, for credentials and clocks, the AWS SDKs' common rules
-//! of 2026.
+//! By AWS's ["Create a signed AWS API request"][doc] and, for credentials and clocks, the AWS SDKs' common rules of 2026.
 //!
 //! [doc]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+//!
+#![cfg_attr(
+    not(feature = "tower"),
+    doc = "[`SigV4Layer`]: https://docs.rs/sigv4-middleware/latest/sigv4_middleware/struct.SigV4Layer.html"
+)]
+#![cfg_attr(
+    not(feature = "reqwest"),
+    doc = "[`SigV4Middleware`]: https://docs.rs/sigv4-middleware/latest/sigv4_middleware/struct.SigV4Middleware.html"
+)]
+#![cfg_attr(
+    not(feature = "reqwest"),
+    doc = "[`Signer::sign_reqwest`]: https://docs.rs/sigv4-middleware/latest/sigv4_middleware/struct.Signer.html#method.sign_reqwest"
+)]
+#![cfg_attr(
+    not(feature = "blocking"),
+    doc = "[`SendSigned`]: https://docs.rs/sigv4-middleware/latest/sigv4_middleware/trait.SendSigned.html"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(any(feature = "tower", feature = "reqwest")),
-    allow(dead_code, unused_imports, reason = "without an edge, what only edges use is left over")
+    allow(dead_code, unused_imports, reason = "used by the integrations only")
 )]
 
 #[cfg(any(feature = "blocking", test))]
@@ -53,6 +78,10 @@ mod signing;
 mod timer;
 
 pub use aws_credential_types::Credentials;
+/// What a provider of credentials of your own needs: the trait's future, error and result types.
+pub use aws_credential_types::provider;
+pub use aws_credential_types::provider::ProvideCredentials;
+pub use aws_smithy_async::time::TimeSource;
 pub use body::SignedBody;
 #[cfg(feature = "blocking")]
 pub use client::blocking::{SendError, SendSigned, reqwest_blocking_client};
@@ -74,6 +103,49 @@ pub use signing::presign::{Presigned, PresigningConfig};
 pub use signing::signer::Signer;
 pub use signing::signing_settings::SigningSettings;
 pub use signing::target::PlusInQuery;
+
+/// What is promised of the public types; a type that breaks it does not compile.
+const _: () = {
+    const fn shared<T: Send + Sync + Unpin + 'static>() {}
+    const fn sent<T: Send + Unpin + 'static>() {}
+
+    shared::<Signer>();
+    shared::<SignerBuilder>();
+    shared::<SigningSettings>();
+    shared::<SigningDetails>();
+    shared::<Payload<'static>>();
+    shared::<PayloadMode>();
+    shared::<AwsChunked>();
+    shared::<Presigned>();
+    shared::<PresigningConfig<'static>>();
+    shared::<Endpoint>();
+    shared::<Error>();
+    shared::<BuildError>();
+    shared::<CachedCredentials>();
+    shared::<CachedCredentialsBuilder>();
+    shared::<EnvironmentCredentials>();
+    shared::<overrides::SigningName>();
+    shared::<overrides::SignHeaders>();
+    shared::<SignedBody<bytes::Bytes>>();
+    #[cfg(feature = "tower")]
+    {
+        shared::<SigV4Layer>();
+        shared::<SigV4<()>>();
+        shared::<ServiceError>();
+        sent::<ResponseFuture<()>>();
+    }
+    #[cfg(feature = "reqwest")]
+    shared::<SigV4Middleware>();
+    #[cfg(feature = "blocking")]
+    shared::<SendError>();
+    #[cfg(feature = "emulator")]
+    {
+        shared::<IamGateway>();
+        shared::<IamGatewayBuilder>();
+        shared::<ReceivedRequest>();
+    }
+    let _ = sent::<()>;
+};
 
 /// The code in the README compiles and runs.
 #[cfg(all(doctest, feature = "tower", feature = "reqwest", feature = "emulator"))]

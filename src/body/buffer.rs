@@ -98,7 +98,7 @@ where
     Ok(Buffered { frames: frames.take(), len })
 }
 
-/// The error of a stream that failed; an error of this crate is passed on as it is.
+/// The error of a stream that failed; an error of this crate is passed on unchanged.
 fn stream_failed(after: u64, error: impl Into<BoxError>) -> Error {
     error.into().downcast::<Error>().map_or_else(
         |error| {

@@ -17,7 +17,7 @@ use crate::signing::streaming::ChunkSigner;
 use crate::signing::streaming::EventSigner;
 
 pin_project! {
-    /// A body encoded as it is polled: never more than one chunk or message ahead of what was taken.
+    /// A body that is encoded when it is polled: never more than one chunk or message ahead of what was taken.
     #[derive(Debug)]
     pub(crate) struct EncodedBody<B> {
         #[pin]

@@ -174,7 +174,7 @@ impl<B> OutgoingBody<B> {
         self.failure.as_ref()?.get().cloned()
     }
 
-    /// The body for one attempt, to be signed on from the request's signature; `None` if there is none to send.
+    /// The body for one attempt, or `None` if it is empty. Chunks and messages are signed with the request's signature.
     pub(crate) fn take(&mut self, signed_with: &mut SignedWith) -> Option<SignedBody<B>> {
         let failure = self.failure.clone();
         let reporting = |body: SignedBody<B>| match failure {
@@ -202,7 +202,7 @@ impl<B> OutgoingBody<B> {
         }
     }
 
-    /// Sets the headers that tell the length of a body in memory, or how any other is encoded.
+    /// Sets the headers that give the length of a body in memory, or the encoding of any other.
     pub(crate) fn declare(&self, method: &Method, headers: &mut HeaderMap) {
         match &self.state {
             State::Buffered(buffered) => set_length(buffered.len, method, headers),
@@ -255,7 +255,7 @@ mod tests {
     /// What one poll gives.
     type Step = Poll<Result<Frame<Bytes>, &'static str>>;
 
-    /// Gives what it is told, of a length that is known.
+    /// A body that follows a script and knows its length.
     struct Scripted(VecDeque<Step>);
 
     impl Body for Scripted {
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_in_one_piece_is_sent_again_as_it_is() {
+    async fn a_body_in_one_piece_is_sent_again_unchanged() {
         let sha256 = Sha256::digest(TEXT).into();
         for mode in [PayloadMode::Unsigned, PayloadMode::Sha256(sha256), PayloadMode::Sha256Checked(sha256)] {
             let bytes = Bytes::from(TEXT.to_owned());

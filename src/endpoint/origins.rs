@@ -95,7 +95,6 @@ impl AllowedOrigins {
     }
 
     /// Allows loopback only where a line names it, as any other host.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the builder's option for it comes next"))]
     pub(crate) fn disallow_loopback(&mut self) {
         self.loopback_disallowed = true;
     }

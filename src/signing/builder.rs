@@ -28,7 +28,7 @@ use crate::signing::payload::PayloadMode;
 use crate::signing::signing_settings::SigningSettings;
 use crate::signing::target::PlusInQuery;
 
-/// Hosts that are remembered with what they tell.
+/// How many hosts are cached with their endpoints.
 const HOSTS: usize = 64;
 
 /// Builds a [`Signer`]; made by [`Signer::builder`].
@@ -57,6 +57,7 @@ pub struct SignerBuilder {
     clock_skew_correction: Option<bool>,
     hosts: Vec<String>,
     origins: Vec<String>,
+    loopback_disallowed: bool,
     settings: Settings,
 }
 
@@ -70,16 +71,17 @@ impl Default for SignerBuilder {
             clock_skew_correction: None,
             hosts: Vec::new(),
             origins: Vec::new(),
+            loopback_disallowed: false,
             settings: Settings::default(),
         }
     }
 }
 
 impl SignerBuilder {
-    /// Where credentials come from: any provider of the AWS SDK, or static
-    /// [`Credentials`](crate::Credentials).
+    /// Sets where credentials come from: static [`Credentials`](crate::Credentials), any provider of the AWS SDK, or
+    /// your own [`ProvideCredentials`](crate::ProvideCredentials).
     ///
-    /// What the provider gives is cached and refreshed before it expires, see
+    /// The signer caches them and refreshes them before they expire, see
     /// [`CachedCredentials`](crate::CachedCredentials).
     pub fn credentials(mut self, provider: impl ProvideCredentials + 'static) -> Self {
         self.credentials = Some(SharedCredentialsProvider::new(provider));
@@ -87,22 +89,23 @@ impl SignerBuilder {
         self
     }
 
-    /// Whether the signer caches what the provider gives; `true` by default. Turn it off for a provider that caches
-    /// for itself: it is then asked for every request.
+    /// Whether the signer caches credentials; `true` by default.
+    ///
+    /// Set `false` for a provider that has its own cache: it is then called for every request.
     pub fn cache_credentials(mut self, cache: bool) -> Self {
         self.cache_credentials = cache;
         self
     }
 
-    /// The credentials of the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`), and
-    /// its region (`AWS_REGION`, then `AWS_DEFAULT_REGION`) for hosts that do not tell one.
+    /// Takes credentials from the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`), and
+    /// the default region (`AWS_REGION`, then `AWS_DEFAULT_REGION`).
     ///
     /// [`Signer::from_env`] does this and builds the signer. With feature `aws-config`, `.default_chain().await` also finds
     /// credentials in profiles, SSO, containers and EC2, and `.sdk_config(&config)` takes those of an `SdkConfig`; any
     /// other provider is set by [`credentials`](Self::credentials). The last one that is set counts.
     ///
     /// # Errors
-    /// [`BuildErrorKind::MissingCredentials`] where key id or secret is missing or empty.
+    /// [`build`](Self::build) fails with [`BuildErrorKind::MissingCredentials`] if key id or secret is missing or empty.
     pub fn credentials_from_env(self) -> Self {
         self.credentials_from(&Env::process())
     }
@@ -124,85 +127,103 @@ impl SignerBuilder {
         }
     }
 
-    /// The service's signing name (`execute-api`, `s3`, `es`, …) for every request.
+    /// Sets the service's signing name (`execute-api`, `s3`, `es`, …) for every request.
     ///
-    /// Needed for hosts that do not tell it, such as custom domains. A host that tells another is an error.
+    /// Needed for hosts from which it cannot be inferred, such as custom domains. A request to a host of another service
+    /// is an error, unless [`scope_overrides_host`](Self::scope_overrides_host) is set.
     pub fn service(mut self, service: impl Into<Cow<'static, str>>) -> Self {
         self.settings.scope.service = Some(service.into());
         self
     }
 
-    /// The region (`eu-central-1`, …) for every request.
+    /// Sets the region (`eu-central-1`, …) for every request.
     ///
-    /// Needed for hosts that do not tell it. A host that tells another is an error.
+    /// Needed for hosts from which it cannot be inferred. A request to a host of another region is an error, unless
+    /// [`scope_overrides_host`](Self::scope_overrides_host) is set; see [`default_region`](Self::default_region) for one
+    /// that gives way to the host's.
     pub fn region(mut self, region: impl Into<Cow<'static, str>>) -> Self {
         self.settings.scope.region = Some(region.into());
         self
     }
 
-    /// The region set (`us-east-1,eu-*`, `*`) for every request, signed with SigV4a instead of SigV4.
+    /// Sets the region set (`us-east-1,eu-*`, `*`) for every request, which is then signed with SigV4a instead of SigV4.
     ///
-    /// Needs feature `sigv4a`; without it every request is refused. Hosts that take SigV4a only, such as S3's
-    /// multi-region access points, need no line.
+    /// Needs feature `sigv4a`; without it every request is an error. Not needed for hosts that take SigV4a only, such as
+    /// S3's multi-region access points: their region set is inferred.
     pub fn region_set(mut self, region_set: impl Into<Cow<'static, str>>) -> Self {
         self.settings.scope.region_set = Some(region_set.into());
         self
     }
 
-    /// The region for requests to hosts that do not tell one; a host that does is signed for its own.
+    /// Sets the region for hosts from which none can be inferred; all other hosts are signed for their own region.
     pub fn default_region(mut self, region: impl Into<Cow<'static, str>>) -> Self {
         self.settings.scope.default_region = Some(region.into());
         self
     }
 
-    /// Whether service and region said here win over what a host says, where by default the contradiction is an
-    /// error.
+    /// Whether the configured service and region are used even if the host belongs to another; `false` by default: the
+    /// contradiction is an error.
     pub fn scope_overrides_host(mut self, overrides_host: bool) -> Self {
         self.settings.scope.overrides_host = overrides_host;
         self
     }
 
-    /// Allows requests over https to a host besides AWS's own and loopback: `api.example.com`, or
+    /// Allows https requests to a host besides AWS's services and loopback: `api.example.com`, or
     /// `*.internal.example.com` for all names below one.
     ///
-    /// Its owner can use the session token that requests carry, anywhere and until it expires.
+    /// The host's owner gets the request with its body and headers, the access key id and the session token, and a
+    /// signature that is good for this request to this host for some minutes. The secret access key is never sent, and
+    /// without it the token is of no use.
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
         self.hosts.push(host.into());
         self
     }
 
-    /// Allows requests to exactly one origin, `http://minio:9000`; the way to sign over plain http.
+    /// Allows requests to exactly one origin, such as `http://minio:9000`. The only way to sign over plain http to a host
+    /// other than loopback, where everyone on the way can read the request.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.push(origin.into());
         self
     }
 
-    /// Whether requests to origins that may not be signed for are sent as they came, unsigned, where by default they
-    /// are errors. For a client that calls other hosts too. Loopback may be signed for, so that an unsigned
-    /// request there needs [`SkipSigning`](crate::overrides::SkipSigning).
-    pub fn pass_through_disallowed_origins(mut self, unsigned: bool) -> Self {
-        self.settings.pass_through_disallowed_origins = unsigned;
+    /// Whether requests to disallowed origins are sent unchanged and unsigned; `false` by default: they are errors.
+    ///
+    /// For a client that calls other hosts too. Loopback is allowed by default: add
+    /// [`disallow_loopback(true)`](Self::disallow_loopback) to let requests to it pass as well, or give one request
+    /// [`SkipSigning`](crate::overrides::SkipSigning).
+    pub fn pass_through_disallowed_origins(mut self, pass_through: bool) -> Self {
+        self.settings.pass_through_disallowed_origins = pass_through;
         self
     }
 
-    /// A header to be signed where a request has it, besides `host`, `content-type`, `content-md5` and `x-amz-*`,
-    /// which always are.
+    /// Whether loopback (`localhost`, 127.0.0.0/8, `::1`) is disallowed as any other host is; `false` by default.
     ///
-    /// `content-length`, `cookie`, `user-agent` and others that clients and proxies like to change may be named
-    /// where they are known to arrive as the request carries them; headers of the connection may not.
+    /// [`allow_host`](Self::allow_host) and [`allow_origin`](Self::allow_origin) still allow it.
+    pub fn disallow_loopback(mut self, disallow: bool) -> Self {
+        self.loopback_disallowed = disallow;
+        self
+    }
+
+    /// Adds a header to be signed if a request has it, besides `host`, `content-type`, `content-md5` and `x-amz-*`, which
+    /// always are.
+    ///
+    /// Clients and proxies often change `content-length`, `cookie`, `user-agent` and the like: add them only if they
+    /// arrive unchanged. Headers of the connection (`connection`, `te`, …) cannot be signed: [`build`](Self::build) fails
+    /// with [`BuildErrorKind::InvalidValue`].
     pub fn sign_header(mut self, name: HeaderName) -> Self {
         self.settings.headers.named.push(name);
         self
     }
 
-    /// Whether every header is signed that is not known to be changed on the way (`user-agent`, `connection`,
+    /// Whether all headers are signed but those that clients and proxies often change (`user-agent`, `connection`,
     /// `x-forwarded-*`, …); `false` by default.
     pub fn sign_all_headers(mut self, all: bool) -> Self {
         self.settings.headers.all = all;
         self
     }
 
-    /// Whether an Authorization header that is not a SigV4 one is replaced, where by default it is an error.
+    /// Whether an Authorization header of another kind, such as a bearer token, is replaced; `false` by default: it is an
+    /// error. One of an earlier SigV4 signature is always replaced.
     pub fn replace_authorization(mut self, replace: bool) -> Self {
         self.settings.headers.replace_authorization = replace;
         self
@@ -222,73 +243,80 @@ impl SignerBuilder {
         self
     }
 
-    /// What a raw `+` in a query means.
+    /// Sets what a raw `+` in a query means; a space by default.
     pub fn plus_in_query(mut self, plus: PlusInQuery) -> Self {
         self.settings.plus = plus;
         self
     }
 
-    /// How bodies enter the signature, where a request does not say.
+    /// Sets how bodies are hashed and sent; [`PayloadMode::Buffered`] by default. A [`PayloadMode`] in a request's
+    /// extensions overrides it.
     pub fn payload_mode(mut self, payload: PayloadMode) -> Self {
         self.settings.payload = payload;
         self
     }
 
-    /// Whether payloads that are not signed may go over plain http too, where anyone on the way can change them;
-    /// `false` by default. For tests against a store on loopback.
+    /// Whether unsigned payloads may be sent over plain http, where anyone on the way can change them; `false` by
+    /// default. For tests against a server on loopback.
     pub fn allow_unsigned_over_http(mut self, allow: bool) -> Self {
         self.settings.allow_unsigned_over_http = allow;
         self
     }
 
-    /// The service profile for every request, in place of the one that goes with the service's signing name.
+    /// Sets how every request is signed, in place of the settings that go with the service's signing name.
     pub fn signing_settings(mut self, settings: SigningSettings) -> Self {
         self.settings.signing = Some(settings);
         self
     }
 
-    /// Largest body, in bytes, that is held in memory to be hashed or to be sent again; 10 MiB by default.
+    /// Sets the largest body, in bytes, that is held in memory to be hashed or to be sent again; 10 MiB by default.
     pub fn body_limit(mut self, bytes: u64) -> Self {
         self.settings.limits.size = bytes;
         self
     }
 
-    /// How long a streaming body is waited for until its end; 60 seconds by default.
+    /// Sets how long reading a streaming body into memory may take; 60 seconds by default.
     ///
-    /// The client's own timeouts begin when the request is sent, which is after that.
+    /// The client's own timeouts begin after that, when the request is sent.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.timeout = timeout;
         self
     }
 
-    /// The clock to sign by; the system's by default.
+    /// Sets the clock to sign by; the system's by default.
     pub fn time_source(mut self, time_source: impl TimeSource + 'static) -> Self {
         self.time_source = SharedTimeSource::new(time_source);
         self
     }
 
-    /// Whether the offset of a server's clock is learned from its answers and corrected; by default unless the
-    /// environment says `AWS_DISABLE_CLOCK_SKEW_CORRECTION=true`.
+    /// Whether the offset of each server's clock is learned from its responses and corrected; `true` by default, unless
+    /// the environment has `AWS_DISABLE_CLOCK_SKEW_CORRECTION=true`.
     pub fn clock_skew_correction(mut self, correct: bool) -> Self {
         self.clock_skew_correction = Some(correct);
         self
     }
 
-    /// Whether the layer and the middleware sign and send a request once more when the server refused it for its
-    /// date or for expired credentials; `true` by default.
+    /// Whether the layer and the middleware sign and send a request once more if the server refused it for its date or
+    /// for expired credentials; `true` by default.
     ///
-    /// Only a body that lies in memory, or none, can be sent again: one that was read to be hashed, or that was sent as
-    /// it came, unsigned or by a known hash, and came in one piece, no longer than [`body_limit`](Self::body_limit).
+    /// By the AWS SDKs' common rules of 2026. After expired credentials the provider is called for new ones; if it gives
+    /// the same again, as static credentials are, the refusal is the caller's. Any other refusal is the caller's, too.
+    ///
+    /// Only a request without a body or with one in memory can be sent again: a body that was read to be hashed; or, in
+    /// the modes that send it unchanged, a body of a single frame no longer than [`body_limit`](Self::body_limit). If the
+    /// second attempt cannot be made, the caller gets the first response.
     pub fn retry_on_auth_error(mut self, retry: bool) -> Self {
         self.settings.retry_on_auth_error = retry;
         self
     }
 
-    /// The signer.
+    /// Builds the signer. Nothing is loaded before the first request.
     ///
     /// # Errors
-    /// [`BuildErrorKind::MissingCredentials`] without credentials, [`BuildErrorKind::InvalidValue`] for a service, region or
-    /// header that cannot be signed and for chunks that are too small, [`BuildErrorKind::InvalidOrigin`] for a host or origin that is none.
+    /// - [`BuildErrorKind::MissingCredentials`] without credentials
+    /// - [`BuildErrorKind::InvalidValue`] for a service, region or header that cannot be signed, or chunks that are too
+    ///   small
+    /// - [`BuildErrorKind::InvalidOrigin`] for a host or origin that is not valid
     pub fn build(mut self) -> Result<Signer, BuildError> {
         if let Some(error) = self.error {
             return Err(error);
@@ -296,7 +324,8 @@ impl SignerBuilder {
         let provider = self.credentials.take().ok_or_else(|| {
             BuildError::new(
                 BuildErrorKind::MissingCredentials,
-                "no credentials: call .credentials(provider) or .credentials_from_env() on the signer's builder",
+                "no credentials are configured: call .credentials(provider) or .credentials_from_env() on the signer's \
+                 builder, or use Signer::disabled() to send requests unsigned",
             )
         })?;
         let scope = &self.settings.scope;
@@ -313,6 +342,9 @@ impl SignerBuilder {
             return Err(BuildError::new(BuildErrorKind::InvalidValue, refusal));
         }
         let mut origins = AllowedOrigins::default();
+        if self.loopback_disallowed {
+            origins.disallow_loopback();
+        }
         self.hosts.iter().try_for_each(|host| origins.allow_host(host))?;
         self.origins.iter().try_for_each(|origin| origins.allow_origin(origin))?;
         let credentials = if self.cache_credentials {
@@ -345,7 +377,7 @@ impl SignerBuilder {
                 hosts: SmallCache::new(HOSTS),
                 origins,
                 settings: self.settings,
-                told_disabled: AtomicBool::new(false),
+                logged_disabled: AtomicBool::new(false),
                 #[cfg(feature = "blocking")]
                 runtime: crate::runtime::LazyRuntime::default(),
             }),
@@ -364,6 +396,7 @@ impl fmt::Debug for SignerBuilder {
             .field("clock_skew_correction", &self.clock_skew_correction)
             .field("hosts", &self.hosts)
             .field("origins", &self.origins)
+            .field("loopback_disallowed", &self.loopback_disallowed)
             .field("settings", &self.settings)
             .finish()
     }

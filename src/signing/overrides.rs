@@ -22,8 +22,8 @@
 //! - In a `reqwest::Request`, which has no extensions that others can read, not even those of the `http::Request` that
 //!   it was made from: a layer around a `reqwest::Client` sees none.
 //! - At a redirect that a follower above the layer follows: each hop is a new request. The redirects that
-//!   [`SigV4Middleware`](crate::SigV4Middleware) follows keep all but the region, see
-//!   [`follow_redirects`](crate::SigV4Middleware::follow_redirects).
+//!   `SigV4Middleware` follows keep all but the region, see its redirect
+//!   policy.
 //!
 //! Nothing is reported then: a request that has lost [`SkipSigning`] is signed, or refused, like any other.
 

@@ -146,7 +146,7 @@ impl Signer {
 }
 
 impl Inner {
-    /// The keys that was last made, if its credentials are those at hand.
+    /// The keys of the last signature, if their credentials are still the cached ones.
     fn cached_keys(&self) -> Option<Arc<CredentialsWithKeys>> {
         let known = self.keys.load();
         let keys = known.as_ref()?;
@@ -195,7 +195,7 @@ impl SigningContext {
         self.key.sign(&self.string_to_sign(&canonical_hash(canonical)))
     }
 
-    /// What the signatures within the request's body go on from.
+    /// Signs the chunks of the request's body, the first with the request's signature.
     fn chain(&self, signature: SignatureHex) -> ChunkSigner {
         ChunkSigner::new(Arc::clone(&self.key), Arc::clone(&self.date), self.algorithm, signature)
     }

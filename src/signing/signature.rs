@@ -14,9 +14,9 @@ pub(crate) struct SignedWith {
     pub(crate) keys: Arc<CredentialsWithKeys>,
     pub(crate) key: Arc<SigningKey>,
     pub(crate) reading: ClockReading,
-    /// What the signatures within its body go on from, where it is sent in chunks.
+    /// Signs the chunks of its body, if it is sent in chunks.
     pub(crate) chain: Option<Box<ChunkSigner>>,
-    /// The same of an event stream.
+    /// Signs the messages of its body, if it is an event stream.
     #[cfg(feature = "event-stream")]
     pub(crate) events: Option<Box<crate::signing::streaming::EventSigner>>,
 }

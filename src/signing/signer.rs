@@ -28,7 +28,7 @@ use crate::signing::signature::{Signature, SignedWith};
 /// Signs HTTP requests with AWS Signature Version 4.
 ///
 /// One signer serves a whole program: clones are cheap and share credentials, signing keys and clock. Give it to a
-/// [`SigV4Layer`](crate::SigV4Layer) or a [`SigV4Middleware`](crate::SigV4Middleware), or call [`sign`](Self::sign)
+/// `SigV4Layer` or a `SigV4Middleware`, or call [`sign`](Self::sign)
 /// for a client of another kind.
 ///
 /// ```
@@ -63,14 +63,14 @@ pub(super) struct Inner {
     pub(super) hosts: SmallCache<scope::KnownHost>,
     pub(super) origins: AllowedOrigins,
     pub(super) settings: Settings,
-    /// Whether the log has it that this signer is disabled.
-    pub(super) told_disabled: AtomicBool,
+    /// Whether it was logged that this signer is disabled.
+    pub(super) logged_disabled: AtomicBool,
     #[cfg(feature = "blocking")]
     pub(super) runtime: LazyRuntime,
 }
 
 impl Signer {
-    /// A builder; only credentials have to be said.
+    /// A builder. Only credentials have to be set.
     pub fn builder() -> SignerBuilder {
         SignerBuilder::default()
     }
@@ -94,8 +94,8 @@ impl Signer {
     /// A signer that signs nothing: every request is sent unchanged and unsigned.
     ///
     /// For development without AWS, with the same types: `if local { Signer::disabled() } else { Signer::from_env()? }`.
-    /// It needs no credentials and no tokio runtime, adds no header, refuses nothing, and gives URLs back as they are
-    /// where it is to presign them. The first request is logged at WARN as unsigned.
+    /// It needs no credentials and no tokio runtime, adds no header and refuses nothing. URLs to be presigned come back
+    /// unchanged. The first request is logged at WARN.
     ///
     /// ```
     /// use sigv4_middleware::Signer;
@@ -114,10 +114,10 @@ impl Signer {
         self.inner.settings.disabled
     }
 
-    /// Whether a request is to be sent unsigned because the signer is disabled; says so once in the log.
+    /// Whether this signer is disabled; logs it the first time.
     pub(super) fn skips_all(&self) -> bool {
         let disabled = self.is_disabled();
-        if disabled && !self.inner.told_disabled.swap(true, Ordering::Relaxed) {
+        if disabled && !self.inner.logged_disabled.swap(true, Ordering::Relaxed) {
             tracing::warn!("the signer is disabled (Signer::disabled()): requests are sent unsigned");
         }
         disabled
@@ -125,17 +125,17 @@ impl Signer {
 
     /// Signs a request that any HTTP client will send.
     ///
-    /// `payload` is the body as it will be sent: anything that holds bytes, [`Payload::empty`], a hash or unsigned.
-    /// Bytes are left unsigned where the service's profile says so, see
+    /// `payload` is the body that will be sent: anything that holds bytes, [`Payload::empty`], a known hash, or unsigned.
+    /// Bytes are left unsigned for services that take no signed payload, see
     /// [`unsigned_payload`](crate::SigningSettings::unsigned_payload).
-    /// Headers of an earlier signature are replaced, and the URI is rewritten to the strict form that is signed
-    /// (see [`PlusInQuery`](crate::PlusInQuery)). The client must send URI and signed headers as they are then, and the Host that the
-    /// URI names. [Overrides](crate::overrides) are read from the request's extensions;
-    /// [`SkipSigning`](crate::overrides::SkipSigning) leaves the request as it is.
     ///
-    /// Works on any executor where the credentials provider has its credentials ready, as static ones and the
-    /// environment do. A provider that has to wait is driven by a tokio runtime: the first call, and those that find a
-    /// refresh due, must be made on one, or with
+    /// Headers of an earlier signature are replaced. The URI is rewritten to the strict form that is signed, see
+    /// [`PlusInQuery`](crate::PlusInQuery). The client must then send the URI and the signed headers unchanged, and the
+    /// URI's host as Host. [Overrides](crate::overrides) are read from the request's extensions;
+    /// [`SkipSigning`](crate::overrides::SkipSigning) leaves the request unchanged.
+    ///
+    /// Works on any executor, or none, if the provider has its credentials ready, as static credentials and the
+    /// environment have. A provider that has to wait is driven by a tokio runtime: call this on one, or set
     /// [`cache_credentials(false)`](crate::SignerBuilder::cache_credentials).
     ///
     /// # Errors
@@ -157,11 +157,12 @@ impl Signer {
         commit(self.signature(identity, &request, payload)?, parts)
     }
 
-    /// Signs a request as [`sign`](Self::sign) does, and gives what was signed, to be looked at.
+    /// Signs a request as [`sign`](Self::sign) does, and returns what was signed: canonical request, string to sign and
+    /// the rule by which the scope was inferred.
     ///
     /// # Errors
-    /// As [`sign`](Self::sign), and for a request that is to go out unsigned an error of kind
-    /// [`ErrorKind::UnsupportedPayload`].
+    /// As [`sign`](Self::sign), and [`ErrorKind::UnsupportedPayload`] for a request with
+    /// [`SkipSigning`](crate::overrides::SkipSigning).
     pub async fn sign_with_details<'p>(
         &self,
         parts: &mut Parts,
@@ -170,7 +171,7 @@ impl Signer {
         if Overrides::of(&parts.extensions).skip {
             return Err(Error::new(
                 ErrorKind::UnsupportedPayload,
-                "the request says SkipSigning; there is nothing to explain",
+                "the request has SkipSigning in its extensions, so nothing is signed; call sign() instead",
             ));
         }
         let payload = payload.into();
@@ -183,8 +184,8 @@ impl Signer {
     ///
     /// For clients that take extra headers, such as another major version of reqwest. Replace headers of the same name.
     /// `payload` is as in [`sign`](Self::sign). The client must send the URI and the signed headers unchanged. For a
-    /// request that is not to be signed (the signer is [disabled](Self::disabled), or
-    /// [lets it pass](crate::SignerBuilder::pass_through_disallowed_origins)) there are none.
+    /// request that is not to be signed, since the signer is [disabled](Self::disabled) or
+    /// [lets it pass](crate::SignerBuilder::pass_through_disallowed_origins), the map is empty.
     ///
     /// ```
     /// use http::{HeaderMap, Method, Uri};
@@ -199,6 +200,10 @@ impl Signer {
     /// # Ok(()) }
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
     /// ```
+    ///
+    /// For reqwest 0.12, which depends on the same `http` crate (`reqwest_012 = { package = "reqwest", version = "0.12" }`):
+    ///
+    #[doc = concat!("```rust,ignore\nuse sigv4_middleware::{BoxError, Payload, Signer};\n\n", include_str!("../../docs/recipes/reqwest_0_12.rs"), "```")]
     ///
     /// # Errors
     /// As [`sign`](Self::sign), and [`ErrorKind::InvalidUri`] if the URI is not in the strict form that is signed; the
@@ -255,7 +260,7 @@ impl Signer {
     }
 }
 
-/// Writes a signature on `http` parts; nothing is changed if the rewritten URI is none.
+/// Writes a signature on `http` parts; nothing is changed if the rewritten URI is invalid.
 fn commit(mut signature: Signature, parts: &mut Parts) -> Result<SignedWith, Error> {
     if let Some(target) = signature.rewritten.take() {
         parts.uri = with_target(&parts.uri, target)?;

@@ -4,17 +4,8 @@ use sigv4_middleware::{BoxError, Payload, Signer};
 
 use crate::support::*;
 
-/// Signs a request of reqwest 0.12, whose body must be in memory. Works for any version of reqwest with http 1.
-async fn sign(signer: &Signer, request: &mut reqwest_012::Request) -> Result<(), BoxError> {
-    let payload = match request.body() {
-        None => Payload::empty(),
-        Some(body) => Payload::from(body.as_bytes().ok_or("the body is not in memory")?),
-    };
-    let uri = request.url().as_str().parse()?;
-    let signed = signer.signed_headers(request.method(), &uri, request.headers(), payload).await?;
-    request.headers_mut().extend(signed);
-    Ok(())
-}
+// The recipe of the documentation of `Signer::signed_headers`.
+include!("../../docs/recipes/reqwest_0_12.rs");
 
 fn client() -> reqwest_012::Client {
     reqwest_012::Client::builder().redirect(reqwest_012::redirect::Policy::none()).build().unwrap()
