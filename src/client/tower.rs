@@ -114,19 +114,20 @@ impl<M> SigV4Layer<M> {
     ///
     /// ```
     /// use bytes::Bytes;
-    /// use http_body_util::{BodyExt, Full};
+    /// use http_body_util::{BodyExt, Full, combinators::BoxBody};
     /// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-    /// use sigv4_middleware::{Credentials, SigV4Layer, SignedBody, Signer};
+    /// use sigv4_middleware::{BoxError, Credentials, SigV4Layer, SignedBody, Signer};
     /// use tower::ServiceBuilder;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let signer = Signer::builder()
     /// #     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "static"))
     /// #     .build()?;
-    /// let hyper = Client::builder(TokioExecutor::new()).build_http();
+    /// let hyper = Client::builder(TokioExecutor::new()).build_http::<BoxBody<Bytes, BoxError>>();
     /// let layer = SigV4Layer::new(signer).map_body(|body: SignedBody<Full<Bytes>>| body.boxed());
     /// let client = ServiceBuilder::new().layer(layer).service(hyper);
-    /// # let _: &hyper_util::client::legacy::Client<_, http_body_util::combinators::BoxBody<Bytes, _>> = client.get_ref();
+    /// let request = http::Request::get("https://example.com/").body(Full::<Bytes>::default())?;
+    /// # let _ = tower::ServiceExt::oneshot(client, request);
     /// # Ok(()) }
     /// ```
     #[must_use]
