@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
+use http::header::DATE;
 use http::{Extensions, HeaderMap, Method, StatusCode};
 use http_body::Body;
 
@@ -29,6 +30,11 @@ const HOLD: Duration = Duration::from_secs(1);
 pub(crate) trait Head: Sized {
     /// What is signed of it. `extensions` hold the request's overrides if the head has none of its own.
     fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a>;
+
+    /// Its own extensions, if it has any.
+    fn extensions(&self) -> Option<&Extensions> {
+        None
+    }
 
     /// Where it goes, as the clock knows servers: `host[:port]`.
     fn authority(&self) -> &str;
@@ -152,13 +158,13 @@ where
         let extensions = transport.extensions();
         let limits = signer.limits();
         let in_memory = body.size_hint().exact().is_some_and(|len| len <= limits.size);
-        let body = if in_memory && signer.buffers(&head.view(extensions)) {
+        let body = if in_memory && signer.buffers(extensions.or(head.extensions())) {
             let check = || signer.check(head.view(extensions)).map(drop);
             OutgoingBody::buffered(body, limits, check).await?
         } else {
             let view = head.view(extensions);
             let mode = signer.check(view)?;
-            OutgoingBody::new(body, &mode, limits, view.headers).await?
+            Box::pin(OutgoingBody::new(body, &mode, limits, view.headers)).await?
         };
         if !T::WRAPS && body.is_wrapped() {
             return Err(Error::new(
@@ -205,6 +211,10 @@ where
         signed_with: &SignedWith,
         (status, headers): (StatusCode, &HeaderMap),
     ) -> Option<Refusal> {
+        // Most responses say nothing of the clock or the credentials.
+        if !is_refusal(status) && !headers.contains_key(DATE) {
+            return None;
+        }
         let (clock, reading, host) = (signer.clock(), signed_with.reading, self.head.authority());
         let learned = clock.learn(host, headers, reading.local, clock.now());
         let skewed = learned.is_some_and(|learned| should_retry(reading.offset, learned));
@@ -249,10 +259,25 @@ pub(crate) async fn exchange<T: Transport>(
     let (head, body, signed_with) = request.sign(signer, transport.extensions()).await?;
     let first = transport.send(head, body).await.map_err(|error| blame(request, error))?;
     T::check(&request.head, &first)?;
-    let Some(refusal) = request.classify(signer, &signed_with, T::head_of(&first)) else {
-        request.log_refusal(&signed_with, T::head_of(&first), None);
-        return Ok(first);
-    };
+    match request.classify(signer, &signed_with, T::head_of(&first)) {
+        None => {
+            request.log_refusal(&signed_with, T::head_of(&first), None);
+            Ok(first)
+        }
+        // Boxed to keep the future of the usual case small.
+        Some(refusal) => Box::pin(recover(signer, transport, request, signed_with, first, refusal)).await,
+    }
+}
+
+/// Signs and sends a refused request once more, if another signature would be accepted.
+async fn recover<T: Transport>(
+    signer: &Signer,
+    transport: &mut T,
+    request: &mut OutgoingRequest<T::Head, T::Body>,
+    signed_with: SignedWith,
+    first: T::Response,
+    refusal: Refusal,
+) -> Result<T::Response, T::Error> {
     let (first, read) = T::read_refusal(first).await;
     request.log_refusal(&signed_with, T::head_of(&first), read.code());
     let recovery = refusal.recovery(&read, signed_with.service());

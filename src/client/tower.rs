@@ -324,7 +324,7 @@ where
         let signer = self.signer.clone();
         ResponseFuture::new(async move {
             let (head, body) = request.into_parts();
-            if signer.passes_through(&RequestView::of(&head)) {
+            if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
                 return client.send(head, Some(SignedBody::unchanged(body))).await;
             }
             let mut request = OutgoingRequest::new(&signer, &mut client, head, body).await?;
@@ -377,6 +377,10 @@ impl Head for Parts {
         RequestView::of(self)
     }
 
+    fn extensions(&self) -> Option<&Extensions> {
+        Some(&self.extensions)
+    }
+
     fn authority(&self) -> &str {
         Origin::authority_of(self.uri.scheme_str(), self.uri.authority().map(Authority::as_str))
     }
@@ -418,7 +422,7 @@ where
         let mut client = ReqwestService(self.take_ready());
         let signer = self.signer.clone();
         ResponseFuture::new(async move {
-            if signer.passes_through(&request.view(None)) {
+            if signer.passes_through(None, || request.view(None)) {
                 return client.0.call(request).await;
             }
             let body = request.body_mut().take().unwrap_or_default();

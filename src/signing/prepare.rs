@@ -1,10 +1,11 @@
 //! Everything that is decided about a request before its body is read.
 
-use http::Method;
+use http::{Extensions, Method};
 
 use super::canonical::{CanonicalRequest, SignedHeaders};
 use super::declared_payload::DeclaredPayload;
 use super::keys::RegionScope;
+use super::overrides::SkipSigning;
 #[cfg(feature = "event-stream")]
 use super::payload::is_event_stream;
 use super::payload::{BodyMode, Payload, PayloadMode};
@@ -200,15 +201,20 @@ impl Signer {
 
     /// Whether a request is to be sent unchanged and unsigned: the signer is disabled, the request's overrides ask for
     /// it, or it goes to a disallowed origin and the signer is set to let such requests pass.
-    pub(crate) fn passes_through(&self, request: &RequestView<'_>) -> bool {
+    pub(crate) fn passes_through<'r>(
+        &self,
+        extensions: Option<&Extensions>,
+        request: impl FnOnce() -> RequestView<'r>,
+    ) -> bool {
         let not_allowed = || {
+            let request = request();
             let origin = Origin::new(request.scheme, request.authority);
             origin.is_ok_and(|origin| {
                 !self.inner.origins.allows(origin.http_scheme(), origin.host, origin.port)
             })
         };
         self.skips_all()
-            || request.overrides.skip
+            || extensions.is_some_and(|extensions| extensions.get::<SkipSigning>().is_some())
             || (self.inner.settings.pass_through_disallowed_origins && not_allowed())
     }
 
@@ -231,8 +237,8 @@ impl Signer {
     /// Whether a request's body is to be held in memory, as far as its settings tell.
     ///
     /// A service may still take it unsigned, which a body in memory can be as well.
-    pub(crate) fn buffers(&self, request: &RequestView<'_>) -> bool {
-        let mode = request.overrides.payload.unwrap_or(&self.inner.settings.payload);
-        *mode == PayloadMode::Buffered
+    pub(crate) fn buffers(&self, extensions: Option<&Extensions>) -> bool {
+        let own = extensions.and_then(Extensions::get);
+        *own.unwrap_or(&self.inner.settings.payload) == PayloadMode::Buffered
     }
 }

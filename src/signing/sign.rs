@@ -57,7 +57,8 @@ impl Signer {
             return Ok(keys);
         }
         self.prepare(*request)?;
-        self.inner.load_keys().await
+        // Boxed to keep the future of the usual case small.
+        Box::pin(self.inner.load_keys()).await
     }
 
     /// Credentials, date and key for a presigned URL. Its date is never shifted by a learned offset.

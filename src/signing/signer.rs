@@ -141,7 +141,7 @@ impl Signer {
     /// # Errors
     /// Any [`ErrorKind`] that does not concern a body's stream. The request is then unchanged.
     pub async fn sign<'p>(&self, parts: &mut Parts, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-        if !self.passes_through(&RequestView::of(parts)) {
+        if !self.passes_through(Some(&parts.extensions), || RequestView::of(parts)) {
             self.sign_attempt(parts, payload.into()).await?;
         }
         Ok(())
@@ -217,7 +217,7 @@ impl Signer {
     ) -> Result<HeaderMap, Error> {
         let request = RequestView::new(method, uri, headers);
         let mut out = HeaderMap::new();
-        if self.passes_through(&request) {
+        if self.passes_through(None, || request) {
             return Ok(out);
         }
         let keys = self.keys_for(&request).await?;

@@ -137,7 +137,7 @@ impl SendSigned for RequestBuilder {
 fn send(builder: RequestBuilder, reader: Option<Reader>, signer: &Signer) -> Result<Response, SendError> {
     let (client, request) = builder.build_split();
     let mut request = request?;
-    if signer.passes_through(&request.view(None)) {
+    if signer.passes_through(None, || request.view(None)) {
         if let Some(reader) = reader {
             *request.body_mut() = Some(Body::new(reader));
         }
