@@ -24,6 +24,8 @@ pub(crate) struct OutgoingBody<B> {
 }
 
 enum State<B> {
+    /// As the caller gave it; `None` while it is read.
+    Unread(Option<B>),
     Buffered(Buffered),
     /// No body, in a mode that would send one unchanged.
     Empty(Payload<'static>),
@@ -132,6 +134,18 @@ impl<B> From<State<B>> for OutgoingBody<B> {
 }
 
 impl<B> OutgoingBody<B> {
+    pub(crate) fn unread(body: B) -> Self {
+        State::Unread(Some(body)).into()
+    }
+
+    /// The body, if it is not read yet.
+    pub(crate) fn take_unread(&mut self) -> Option<B> {
+        match &mut self.state {
+            State::Unread(body) => body.take(),
+            _ => None,
+        }
+    }
+
     #[cfg(feature = "reqwest")]
     pub(crate) fn empty() -> Self {
         State::Buffered(Buffered::default()).into()
@@ -139,6 +153,7 @@ impl<B> OutgoingBody<B> {
 
     pub(crate) fn payload(&self) -> Payload<'_> {
         match &self.state {
+            State::Unread(_) => Payload::empty(),
             State::Buffered(buffered) => buffered.payload(),
             State::Empty(payload) | State::Unchanged { payload, .. } => *payload,
             State::Chunked { framing, .. } => Payload::chunked(framing.content_sha256()),
@@ -150,7 +165,7 @@ impl<B> OutgoingBody<B> {
     /// Whether the body is checked or encoded while it is sent.
     pub(crate) fn is_wrapped(&self) -> bool {
         match &self.state {
-            State::Buffered(_) | State::Empty(_) => false,
+            State::Unread(_) | State::Buffered(_) | State::Empty(_) => false,
             State::Unchanged { body, .. } => body.as_ref().is_some_and(SignedBody::is_verified),
             State::Chunked { .. } => true,
             #[cfg(feature = "event-stream")]
@@ -161,6 +176,7 @@ impl<B> OutgoingBody<B> {
     /// Whether the body, once it was sent, can be sent again.
     pub(crate) fn is_replayable(&self) -> bool {
         match &self.state {
+            State::Unread(_) => false,
             State::Buffered(_) | State::Empty(_) => true,
             State::Unchanged { replay, .. } => replay.as_ref().is_some_and(|replay| replay.get().is_some()),
             State::Chunked { .. } => false,
@@ -182,7 +198,7 @@ impl<B> OutgoingBody<B> {
             None => body,
         };
         match &mut self.state {
-            State::Empty(_) => None,
+            State::Unread(_) | State::Empty(_) => None,
             State::Buffered(buffered) if buffered.len == 0 => None,
             State::Buffered(buffered) => Some(SignedBody::buffered(buffered.clone())),
             State::Unchanged { body, replay, .. } => body.take().or_else(|| {
@@ -207,7 +223,7 @@ impl<B> OutgoingBody<B> {
         match &self.state {
             State::Buffered(buffered) => set_length(buffered.len, method, headers),
             State::Empty(_) => set_length(0, method, headers),
-            State::Unchanged { .. } => {}
+            State::Unread(_) | State::Unchanged { .. } => {}
             State::Chunked { framing, .. } => framing.declare(headers),
             #[cfg(feature = "event-stream")]
             State::EventStream { .. } => event_stream::declare(headers),

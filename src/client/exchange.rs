@@ -145,20 +145,20 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
+    /// A request whose body is not read yet.
+    pub(crate) fn new(head: H, body: B) -> Self {
+        Self { head, body: OutgoingBody::unread(body), region: None, redirected: false }
+    }
+
     /// Reads the body, by its payload mode. A request that cannot be signed is refused before its body is waited for.
-    pub(crate) async fn new<T>(
-        signer: &Signer,
-        transport: &mut T,
-        mut head: H,
-        body: B,
-    ) -> Result<Self, Error>
+    pub(crate) async fn read_body<T>(&mut self, signer: &Signer, transport: &mut T) -> Result<(), Error>
     where
         T: Transport<Head = H, Body = B>,
     {
-        let extensions = transport.extensions();
-        let limits = signer.limits();
+        let Some(body) = self.body.take_unread() else { return Ok(()) };
+        let (head, extensions, limits) = (&mut self.head, transport.extensions(), signer.limits());
         let in_memory = body.size_hint().exact().is_some_and(|len| len <= limits.size);
-        let body = if in_memory && signer.buffers(extensions.or(head.extensions())) {
+        self.body = if in_memory && signer.buffers(extensions.or(head.extensions())) {
             let check = || signer.check(head.view(extensions)).map(drop);
             OutgoingBody::buffered(body, limits, check).await?
         } else {
@@ -166,7 +166,7 @@ where
             let mode = signer.check(view)?;
             Box::pin(OutgoingBody::new(body, &mode, limits, view.headers)).await?
         };
-        if !T::WRAPS && body.is_wrapped() {
+        if !T::WRAPS && self.body.is_wrapped() {
             return Err(Error::new(
                 ErrorKind::UnsupportedPayload,
                 "this payload mode encodes or checks the body while it is sent, so that the client gets another body \
@@ -175,8 +175,8 @@ where
             ));
         }
         let method = head.method().clone();
-        body.declare(&method, head.headers_mut());
-        Ok(Self { head, body, region: None, redirected: false })
+        self.body.declare(&method, head.headers_mut());
+        Ok(())
     }
 
     /// The request, signed with the credentials and the clock of this moment.
@@ -256,6 +256,7 @@ pub(crate) async fn exchange<T: Transport>(
     transport: &mut T,
     request: &mut OutgoingRequest<T::Head, T::Body>,
 ) -> Result<T::Response, T::Error> {
+    request.read_body(signer, transport).await?;
     let (head, body, signed_with) = request.sign(signer, transport.extensions()).await?;
     let first = transport.send(head, body).await.map_err(|error| blame(request, error))?;
     T::check(&request.head, &first)?;

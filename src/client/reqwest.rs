@@ -103,8 +103,7 @@ impl Middleware for SigV4Middleware {
         }
         let mut client = MiddlewareClient { next, extensions };
         let body = request.body_mut().take().unwrap_or_default();
-        let request = OutgoingRequest::new(signer, &mut client, request, body).await;
-        let mut request = request.map_err(Error::into_middleware)?;
+        let mut request = OutgoingRequest::new(request, body);
         for _ in 0..=LONGEST_CHAIN {
             let response =
                 exchange(signer, &mut client, &mut request).await.map_err(|ClientError(error)| error)?;

@@ -327,7 +327,7 @@ where
             if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
                 return client.send(head, Some(SignedBody::unchanged(body))).await;
             }
-            let mut request = OutgoingRequest::new(&signer, &mut client, head, body).await?;
+            let mut request = OutgoingRequest::new(head, body);
             exchange(&signer, &mut client, &mut request).await
         })
     }
@@ -426,7 +426,7 @@ where
                 return client.0.call(request).await;
             }
             let body = request.body_mut().take().unwrap_or_default();
-            let mut request = OutgoingRequest::new(&signer, &mut client, request, body).await?;
+            let mut request = OutgoingRequest::new(request, body);
             exchange(&signer, &mut client, &mut request).await
         })
     }

@@ -147,7 +147,7 @@ fn send(builder: RequestBuilder, reader: Option<Reader>, signer: &Signer) -> Res
     let mut client = BlockingClient(client);
     let runtime = signer.runtime().waiting().map_err(SendError::Thread)?;
     runtime.until(async {
-        let mut request = OutgoingRequest::new(signer, &mut client, request, body).await?;
+        let mut request = OutgoingRequest::new(request, body);
         exchange(signer, &mut client, &mut request).await
     })
 }
