@@ -1,5 +1,6 @@
-//! The canonical request and string to sign as text, only to be shown: aws-sigv4 gives the verdict but keeps its
-//! canonical request to itself, and AWS prints both when a signature does not match.
+//! The canonical request and string to sign as text, for error messages only.
+//!
+//! AWS prints both when a signature does not match, and aws-sigv4, which computes the signature, returns neither.
 
 use std::borrow::Cow;
 
@@ -12,14 +13,15 @@ use crate::signing::details::{REDACTED, is_sensitive};
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const STRICT_PATH: &AsciiSet = &STRICT.remove(b'/');
 
-/// A query in decoded form, as it came: key, value.
-pub(super) type Pairs = Vec<(String, String)>;
+/// The keys and values of a query, decoded, in the order received.
+pub(super) type QueryPairs = Vec<(String, String)>;
 
-/// Decodes a query. `None` where an escape is malformed or not UTF-8: aws-sigv4 would sign something else than came.
-pub(super) fn decode_query(query: &str) -> Option<Pairs> {
+/// Decodes a query. `None` if an escape is malformed or not UTF-8: aws-sigv4 would sign another query than the one
+/// received.
+pub(super) fn decode_query(query: &str) -> Option<QueryPairs> {
     let mut pairs = Vec::new();
-    for piece in query.split('&').filter(|piece| !piece.is_empty()) {
-        let (key, value) = piece.split_once('=').unwrap_or((piece, ""));
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         pairs.push((decode(key)?, decode(value)?));
     }
     Some(pairs)
@@ -41,21 +43,21 @@ pub(super) fn decode(text: &str) -> Option<String> {
 pub(super) struct CanonicalText<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
-    pub(super) query: &'a Pairs,
-    /// Name, values; sorted by name.
+    pub(super) query: &'a QueryPairs,
+    /// Names and values, sorted by name.
     pub(super) headers: Vec<(&'a str, Vec<&'a str>)>,
     pub(super) payload_hash: &'a str,
-    /// Path encoded once and as is, as S3 does; otherwise normalised and encoded again.
+    /// Whether the path is used unchanged, as by S3; otherwise it is normalized and encoded again.
     pub(super) path_once: bool,
 }
 
 impl CanonicalText<'_> {
-    /// The canonical request; with `redact`, secret values are replaced.
+    /// The canonical request; `redact` replaces secret values.
     pub(super) fn build(&self, redact: bool) -> String {
         let path = if self.path_once {
             self.path.to_owned()
         } else {
-            utf8_percent_encode(&normalise(self.path), STRICT_PATH).to_string()
+            utf8_percent_encode(&normalize(self.path), STRICT_PATH).to_string()
         };
         let headers: String = self
             .headers
@@ -72,8 +74,8 @@ impl CanonicalText<'_> {
     }
 }
 
-/// Decoded pairs, encoded strictly and sorted.
-pub(super) fn canonical_query(pairs: &Pairs, redact: bool) -> String {
+/// The canonical query of decoded pairs: encoded strictly and sorted.
+pub(super) fn canonical_query(pairs: &QueryPairs, redact: bool) -> String {
     let encode = |text: &str| utf8_percent_encode(text, STRICT).to_string();
     let mut encoded: Vec<_> = pairs
         .iter()
@@ -95,8 +97,8 @@ pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Removes dot segments and empty segments the way aws-sigv4 does.
-fn normalise(path: &str) -> Cow<'_, str> {
+/// Removes dot segments and empty segments, as aws-sigv4 does.
+fn normalize(path: &str) -> Cow<'_, str> {
     if !(path.contains('.') || path.contains("//")) {
         return Cow::Borrowed(path);
     }
@@ -108,15 +110,15 @@ fn normalise(path: &str) -> Cow<'_, str> {
             other => kept.push(other),
         }
     }
-    let slash = ["/", "/.", "/..", "/./", "/../"].iter().any(|end| path.ends_with(end));
+    let ends_in_slash = ["/", "/.", "/..", "/./", "/../"].iter().any(|end| path.ends_with(end));
     let mut result = format!("/{}", kept.join("/"));
-    if slash && !result.ends_with('/') {
+    if ends_in_slash && !result.ends_with('/') {
         result.push('/');
     }
     Cow::Owned(result)
 }
 
-/// Trims spaces and makes runs of spaces one; tabs stay, as in aws-sigv4.
+/// Trims spaces and collapses runs of them; tabs stay, as in aws-sigv4.
 fn collapse(value: &str) -> String {
     value.trim_matches(' ').split(' ').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! The gateway's own clock, in whole seconds since 1970, and the two forms of date it reads and writes.
+//! The gateway's clock, in whole seconds since 1970, and the two date formats it parses and prints.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,24 +10,24 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 
 const AMZ_DATE: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 
-/// 9999-12-31T23:59:59Z: the formats below, and aws-sigv4, end there.
+/// 9999-12-31T23:59:59Z, the last time that the formats below and aws-sigv4 support.
 const LAST: i64 = 253_402_300_799;
 
-/// Seconds since 1970, kept between 1970 and the end of the year 9999.
+/// Seconds since 1970, clamped to the years 1970 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Seconds(i64);
 
 impl Seconds {
     pub(super) fn now(source: &SharedTimeSource, offset: i64) -> Self {
-        let since = source.now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(i64::try_from(since.as_secs()).unwrap_or(LAST)).plus(offset)
+        let since_epoch = source.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(i64::try_from(since_epoch.as_secs()).unwrap_or(LAST)).plus(offset)
     }
 
     pub(super) fn plus(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds).clamp(0, LAST))
     }
 
-    /// Reads `YYYYMMDDTHHMMSSZ`, exactly.
+    /// Parses exactly `YYYYMMDDTHHMMSSZ`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let digits = |part: Option<&str>| part.is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
         if text.len() != 16 || !digits(text.get(..8)) || !digits(text.get(9..15)) {
@@ -38,7 +38,7 @@ impl Seconds {
         (0..=LAST).contains(&seconds).then_some(Self(seconds))
     }
 
-    /// `YYYYMMDDTHHMMSSZ`
+    /// The time as `YYYYMMDDTHHMMSSZ`.
     pub(super) fn amz_date(self) -> String {
         OffsetDateTime::from_unix_timestamp(self.0)
             .ok()
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_only_the_basic_form() {
+    fn parses_only_the_basic_format() {
         assert_eq!(Seconds::parse("20150830T123600Z"), Some(Seconds(1_440_938_160)));
         assert_eq!(Seconds(1_440_938_160).amz_date(), "20150830T123600Z");
         for bad in [
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn stays_within_what_can_be_written() {
+    fn stays_within_the_supported_years() {
         for offset in [i64::MIN, i64::MAX] {
             let time = Seconds(0).plus(offset);
             assert_eq!(Seconds::parse(&time.amz_date()), Some(time));

@@ -1,11 +1,11 @@
-//! An IAM-authorised endpoint on loopback, for tests.
+//! A server on loopback with IAM authorization, for tests.
 
 mod canonical_text;
 mod clock;
 mod parsed_authorization;
-mod profile;
 mod response;
 mod server;
+mod service_rules;
 mod verify;
 
 use std::collections::{HashMap, VecDeque};
@@ -21,43 +21,44 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use server::{Fault, Fixed, MutableState, State};
+use server::{Config, Fault, MutableState, State};
 use verify::Key;
 
-/// The largest body taken unless the builder says otherwise: 64 MiB.
+/// The default limit of a request body, in bytes.
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
-/// An endpoint on 127.0.0.1 that lets a request in only if it is signed with AWS Signature Version 4, as an API
-/// Gateway API does whose authorisation is IAM.
+/// A server on 127.0.0.1 that accepts only requests signed with AWS Signature Version 4, like an API Gateway API with
+/// IAM authorization.
 ///
-/// It checks each request from what came over the wire (target, headers, body; HTTP/1.1, or HTTP/2 without TLS)
-/// with aws-sigv4, not with this crate's own signer, so that a test against it says something about both. It takes
-/// a signature in the `Authorization` header or in a presigned URL, and answers with API Gateway's statuses,
-/// `x-amzn-errortype` and JSON message:
+/// It verifies each request as received (target, headers, body; HTTP/1.1, or HTTP/2 without TLS) with aws-sigv4 and
+/// not with this crate's own signer, so that a test checks one against the other. It accepts a signature in the
+/// `Authorization` header or in a presigned URL, and responds with API Gateway's statuses, `x-amzn-errortype` and JSON
+/// message:
 ///
 /// | status | `x-amzn-errortype` | when |
 /// |---|---|---|
-/// | 200 | | the request is authorised; the response is [`respond_with`](Self::respond_with)'s |
+/// | 200 | | the request is authorized; [`respond_with`](Self::respond_with) sets another response |
 /// | 403 | `MissingAuthenticationTokenException` | no signature at all |
 /// | 403 | `IncompleteSignatureException` | a malformed `Authorization` header or presigned query |
 /// | 403 | `InvalidSignatureException` | wrong signature, scope, signed headers or payload hash; a date more than five minutes off |
-/// | 403 | `UnrecognizedClientException` | an unknown access key; a session token wrong, missing or too many |
-/// | 403 | `ExpiredTokenException` | credentials past their expiry, or [expired](Self::expire) by the test |
-/// | 403 | `AccessDeniedException` | a key the test [denied](Self::deny) |
-/// | 413, 414 | `RequestTooLargeException` | a body over the limit; a target aws-sigv4 cannot take |
-/// | 501 | `NotImplementedException` | an S3 `STREAMING-…` payload, which is not decoded here |
+/// | 403 | `UnrecognizedClientException` | an unknown access key; a wrong, missing or superfluous session token |
+/// | 403 | `ExpiredTokenException` | credentials past their expiry, or that the test [expired](Self::expire) |
+/// | 403 | `AccessDeniedException` | a key that the test [denied](Self::deny) |
+/// | 413, 414 | `RequestTooLargeException` | a body over the limit; a target too long for aws-sigv4 |
+/// | 501 | `NotImplementedException` | an S3 `STREAMING-…` payload, which the gateway does not decode |
 ///
-/// The service decides what must be signed, as AWS's documents have it: `s3`, `s3-outposts`, `s3-object-lambda` and
-/// `s3express` encode the path once and need `x-amz-content-sha256`; `aoss` and `vpc-lattice-svcs` need that header;
-/// all others encode the path twice, normalised, and hash the body. Answers are API Gateway's whatever the service.
+/// What must be signed depends on the service, as AWS documents it: `s3`, `s3-outposts`, `s3-object-lambda` and
+/// `s3express` encode the path once and require `x-amz-content-sha256`; `aoss` and `vpc-lattice-svcs` require that
+/// header; all others normalize the path, encode it twice, and hash the body. The responses are API Gateway's for every
+/// service.
 ///
-/// Where AWS repeats the canonical request in its message, so does this server, but with the values of
-/// `x-amz-security-token` and other secret headers and parameters as `[redacted]`: messages end up in logs.
+/// Where AWS prints the canonical request in its message, so does this server, with `[redacted]` in place of the values
+/// of `x-amz-security-token` and other secret headers and parameters, as messages end up in logs.
 ///
-/// Limits: a date must be in `X-Amz-Date` (not `Date`); white space in headers and `/.` in paths are canonicalised
-/// aws-sigv4's way; a fragment (`#…`) in a target is cut off by the HTTP parser before this server sees it.
+/// Limits: the date must be in `X-Amz-Date` (not `Date`); white space in headers and `/.` in paths are canonicalized as
+/// aws-sigv4 does it; the HTTP parser removes a fragment (`#…`) from a target before this server sees it.
 ///
-/// Dropping it stops the server and its connections.
+/// Dropping the gateway stops the server and closes its connections.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -73,11 +74,11 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 pub struct IamGateway {
     addr: SocketAddr,
     state: Arc<State>,
-    accept: JoinHandle<()>,
+    accept_task: JoinHandle<()>,
 }
 
 impl IamGateway {
-    /// A builder for a gateway of service `execute-api` in region `us-east-1` that knows no credentials yet.
+    /// A builder for a gateway of service `execute-api` in region `us-east-1`, without credentials.
     pub fn builder() -> IamGatewayBuilder {
         IamGatewayBuilder {
             credentials: Vec::new(),
@@ -89,15 +90,15 @@ impl IamGateway {
         }
     }
 
-    /// Starts a gateway with the builder's defaults that knows these credentials.
+    /// Starts a gateway with the builder's defaults that accepts these credentials.
     ///
     /// # Errors
-    /// When no loopback port can be opened.
+    /// If no loopback port can be opened.
     pub async fn start(credentials: Credentials) -> io::Result<Self> {
         Self::builder().credentials(credentials).start().await
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// `http://127.0.0.1:PORT`, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
@@ -109,17 +110,17 @@ impl IamGateway {
         self.addr
     }
 
-    /// Adds credentials, or replaces those of the same access key id; they are neither expired nor denied.
+    /// Adds credentials, or replaces those with the same access key id. They are neither expired nor denied.
     pub fn add_credentials(&self, credentials: Credentials) {
         insert_key(&mut self.state.mutable().keys, credentials);
     }
 
-    /// From now on requests signed with this key get `ExpiredTokenException`. An unknown key is left unknown.
+    /// Refuses requests signed with this key with `ExpiredTokenException` from now on. Does nothing for an unknown key.
     pub fn expire(&self, access_key_id: &str) {
         self.expire_after(0, access_key_id);
     }
 
-    /// As [`expire`](Self::expire), after this many more authorised requests with the key.
+    /// Like [`expire`](Self::expire), after this many more authorized requests with the key.
     pub fn expire_after(&self, requests: u64, access_key_id: &str) {
         if let Some(key) = self.state.mutable().keys.get_mut(access_key_id) {
             key.expired = requests == 0;
@@ -127,30 +128,31 @@ impl IamGateway {
         }
     }
 
-    /// From now on requests rightly signed with this key get `AccessDeniedException`. An unknown key is left unknown.
+    /// Refuses requests correctly signed with this key with `AccessDeniedException` from now on. Does nothing for an
+    /// unknown key.
     pub fn deny(&self, access_key_id: &str) {
         if let Some(key) = self.state.mutable().keys.get_mut(access_key_id) {
             key.denied = true;
         }
     }
 
-    /// Sets how many seconds the gateway's clock, and the `Date` it answers with, is ahead of its time source.
+    /// Sets how many seconds the gateway's clock, and the `Date` of its responses, is ahead of its time source.
     pub fn set_clock_offset(&self, seconds: i64) {
         self.state.mutable().clock_offset = seconds;
     }
 
-    /// Sets the response to authorised requests; `x-amzn-requestid` and `date` are added where it lacks them.
+    /// Sets the response to authorized requests; `x-amzn-requestid` and `date` are added if it has none.
     pub fn respond_with(&self, response: Response<Bytes>) {
         self.state.mutable().response = response;
     }
 
-    /// The next `requests` authorised requests get this status and API Gateway's message for it. Faults are given in
-    /// the order they were asked for; requests that are refused use none up.
+    /// Responds to the next `requests` authorized requests with this status and API Gateway's message for it. Faults are
+    /// used in the order in which they were added; a refused request uses none.
     pub fn fail_next(&self, requests: usize, status: StatusCode) {
         self.push_faults(requests, Fault::Fail(status));
     }
 
-    /// The next `requests` authorised requests get this status with this `Location` and an empty body.
+    /// Responds to the next `requests` authorized requests with this status, this `Location` and an empty body.
     pub fn redirect_next(&self, requests: usize, status: StatusCode, location: HeaderValue) {
         self.push_faults(requests, Fault::Redirect(status, location));
     }
@@ -159,14 +161,14 @@ impl IamGateway {
         self.state.mutable().faults.extend(std::iter::repeat_n(fault, requests));
     }
 
-    /// What was received so far and what was answered, in the order of the answers. All of it, bodies included, is
-    /// kept until [`clear`](Self::clear).
+    /// The requests received so far, each with the status of its response, in the order of the responses. They are kept,
+    /// with their bodies, until [`clear`](Self::clear).
     #[must_use]
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.state.mutable().received.clone()
     }
 
-    /// Forgets what was received so far; credentials, response and faults stay.
+    /// Removes the recorded requests; credentials, response and faults stay.
     pub fn clear(&self) {
         self.state.mutable().received.clear();
     }
@@ -174,13 +176,13 @@ impl IamGateway {
 
 impl Drop for IamGateway {
     fn drop(&mut self) {
-        self.accept.abort();
+        self.accept_task.abort();
     }
 }
 
 impl fmt::Debug for IamGateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Fixed { service, region, .. } = &self.state.fixed;
+        let Config { service, region, .. } = &self.state.config;
         f.debug_struct("IamGateway")
             .field("addr", &self.addr)
             .field("service", service)
@@ -189,8 +191,8 @@ impl fmt::Debug for IamGateway {
     }
 }
 
-/// Says what an [`IamGateway`] expects, and starts it.
-#[must_use = "a gateway runs only once it is started"]
+/// Configures and starts an [`IamGateway`].
+#[must_use = "call .start() to run the gateway"]
 pub struct IamGatewayBuilder {
     credentials: Vec<Credentials>,
     service: String,
@@ -201,20 +203,20 @@ pub struct IamGatewayBuilder {
 }
 
 impl IamGatewayBuilder {
-    /// Adds credentials whose signatures are right. Those with a session token need the request to carry it; those
-    /// with an expiry are refused as expired once the gateway's clock has reached it.
+    /// Adds credentials to accept. A request signed with credentials that have a session token must carry it. Credentials
+    /// with an expiry are refused as expired when the gateway's clock reaches it.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials.push(credentials);
         self
     }
 
-    /// Sets the service's signing name; `execute-api` if unsaid.
+    /// Sets the service's signing name; `execute-api` by default.
     pub fn service(mut self, service: impl Into<String>) -> Self {
         self.service = service.into();
         self
     }
 
-    /// Sets the region; `us-east-1` if unsaid.
+    /// Sets the region; `us-east-1` by default.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = region.into();
         self
@@ -226,13 +228,13 @@ impl IamGatewayBuilder {
         self
     }
 
-    /// Sets where the gateway's clock comes from; the system's clock if unsaid.
+    /// Sets the time source of the gateway's clock; the system's clock by default.
     pub fn time_source(mut self, source: impl TimeSource + 'static) -> Self {
         self.time_source = SharedTimeSource::new(source);
         self
     }
 
-    /// Sets the largest body taken, in bytes; 64 MiB if unsaid.
+    /// Sets the limit of a request body, in bytes; 64 MiB by default.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
@@ -241,7 +243,7 @@ impl IamGatewayBuilder {
     /// Opens a port on 127.0.0.1 and serves it on the current tokio runtime until the gateway is dropped.
     ///
     /// # Errors
-    /// When no port can be opened.
+    /// If no port can be opened.
     pub async fn start(self) -> io::Result<IamGateway> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let addr = listener.local_addr()?;
@@ -249,7 +251,7 @@ impl IamGatewayBuilder {
         for credentials in self.credentials {
             insert_key(&mut keys, credentials);
         }
-        let fixed = Fixed {
+        let config = Config {
             service: self.service,
             region: self.region,
             max_body: self.max_body,
@@ -262,9 +264,9 @@ impl IamGatewayBuilder {
             faults: VecDeque::new(),
             received: Vec::new(),
         };
-        let state = Arc::new(State::new(fixed, mutable));
-        let accept = tokio::spawn(server::accept(listener, Arc::clone(&state)));
-        Ok(IamGateway { addr, state, accept })
+        let state = Arc::new(State::new(config, mutable));
+        let accept_task = tokio::spawn(server::accept(listener, Arc::clone(&state)));
+        Ok(IamGateway { addr, state, accept_task })
     }
 }
 
@@ -284,35 +286,35 @@ fn insert_key(keys: &mut HashMap<String, Key>, credentials: Credentials) {
     keys.insert(id, Key { credentials, expired: false, denied: false, uses_left: None });
 }
 
-/// A request the gateway received, and what it answered.
+/// A request that the gateway received, with the status of the response.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ReceivedRequest {
     /// The method.
     pub method: Method,
-    /// The request target as it came: path and query, every character as on the wire.
+    /// The request target, path and query, unmodified.
     pub target: String,
     /// HTTP/1.1 or HTTP/2.
     pub version: Version,
     /// The headers; over HTTP/2 `host` is the `:authority`. Secret values are marked sensitive.
     pub headers: HeaderMap,
-    /// The body; empty where it was not read to its end.
+    /// The body; empty if it was not read to its end.
     pub body: Bytes,
-    /// The status answered.
+    /// The status of the response.
     pub status: StatusCode,
-    /// The `x-amzn-errortype` answered.
+    /// The `x-amzn-errortype` of the response.
     pub error_type: Option<&'static str>,
 }
 
 impl ReceivedRequest {
-    /// The value of a header as text; `None` when it is absent or not visible ASCII.
+    /// The value of a header as text; `None` if it is missing or not visible ASCII.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
-/// Shows neither the query, which may hold a presigned URL's token, nor the body, nor secret headers.
+/// Leaves out the query, which may hold a presigned URL's token, the body, and the values of secret headers.
 impl fmt::Debug for ReceivedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.target.split('?').next().unwrap_or_default();

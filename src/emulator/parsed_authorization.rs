@@ -1,21 +1,21 @@
-//! What a request claims about its own signature: the parts of its Authorization header, or of a presigned query.
+//! Parsing of a request's Authorization header or of the query of a presigned URL.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};
 
-use super::canonical_text::Pairs;
+use super::canonical_text::QueryPairs;
 use super::clock::Seconds;
 use super::response::Refusal;
 
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 pub(super) const X_AMZ_DATE: &str = "x-amz-date";
 
-/// The longest life of a presigned URL: seven days, in seconds.
+/// The longest lifetime of a presigned URL in seconds: seven days.
 const MAX_EXPIRES: i64 = 604_800;
 
-/// The signature a request carries, and what it says it covers.
+/// A request's signature, and the scope, headers and date that the request declares for it.
 #[derive(Debug)]
 pub(super) struct ParsedAuthorization {
     pub(super) access_key_id: String,
@@ -23,11 +23,11 @@ pub(super) struct ParsedAuthorization {
     pub(super) signed_headers: Vec<String>,
     pub(super) signature: String,
     pub(super) date: Seconds,
-    /// Seconds a presigned URL is good for; `None` for a signature in the header.
+    /// Lifetime of a presigned URL in seconds; `None` for a signature in the header.
     pub(super) expires: Option<i64>,
 }
 
-/// The credential scope as the request gives it.
+/// The credential scope that the request declares.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) date: String,
@@ -37,8 +37,11 @@ pub(super) struct Scope {
 }
 
 impl ParsedAuthorization {
-    /// Reads the authorization out of a request, or says what it lacks.
-    pub(super) fn read(headers: &HeaderMap, query: &Pairs) -> Result<Self, Refusal> {
+    /// Parses a request's authorization.
+    ///
+    /// # Errors
+    /// The refusal to send if it is missing or incomplete.
+    pub(super) fn parse(headers: &HeaderMap, query: &QueryPairs) -> Result<Self, Refusal> {
         let presigned = query.iter().any(|(key, _)| key == "X-Amz-Algorithm" || key == "X-Amz-Signature");
         let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
         match (authorizations.next(), authorizations.next()) {
@@ -53,7 +56,7 @@ impl ParsedAuthorization {
     }
 
     fn from_header(authorization: &HeaderValue, headers: &HeaderMap) -> Result<Self, Refusal> {
-        // AWS echoes a hash of the header, not the header: it may be someone's bearer token.
+        // Like AWS, print a hash of the header and not the header, which may be a bearer token.
         let hash = BASE64_STANDARD.encode(Sha256::digest(authorization.as_bytes()));
         let Ok(text) = std::str::from_utf8(authorization.as_bytes()) else {
             return Err(Refusal::incomplete(format!(
@@ -85,41 +88,41 @@ impl ParsedAuthorization {
         let mut dates = headers.get_all(X_AMZ_DATE).iter();
         let date = dates.next().filter(|_| dates.next().is_none()).and_then(|value| value.to_str().ok());
 
-        let mut lacks = Vec::new();
+        let mut missing = Vec::new();
         for (name, value) in
             [("Credential", credential), ("Signature", signature), ("SignedHeaders", signed_headers)]
         {
             if value.is_none() {
-                lacks.push(format!("Authorization header requires '{name}' parameter."));
+                missing.push(format!("Authorization header requires '{name}' parameter."));
             }
         }
         if date.is_none() {
-            lacks.push(
+            missing.push(
                 "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.".into(),
             );
         }
         let (Some(credential), Some(signature), Some(signed_headers), Some(date)) =
             (credential, signature, signed_headers, date)
         else {
-            let lacks = lacks.join(" ");
+            let missing = missing.join(" ");
             return Err(Refusal::incomplete(format!(
-                "{lacks} (Hashed with SHA-256 and encoded with Base64) Authorization={hash}"
+                "{missing} (Hashed with SHA-256 and encoded with Base64) Authorization={hash}"
             )));
         };
         check_algorithm(algorithm)?;
-        let (access_key_id, scope) = read_credential(credential)?;
+        let (access_key_id, scope) = parse_credential(credential)?;
         Ok(Self {
             access_key_id,
             scope,
-            signed_headers: read_signed_headers(signed_headers)?,
+            signed_headers: parse_signed_headers(signed_headers)?,
             signature: signature.to_owned(),
-            date: read_date(date)?,
+            date: parse_date(date)?,
             expires: None,
         })
     }
 
-    fn from_query(query: &Pairs) -> Result<Self, Refusal> {
-        let one = |name: &str| {
+    fn from_query(query: &QueryPairs) -> Result<Self, Refusal> {
+        let single = |name: &str| {
             let mut values = query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
             values.next().filter(|_| values.next().is_none()).ok_or_else(|| {
                 Refusal::incomplete(format!(
@@ -127,13 +130,13 @@ impl ParsedAuthorization {
                 ))
             })
         };
-        check_algorithm(one("X-Amz-Algorithm")?)?;
-        let credential = one("X-Amz-Credential")?;
-        let signature = one("X-Amz-Signature")?;
-        let signed_headers = one("X-Amz-SignedHeaders")?;
-        let date = one("X-Amz-Date")?;
-        let text = one("X-Amz-Expires")?;
-        // The number as it would be written back: what is verified is what came.
+        check_algorithm(single("X-Amz-Algorithm")?)?;
+        let credential = single("X-Amz-Credential")?;
+        let signature = single("X-Amz-Signature")?;
+        let signed_headers = single("X-Amz-SignedHeaders")?;
+        let date = single("X-Amz-Date")?;
+        let text = single("X-Amz-Expires")?;
+        // Only the form in which the number is printed again: the signature is verified for that.
         let expires =
             text.parse().ok().filter(|n: &i64| (1..=MAX_EXPIRES).contains(n) && n.to_string() == text);
         let Some(expires) = expires else {
@@ -141,13 +144,13 @@ impl ParsedAuthorization {
                 "X-Amz-Expires must be a number of seconds, at least 1 and less than a week (in seconds) 604800",
             ));
         };
-        let (access_key_id, scope) = read_credential(credential)?;
+        let (access_key_id, scope) = parse_credential(credential)?;
         Ok(Self {
             access_key_id,
             scope,
-            signed_headers: read_signed_headers(signed_headers)?,
+            signed_headers: parse_signed_headers(signed_headers)?,
             signature: signature.to_owned(),
-            date: read_date(date)?,
+            date: parse_date(date)?,
             expires: Some(expires),
         })
     }
@@ -161,11 +164,11 @@ fn check_algorithm(algorithm: &str) -> Result<(), Refusal> {
     if algorithm == ALGORITHM {
         return Ok(());
     }
-    // Not echoed: what stands here in a malformed header may be a secret.
+    // Not repeated in the message: in a malformed header this may be a secret.
     Err(Refusal::incomplete(format!("Unsupported AWS 'algorithm' (only {ALGORITHM} for now).")))
 }
 
-fn read_date(text: &str) -> Result<Seconds, Refusal> {
+fn parse_date(text: &str) -> Result<Seconds, Refusal> {
     Seconds::parse(text).ok_or_else(|| {
         Refusal::incomplete(format!(
             "Date must be in ISO-8601 'basic format'. Got '{}'. See http://en.wikipedia.org/wiki/ISO_8601",
@@ -174,7 +177,7 @@ fn read_date(text: &str) -> Result<Seconds, Refusal> {
     })
 }
 
-fn read_credential(text: &str) -> Result<(String, Scope), Refusal> {
+fn parse_credential(text: &str) -> Result<(String, Scope), Refusal> {
     let parts: Vec<_> = text.split('/').collect();
     let &[key, date, region, service, terminator] = parts.as_slice() else {
         return Err(Refusal::incomplete(format!(
@@ -190,8 +193,8 @@ fn read_credential(text: &str) -> Result<(String, Scope), Refusal> {
     Ok((key.to_owned(), scope))
 }
 
-/// Lower case, sorted, each once: any other list is not the one that can have been signed.
-fn read_signed_headers(text: &str) -> Result<Vec<String>, Refusal> {
+/// Header names in lower case, sorted, each once: a signer makes no other list.
+fn parse_signed_headers(text: &str) -> Result<Vec<String>, Refusal> {
     let names: Vec<_> = text.split(';').map(str::to_owned).collect();
     let strict = names.iter().all(|name| !name.is_empty() && !name.bytes().any(|b| b.is_ascii_uppercase()));
     if strict && names.is_sorted_by(|a, b| a < b) {

@@ -1,4 +1,4 @@
-//! What the gateway answers: statuses, error types and texts as API Gateway gives them.
+//! The gateway's responses: API Gateway's statuses, error types and messages.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -7,7 +7,7 @@ use http_body_util::Full;
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// Why a request got no 200.
+/// Why a request is refused.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
@@ -47,8 +47,9 @@ impl Refusal {
         Self::forbidden("AccessDeniedException", message)
     }
 
-    /// An answer by its status alone: a fault asked for, or a request this server does not take.
-    pub(super) fn of_status(status: StatusCode) -> Self {
+    /// API Gateway's error response with this status: a fault that the test set, or a request that the gateway does
+    /// not support.
+    pub(super) fn from_status(status: StatusCode) -> Self {
         let (error_type, message) = match status {
             StatusCode::BAD_REQUEST => ("BadRequestException", "Bad Request"),
             StatusCode::PAYLOAD_TOO_LARGE => ("RequestTooLargeException", "Request Too Long"),
@@ -61,33 +62,33 @@ impl Refusal {
             ),
             StatusCode::SERVICE_UNAVAILABLE => ("ServiceUnavailableException", "Service Unavailable"),
             StatusCode::GATEWAY_TIMEOUT => ("GatewayTimeoutException", "Endpoint request timed out"),
-            other if other.is_client_error() => ("BadRequestException", "Bad Request"),
+            status if status.is_client_error() => ("BadRequestException", "Bad Request"),
             _ => ("InternalServerErrorException", "Internal server error"),
         };
         Self { status, error_type, message: message.to_owned() }
     }
 
     /// The response for this refusal.
-    pub(super) fn response(&self, date: HeaderValue) -> Response<Full<Bytes>> {
+    pub(super) fn to_response(&self, date: HeaderValue) -> Response<Full<Bytes>> {
         let body = serde_json::json!({ "message": self.message }).to_string();
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ERROR_TYPE, HeaderValue::from_static(self.error_type));
-        finish(response, date)
+        with_common_headers(response, date)
     }
 }
 
-/// Adds what every answer carries: a request id and the date by the server's clock. Headers that are already there stay.
-pub(super) fn finish(mut response: Response<Bytes>, date: HeaderValue) -> Response<Full<Bytes>> {
+/// Adds the headers of every response, a request id and the date of the gateway's clock, unless they are set already.
+pub(super) fn with_common_headers(mut response: Response<Bytes>, date: HeaderValue) -> Response<Full<Bytes>> {
     let headers = response.headers_mut();
     headers.entry(header::DATE).or_insert(date);
     headers.entry(REQUEST_ID).or_insert_with(request_id);
     response.map(Full::new)
 }
 
-/// The answer to an authorised request when nothing else was said.
+/// The response to an authorized request unless the test sets another.
 pub(super) fn default_response() -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(br#"{"message":"ok"}"#));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,4 +1,4 @@
-//! The running server: its state, the accept loop, and the way of one request through it.
+//! The running server: its state, the accept loop, and the handling of one request.
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
@@ -21,22 +21,22 @@ use super::response::{self, Refusal};
 use super::verify::{self, Expected, Key};
 use crate::signing::details::is_sensitive;
 
-/// What an authorised request gets instead of its response.
+/// What is sent to an authorized request in place of the response.
 #[derive(Clone)]
 pub(super) enum Fault {
     Fail(StatusCode),
     Redirect(StatusCode, HeaderValue),
 }
 
-/// What is fixed when the gateway starts.
-pub(super) struct Fixed {
+/// Settings that stay the same while the gateway runs.
+pub(super) struct Config {
     pub(super) service: String,
     pub(super) region: String,
     pub(super) max_body: usize,
     pub(super) time_source: SharedTimeSource,
 }
 
-/// What can change while it runs.
+/// What can change while the gateway runs.
 pub(super) struct MutableState {
     pub(super) keys: HashMap<String, Key>,
     pub(super) clock_offset: i64,
@@ -46,13 +46,13 @@ pub(super) struct MutableState {
 }
 
 pub(super) struct State {
-    pub(super) fixed: Fixed,
+    pub(super) config: Config,
     mutable: Mutex<MutableState>,
 }
 
 impl State {
-    pub(super) fn new(fixed: Fixed, mutable: MutableState) -> Self {
-        Self { fixed, mutable: Mutex::new(mutable) }
+    pub(super) fn new(config: Config, mutable: MutableState) -> Self {
+        Self { config, mutable: Mutex::new(mutable) }
     }
 
     pub(super) fn mutable(&self) -> MutexGuard<'_, MutableState> {
@@ -60,12 +60,12 @@ impl State {
     }
 }
 
-/// Accepts connections until it is aborted; its connections go with it.
+/// Accepts connections until the task is aborted, which closes them too.
 pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, perhaps: let the others end.
+            // Perhaps out of file descriptors: let other connections end.
             tokio::task::yield_now().await;
             continue;
         };
@@ -74,15 +74,19 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
         connections.spawn(async move {
             let service = service_fn(move |request| {
                 let state = Arc::clone(&state);
-                // Over HTTP/1.1 hyper keeps the body of such an answer to itself, over HTTP/2 it does not.
-                let bodiless = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
+                // hyper drops the body of a response to HEAD over HTTP/1.1, but not over HTTP/2.
+                let without_body = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
                 async move {
                     let response = serve(&state, request).await;
-                    Ok::<_, Infallible>(if bodiless { response.map(|_| Full::default()) } else { response })
+                    Ok::<_, Infallible>(if without_body {
+                        response.map(|_| Full::default())
+                    } else {
+                        response
+                    })
                 }
             });
             let server = auto::Builder::new(TokioExecutor::new());
-            // A connection that breaks is its client's matter.
+            // A broken connection concerns only its client.
             drop(server.serve_connection(TokioIo::new(stream), service).await);
         });
     }
@@ -90,33 +94,35 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
 
 async fn serve(state: &State, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
-    let body = match Limited::new(body, state.fixed.max_body).collect().await {
+    let body = match Limited::new(body, state.config.max_body).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            Err(Refusal::of_status(StatusCode::PAYLOAD_TOO_LARGE))
+            Err(Refusal::from_status(StatusCode::PAYLOAD_TOO_LARGE))
         }
-        Err(_) => Err(Refusal::of_status(StatusCode::BAD_REQUEST)),
+        Err(_) => Err(Refusal::from_status(StatusCode::BAD_REQUEST)),
     };
 
-    let now = Seconds::now(&state.fixed.time_source, state.mutable().clock_offset);
-    let (body, verdict) = match body {
+    let now = Seconds::now(&state.config.time_source, state.mutable().clock_offset);
+    let (body, authenticated) = match body {
         Ok(body) => {
-            let verdict = authenticate(state, &parts, &body, now);
-            (body, verdict)
+            let authenticated = authenticate(state, &parts, &body, now);
+            (body, authenticated)
         }
         Err(refusal) => (Bytes::new(), Err(refusal)),
     };
 
     let mut mutable = state.mutable();
-    let (response, error_type) = match verdict.and_then(|id| respond(&mut mutable, &id)) {
-        Ok(response) => (response::finish(response, now.http_date()), None),
-        Err(refusal) => (refusal.response(now.http_date()), Some(refusal.error_type)),
+    let (response, error_type) = match authenticated.and_then(|id| respond(&mut mutable, &id)) {
+        Ok(response) => (response::with_common_headers(response, now.http_date()), None),
+        Err(refusal) => (refusal.to_response(now.http_date()), Some(refusal.error_type)),
     };
     mutable.received.push(record(parts, body, response.status(), error_type));
     response
 }
 
-/// The access key id that rightly signed a request. Runs without the lock: hashing a large body takes its time.
+/// Verifies a request's signature, and returns the access key id that signed it.
+///
+/// Holds the lock only to look up the key, as hashing a large body takes long.
 fn authenticate(
     state: &State,
     parts: &http::request::Parts,
@@ -125,14 +131,14 @@ fn authenticate(
 ) -> Result<String, Refusal> {
     let request =
         verify::Request { method: parts.method.as_str(), uri: &parts.uri, headers: &parts.headers, body };
-    let expected = Expected { region: &state.fixed.region, service: &state.fixed.service, now };
+    let expected = Expected { region: &state.config.region, service: &state.config.service, now };
     verify::verify(&request, &expected, |id| state.mutable().keys.get(id).cloned())
 }
 
-/// Counts an authorised request, and gives the fault or response that is its due.
+/// Counts an authorized request against its key, and returns the next fault or the response.
 fn respond(mutable: &mut MutableState, access_key_id: &str) -> Result<Response<Bytes>, Refusal> {
     if let Some(key) = mutable.keys.get_mut(access_key_id) {
-        // Another request may have been the key's last while this one was verified.
+        // While this request was verified, another one may have used the key for the last time.
         if key.expired {
             return Err(Refusal::expired_token());
         }
@@ -142,7 +148,7 @@ fn respond(mutable: &mut MutableState, access_key_id: &str) -> Result<Response<B
         }
     }
     match mutable.faults.pop_front() {
-        Some(Fault::Fail(status)) => Err(Refusal::of_status(status)),
+        Some(Fault::Fail(status)) => Err(Refusal::from_status(status)),
         Some(Fault::Redirect(status, location)) => Ok(response::redirect(status, location)),
         None => Ok(mutable.response.clone()),
     }

@@ -1,5 +1,6 @@
-//! Whether a request is signed as it must be. The verdict is aws-sigv4's own signature over the bytes received; the
-//! checks here make sure that what it is given is what came, and keep from it the input on which it panics.
+//! Verification of a request's signature against the one that aws-sigv4 computes for the bytes received.
+//!
+//! The checks here make sure that aws-sigv4 signs exactly the request received, and refuse input on which it panics.
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
@@ -9,21 +10,21 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use http::{HeaderMap, Uri, header};
 
-use super::canonical_text::{self, CanonicalText, Pairs, sha256_hex};
+use super::canonical_text::{self, CanonicalText, QueryPairs, sha256_hex};
 use super::clock::Seconds;
 use super::parsed_authorization::{ParsedAuthorization, X_AMZ_DATE};
-use super::profile::{Payload, Profile};
 use super::response::Refusal;
+use super::service_rules::{Payload, ServiceRules};
 
-/// Seconds that a signature's date may be off, as API Gateway has it.
+/// How many seconds a signature's date may differ from the clock, as at API Gateway.
 const SKEW: i64 = 300;
 
-/// aws-sigv4 parses the target with its query re-encoded, and panics past the length a `Uri` takes.
+/// aws-sigv4 parses the target with its query encoded again, and panics if it is longer than a `Uri` can be.
 const MAX_TARGET: usize = 65_534;
 
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
-/// A request as it came off the wire.
+/// A request as received.
 pub(super) struct Request<'a> {
     pub(super) method: &'a str,
     pub(super) uri: &'a Uri,
@@ -31,30 +32,33 @@ pub(super) struct Request<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// What the gateway expects: its scope and its clock.
+/// The scope that the gateway expects, and its time.
 pub(super) struct Expected<'a> {
     pub(super) region: &'a str,
     pub(super) service: &'a str,
     pub(super) now: Seconds,
 }
 
-/// An access key the gateway knows.
+/// An access key that the gateway accepts.
 #[derive(Clone)]
 pub(super) struct Key {
     pub(super) credentials: Credentials,
     pub(super) expired: bool,
     pub(super) denied: bool,
-    /// Authorised requests left before the key expires.
+    /// Authorized requests left before the key expires.
     pub(super) uses_left: Option<u64>,
 }
 
-/// Gives the access key id that signed the request, or why it is refused.
+/// Verifies a request, and returns the access key id that signed it.
+///
+/// # Errors
+/// The refusal to send.
 pub(super) fn verify(
     request: &Request<'_>,
     expected: &Expected<'_>,
     key: impl FnOnce(&str) -> Option<Key>,
 ) -> Result<String, Refusal> {
-    let profile = Profile::of(expected.service);
+    let rules = ServiceRules::of_service(expected.service);
     let raw_query = request.uri.query().unwrap_or_default();
     let Some(query) = canonical_text::decode_query(raw_query) else {
         return Err(match request.headers.contains_key(header::AUTHORIZATION) {
@@ -62,34 +66,40 @@ pub(super) fn verify(
             false => Refusal::missing_token(),
         });
     };
-    let authorization = ParsedAuthorization::read(request.headers, &query)?;
+    let authorization = ParsedAuthorization::parse(request.headers, &query)?;
     check_signed_headers(&authorization, request.headers)?;
     check_scope(&authorization, expected)?;
     check_time(&authorization, expected.now)?;
-    let host = read_host(request)?;
+    let host = single_host(request)?;
     let key = key(&authorization.access_key_id).ok_or_else(Refusal::unrecognized)?;
-    check_token(&authorization, &key, request.headers, &query, &profile)?;
+    check_token(&authorization, &key, request.headers, &query, &rules)?;
     check_expiry(&key, expected.now)?;
 
-    let payload = check_payload(&authorization, request, &profile)?;
-    let headers = signed_values(&authorization, request.headers, &host)?;
-    // What aws-sigv4 adds itself must not be in the target it is given.
-    let (target, rest) = without_signature(request.uri, &authorization, &profile)?;
-    let wanted =
-        Wanted { request, authorization: &authorization, expected, profile: &profile, payload: &payload };
-    let unsigned = if profile.token_signed { "" } else { profile.token_query };
-    let shown: Pairs =
-        query.into_iter().filter(|(key, _)| key != "X-Amz-Signature" && key != unsigned).collect();
-    let shown = if authorization.expires.is_some() { shown } else { rest };
-    if request.uri.path().len() + 1 + canonical_text::canonical_query(&shown, false).len() > MAX_TARGET {
-        return Err(Refusal::of_status(http::StatusCode::URI_TOO_LONG));
+    let payload = check_payload(&authorization, request, &rules)?;
+    let headers = signed_header_values(&authorization, request.headers, &host)?;
+    // aws-sigv4 adds these parameters again.
+    let (target, remaining_query) = without_signature(request.uri, &authorization, &rules)?;
+    let expected_signature = ExpectedSignature {
+        request,
+        authorization: &authorization,
+        expected,
+        rules: &rules,
+        payload: &payload,
+    };
+    let unsigned_key = if rules.token_signed { "" } else { rules.token_query };
+    let signed_query: QueryPairs =
+        query.into_iter().filter(|(key, _)| key != "X-Amz-Signature" && key != unsigned_key).collect();
+    let signed_query = if authorization.expires.is_some() { signed_query } else { remaining_query };
+    if request.uri.path().len() + 1 + canonical_text::canonical_query(&signed_query, false).len() > MAX_TARGET
+    {
+        return Err(Refusal::from_status(http::StatusCode::URI_TOO_LONG));
     }
-    let signature = wanted.signature(&key.credentials, &target, &headers)?;
+    let signature = expected_signature.compute(&key.credentials, &target, &headers)?;
     if signature != authorization.signature {
-        return Err(Refusal::invalid_signature(wanted.mismatch(&shown, headers)));
+        return Err(Refusal::invalid_signature(expected_signature.mismatch_message(&signed_query, headers)));
     }
     if key.denied {
-        return Err(Refusal::denied(denial(request, expected, &key)));
+        return Err(Refusal::denied(access_denied_message(request, expected, &key)));
     }
     Ok(authorization.access_key_id)
 }
@@ -113,7 +123,7 @@ fn check_signed_headers(authorization: &ParsedAuthorization, headers: &HeaderMap
     if let Some(name) = authorization.signed_headers.iter().find(missing) {
         return Err(Refusal::invalid_signature(format!("The signed header '{name}' is not in the request.")));
     }
-    // aws-sigv4 never signs these two in a presigned URL, so it could not tell whether they were.
+    // aws-sigv4 never signs these two in a presigned URL, so a signature that covers them cannot be verified.
     let skipped = ["x-amz-user-agent", "x-amz-checksum-mode"];
     if authorization.signs("authorization")
         || (authorization.expires.is_some() && skipped.iter().any(|name| authorization.signs(name)))
@@ -125,15 +135,15 @@ fn check_signed_headers(authorization: &ParsedAuthorization, headers: &HeaderMap
 
 fn check_scope(authorization: &ParsedAuthorization, expected: &Expected<'_>) -> Result<(), Refusal> {
     let scope = &authorization.scope;
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     if scope.region != expected.region {
-        wrong.push(format!("Credential should be scoped to a valid region, not '{}'. ", scope.region));
+        errors.push(format!("Credential should be scoped to a valid region, not '{}'. ", scope.region));
     }
     if scope.service != expected.service {
-        wrong.push(format!("Credential should be scoped to correct service: '{}'. ", expected.service));
+        errors.push(format!("Credential should be scoped to correct service: '{}'. ", expected.service));
     }
     if scope.terminator != "aws4_request" {
-        wrong.push(format!(
+        errors.push(format!(
             "Credential should be scoped with a valid terminator: 'aws4_request', not '{}'. ",
             scope.terminator
         ));
@@ -141,28 +151,28 @@ fn check_scope(authorization: &ParsedAuthorization, expected: &Expected<'_>) -> 
     let date_time = authorization.date.amz_date();
     let date = date_time.get(..8).unwrap_or_default();
     if scope.date != date {
-        wrong.push(format!(
+        errors.push(format!(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != \
              '{date}', from '{date_time}'. ",
             scope.date
         ));
     }
-    if wrong.is_empty() { Ok(()) } else { Err(Refusal::invalid_signature(wrong.concat())) }
+    if errors.is_empty() { Ok(()) } else { Err(Refusal::invalid_signature(errors.concat())) }
 }
 
 fn check_time(authorization: &ParsedAuthorization, now: Seconds) -> Result<(), Refusal> {
-    let life = authorization.expires.unwrap_or(SKEW);
+    let lifetime = authorization.expires.unwrap_or(SKEW);
     let text = |life: i64| match life % 60 {
         0 => format!("{} min.", life / 60),
         _ => format!("{life} sec."),
     };
     let (date, now_text) = (authorization.date.amz_date(), now.amz_date());
-    let (earliest, latest) = (now.plus(-life), now.plus(SKEW));
+    let (earliest, latest) = (now.plus(-lifetime), now.plus(SKEW));
     if authorization.date < earliest {
         return Err(Refusal::invalid_signature(format!(
             "Signature expired: {date} is now earlier than {} ({now_text} - {})",
             earliest.amz_date(),
-            text(life)
+            text(lifetime)
         )));
     }
     if authorization.date > latest {
@@ -175,19 +185,19 @@ fn check_time(authorization: &ParsedAuthorization, now: Seconds) -> Result<(), R
     Ok(())
 }
 
-/// The one host the request names: its Host header, or over HTTP/2 its `:authority`.
-fn read_host(request: &Request<'_>) -> Result<String, Refusal> {
-    let wrong = || Refusal::invalid_signature("The request must name exactly one host.");
-    let mut named = request.headers.get_all(header::HOST).iter();
-    let header = match (named.next(), named.next()) {
+/// The host of a request: its Host header, or its `:authority` over HTTP/2.
+fn single_host(request: &Request<'_>) -> Result<String, Refusal> {
+    let invalid = || Refusal::invalid_signature("The request must name exactly one host.");
+    let mut values = request.headers.get_all(header::HOST).iter();
+    let header = match (values.next(), values.next()) {
         (None, _) => None,
-        (Some(value), None) => Some(std::str::from_utf8(value.as_bytes()).map_err(|_| wrong())?),
-        _ => return Err(wrong()),
+        (Some(value), None) => Some(std::str::from_utf8(value.as_bytes()).map_err(|_| invalid())?),
+        _ => return Err(invalid()),
     };
     match (header, request.uri.authority().map(|authority| authority.as_str())) {
         (Some(host), None) | (None, Some(host)) => Ok(host.to_owned()),
         (Some(host), Some(authority)) if host == authority => Ok(host.to_owned()),
-        _ => Err(wrong()),
+        _ => Err(invalid()),
     }
 }
 
@@ -195,16 +205,16 @@ fn check_token(
     authorization: &ParsedAuthorization,
     key: &Key,
     headers: &HeaderMap,
-    query: &Pairs,
-    profile: &Profile,
+    query: &QueryPairs,
+    rules: &ServiceRules,
 ) -> Result<(), Refusal> {
     let mut given: Vec<&[u8]> =
-        headers.get_all(profile.token_header).iter().map(|value| value.as_bytes()).collect();
+        headers.get_all(rules.token_header).iter().map(|value| value.as_bytes()).collect();
     if authorization.expires.is_some() {
-        // A presigned URL has its token in the query, and only there.
-        let in_query = query.iter().filter(|(key, _)| key == profile.token_query);
+        // A presigned URL carries its token in the query only.
+        let in_query = query.iter().filter(|(key, _)| key == rules.token_query);
         given.extend(in_query.map(|(_, value)| value.as_bytes()));
-        if headers.contains_key(profile.token_header) {
+        if headers.contains_key(rules.token_header) {
             return Err(Refusal::unrecognized());
         }
     }
@@ -216,11 +226,11 @@ fn check_token(
 }
 
 fn check_expiry(key: &Key, now: Seconds) -> Result<(), Refusal> {
-    let over = key.credentials.expiry().is_some_and(|expiry| expiry <= now.system_time());
-    if key.expired || over { Err(Refusal::expired_token()) } else { Ok(()) }
+    let is_past = key.credentials.expiry().is_some_and(|expiry| expiry <= now.system_time());
+    if key.expired || is_past { Err(Refusal::expired_token()) } else { Ok(()) }
 }
 
-/// What stands in the canonical request for the body: its hash, or the word for none.
+/// What represents the body in the canonical request: its hash, or `UNSIGNED-PAYLOAD`.
 enum SignedPayload {
     Hash(String),
     Unsigned,
@@ -229,24 +239,24 @@ enum SignedPayload {
 fn check_payload(
     authorization: &ParsedAuthorization,
     request: &Request<'_>,
-    profile: &Profile,
+    rules: &ServiceRules,
 ) -> Result<SignedPayload, Refusal> {
     let hash = sha256_hex(request.body);
-    if profile.payload == Payload::Hash {
+    if rules.payload == Payload::Hash {
         return Ok(SignedPayload::Hash(hash));
     }
     let Some(declared) = request.headers.get(CONTENT_SHA256) else {
-        return match authorization.expires.is_some() && profile.payload != Payload::DeclaredHash {
+        return match authorization.expires.is_some() && rules.payload != Payload::DeclaredHash {
             true => Ok(SignedPayload::Unsigned),
             false => Err(Refusal::invalid_signature(
                 "Missing required header for this request: x-amz-content-sha256",
             )),
         };
     };
-    match (declared.as_bytes(), profile.payload) {
+    match (declared.as_bytes(), rules.payload) {
         (b"UNSIGNED-PAYLOAD", Payload::Declared | Payload::Unsigned) => Ok(SignedPayload::Unsigned),
         (declared, Payload::Declared) if declared.starts_with(b"STREAMING-") => {
-            Err(Refusal::of_status(http::StatusCode::NOT_IMPLEMENTED))
+            Err(Refusal::from_status(http::StatusCode::NOT_IMPLEMENTED))
         }
         (declared, Payload::Declared | Payload::DeclaredHash) if declared == hash.as_bytes() => {
             Ok(SignedPayload::Hash(hash))
@@ -257,8 +267,8 @@ fn check_payload(
     }
 }
 
-/// The signed headers and their values, in the order of the list.
-fn signed_values<'a>(
+/// The signed headers and their values, in the order of `SignedHeaders`.
+fn signed_header_values<'a>(
     authorization: &'a ParsedAuthorization,
     headers: &'a HeaderMap,
     host: &'a str,
@@ -278,19 +288,19 @@ fn signed_values<'a>(
     Ok(signed)
 }
 
-/// The target without what aws-sigv4 puts there itself, and the decoded query that is left.
+/// The target without the parameters that aws-sigv4 adds, and its remaining query, decoded.
 fn without_signature(
     uri: &Uri,
     authorization: &ParsedAuthorization,
-    profile: &Profile,
-) -> Result<(String, Pairs), Refusal> {
+    rules: &ServiceRules,
+) -> Result<(String, QueryPairs), Refusal> {
     let path = uri.path();
     if !path.starts_with('/') {
         return Err(Refusal::invalid_signature("The request target must be a path."));
     }
     let added = |key: &str| {
         authorization.expires.is_some()
-            && (key == profile.token_query
+            && (key == rules.token_query
                 || matches!(
                     key,
                     "X-Amz-Algorithm"
@@ -301,31 +311,31 @@ fn without_signature(
                         | "X-Amz-Signature"
                 ))
     };
-    let mut kept = Vec::new();
-    for piece in uri.query().unwrap_or_default().split('&') {
-        let key = canonical_text::decode(piece.split('=').next().unwrap_or_default());
+    let mut remaining = Vec::new();
+    for pair in uri.query().unwrap_or_default().split('&') {
+        let key = canonical_text::decode(pair.split('=').next().unwrap_or_default());
         if !key.is_some_and(|key| added(&key)) {
-            kept.push(piece);
+            remaining.push(pair);
         }
     }
-    let query = kept.join("&");
+    let query = remaining.join("&");
     let pairs = canonical_text::decode_query(&query).unwrap_or_default();
     let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
     Ok((target, pairs))
 }
 
-/// What the signature must cover.
-struct Wanted<'a> {
+/// What a request's signature has to cover.
+struct ExpectedSignature<'a> {
     request: &'a Request<'a>,
     authorization: &'a ParsedAuthorization,
     expected: &'a Expected<'a>,
-    profile: &'a Profile,
+    rules: &'a ServiceRules,
     payload: &'a SignedPayload,
 }
 
-impl Wanted<'_> {
-    /// The signature that aws-sigv4 gives for exactly this target, these headers and this body.
-    fn signature(
+impl ExpectedSignature<'_> {
+    /// The signature that aws-sigv4 computes for this target, these headers and this body.
+    fn compute(
         &self,
         credentials: &Credentials,
         target: &str,
@@ -335,19 +345,19 @@ impl Wanted<'_> {
         let mut settings = SigningSettings::default();
         settings.excluded_headers = None;
         settings.session_token_name_override = match presigned {
-            false => Some(self.profile.token_header),
-            true if self.profile.token_signed => Some(self.profile.token_query),
-            // aws-sigv4 reads the name of a token that is left out as a header's, and panics at a capital.
+            false => Some(self.rules.token_header),
+            true if self.rules.token_signed => Some(self.rules.token_query),
+            // aws-sigv4 takes the name of an excluded token for a header's, and panics at a capital letter.
             true => None,
         };
-        if self.profile.path_once {
+        if self.rules.path_once {
             settings.percent_encoding_mode = PercentEncodingMode::Single;
             settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         }
         if let Some(expires) = self.authorization.expires {
             settings.signature_location = SignatureLocation::QueryParams;
             settings.expires_in = Some(std::time::Duration::from_secs(expires.unsigned_abs()));
-            if !self.profile.token_signed {
+            if !self.rules.token_signed {
                 settings.session_token_mode = SessionTokenMode::Exclude;
             }
         }
@@ -370,14 +380,14 @@ impl Wanted<'_> {
             headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (*name, *value)));
         let signable =
             SignableRequest::new(self.request.method, target, headers, body).map_err(|_| refuse())?;
-        // aws-sigv4 logs what it signs at TRACE, tokens in queries and cookies among it: not here.
+        // No tracing: at TRACE aws-sigv4 logs what it signs, tokens in queries and cookies included.
         let signed =
             tracing::dispatcher::with_default(&tracing::Dispatch::none(), || sign(signable, &params));
         signed.map(|output| output.signature().to_owned()).map_err(|_| refuse())
     }
 
-    /// AWS's words for a signature that does not match.
-    fn mismatch(&self, query: &Pairs, headers: Vec<(&str, Vec<&str>)>) -> String {
+    /// AWS's message for a signature that does not match.
+    fn mismatch_message(&self, query: &QueryPairs, headers: Vec<(&str, Vec<&str>)>) -> String {
         let payload_hash = match self.payload {
             SignedPayload::Hash(hash) => hash,
             SignedPayload::Unsigned => "UNSIGNED-PAYLOAD",
@@ -388,7 +398,7 @@ impl Wanted<'_> {
             query,
             headers,
             payload_hash,
-            path_once: self.profile.path_once,
+            path_once: self.rules.path_once,
         };
         let scope = format!(
             "{}/{}/{}/aws4_request",
@@ -405,8 +415,8 @@ impl Wanted<'_> {
     }
 }
 
-/// What IAM says of a key that may not call; account and names are made up.
-fn denial(request: &Request<'_>, expected: &Expected<'_>, key: &Key) -> String {
+/// IAM's message for a key without permission; account and names are made up.
+fn access_denied_message(request: &Request<'_>, expected: &Expected<'_>, key: &Key) -> String {
     let user = match key.credentials.session_token() {
         Some(_) => "arn:aws:sts::123456789012:assumed-role/emulated/session",
         None => "arn:aws:iam::123456789012:user/emulated",

@@ -1,6 +1,6 @@
-//! What a service's signing needs, as the gateway checks it.
+//! What each service requires of a signed request.
 
-/// What must stand for the body in the canonical request.
+/// What represents the body in the canonical request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Payload {
     /// The body's hash; no header needed.
@@ -13,21 +13,21 @@ pub(super) enum Payload {
     Unsigned,
 }
 
-/// A service profile.
+/// What a service requires of a signed request.
 #[derive(Debug)]
-pub(super) struct Profile {
-    /// The path is encoded once and not normalised.
+pub(super) struct ServiceRules {
+    /// Whether the path is encoded once and not normalized.
     pub(super) path_once: bool,
     pub(super) payload: Payload,
     pub(super) token_header: &'static str,
     pub(super) token_query: &'static str,
-    /// Whether the token of a presigned URL is part of what is signed.
+    /// Whether the signature of a presigned URL covers its session token.
     pub(super) token_signed: bool,
 }
 
-impl Profile {
-    /// The profile for a signing name.
-    pub(super) fn of(service: &str) -> Self {
+impl ServiceRules {
+    /// The rules of a service, by its signing name.
+    pub(super) fn of_service(service: &str) -> Self {
         let s3 = matches!(service, "s3" | "s3-outposts" | "s3-object-lambda" | "s3express");
         let (token_header, token_query) = match service {
             "s3express" => ("x-amz-s3session-token", "X-Amz-S3session-Token"),
