@@ -305,7 +305,7 @@ def rust(t):
         return "&[" + ", ".join(map(text, items)) + "]"
 
     out = [f"//! Written by scripts/endpoints.py from botocore {BOTOCORE}. Do not edit: run the script.", "",
-           "use super::partitions::{DomainKind, Partition, Suffix};", ""]
+           "use super::table::{DomainKind, Partition, Suffix};", ""]
     doc = ["/// Partitions: id, prefixes of region names, known regions, pseudo-regions.",
            "#[rustfmt::skip]",
            f"pub(super) static PARTITIONS: [Partition; {len(t.partitions)}] = ["]

@@ -72,6 +72,7 @@ mod emulator;
 mod endpoint;
 mod env;
 mod error;
+mod redact;
 #[cfg(feature = "blocking")]
 mod runtime;
 mod signing;

@@ -9,10 +9,10 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 
-use super::load::TIMEOUT_MARGIN;
-use super::store::{Lookup, Outcome, PendingLoad, Reload, Store};
+use super::load::{Outcome, TIMEOUT_MARGIN};
+use super::store::{Lookup, PendingLoad, Reload, Store};
+use crate::error::{Error, ErrorKind};
 use crate::timer::timeout;
-use crate::{Error, ErrorKind};
 
 /// What the Rust SDK's own cache allows with default settings is 21.6 s.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(20);

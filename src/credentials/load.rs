@@ -5,22 +5,22 @@
 //! weakly: dropping the store ends it.
 
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
+use aws_credential_types::provider;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::schedule::span;
-use super::store::{Outcome, Store};
-use crate::timer::{self, Instant};
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
+use crate::timer::Instant;
+
+/// The result of a load, shared by all that waited for it.
+pub(super) type Outcome = Result<Arc<Credentials>, Error>;
 
 /// How long a runtime may take to run an empty task before nobody is taken to drive it.
 const PING_TIMEOUT: Duration = Duration::from_millis(750);
@@ -51,12 +51,15 @@ struct Ping {
 }
 
 impl InFlightLoad {
-    /// A load to be started by [`start`], and the guard that it ends by.
-    pub(super) fn new(id: u64, store: &Arc<Store>, now: SystemTime) -> (Self, LoadGuard) {
-        let (done, outcome) = watch::channel(None);
-        let alive = span(now, store.load_timeout.saturating_add(TIMEOUT_MARGIN));
-        let guard = LoadGuard { store: Arc::downgrade(store), load: id, done: Some(done) };
-        (Self { id, alive, outcome, task: None }, guard)
+    /// A load to be started at `now`, whose outcome will be sent.
+    pub(super) fn new(
+        id: u64,
+        outcome: watch::Receiver<Option<Outcome>>,
+        load_timeout: Duration,
+        now: SystemTime,
+    ) -> Self {
+        let alive = span(now, load_timeout.saturating_add(TIMEOUT_MARGIN));
+        Self { id, alive, outcome, task: None }
     }
 
     /// Whether an outcome will no longer come, or not be in time.
@@ -79,7 +82,7 @@ impl InFlightLoad {
         }
     }
 
-    fn set_task(&mut self, abort: AbortHandle, runtime: Handle) {
+    pub(super) fn set_task(&mut self, abort: AbortHandle, runtime: Handle) {
         self.task = Some(LoadTask { abort, runtime, ping: None });
     }
 }
@@ -104,69 +107,6 @@ impl From<NoRuntime> for Error {
              .cache_credentials(false) on the signer's builder if the provider works on this executor",
         )
     }
-}
-
-/// Polls a load once, and spawns it if it is not ready then. Not to be called with the store locked.
-///
-/// No caller can leave between the poll and the spawn, as neither awaits anything.
-pub(super) fn start(store: &Store, guard: LoadGuard) -> Result<(), NoRuntime> {
-    let id = guard.load;
-    let mut load = Box::pin(load(store.provider.clone(), store.load_timeout, guard));
-    // The task polls it again with a waker of its own.
-    let mut context = Context::from_waker(Waker::noop());
-    let runtime = Handle::try_current();
-    match catch_unwind(AssertUnwindSafe(|| load.as_mut().poll(&mut context))) {
-        Ok(Poll::Ready(())) => Ok(()),
-        Ok(Poll::Pending) => {
-            let runtime = runtime.map_err(|_| NoRuntime)?;
-            let task = runtime.spawn(load).abort_handle();
-            store.with_load(id, |current| match current {
-                Some(current) => current.set_task(task, runtime),
-                // It has ended meanwhile, or was given up.
-                None => task.abort(),
-            });
-            Ok(())
-        }
-        // On a runtime, the guard has made an error of the panic. Without one, tokio itself most likely panicked because
-        // of that.
-        Err(_) => runtime.map(|_| ()).map_err(|_| NoRuntime),
-    }
-}
-
-/// The end of a load, kept even when the provider panics.
-pub(super) struct LoadGuard {
-    store: Weak<Store>,
-    load: u64,
-    done: Option<watch::Sender<Option<Outcome>>>,
-}
-
-impl LoadGuard {
-    fn finish(&mut self, result: provider::Result) {
-        if let (Some(done), Some(store)) = (self.done.take(), self.store.upgrade())
-            && let Some(outcome) = store.finish(self.load, result)
-        {
-            done.send_replace(Some(outcome));
-        }
-    }
-}
-
-impl Drop for LoadGuard {
-    fn drop(&mut self) {
-        if std::thread::panicking() && Handle::try_current().is_ok() {
-            self.finish(Err(CredentialsError::unhandled("the credentials provider panicked")));
-        }
-    }
-}
-
-async fn load(provider: SharedCredentialsProvider, limit: Duration, mut guard: LoadGuard) {
-    let result = match timer::timeout(limit, provider.provide_credentials()).await {
-        Ok(result) => result,
-        Err(timer::Elapsed) => provider
-            .as_ref()
-            .fallback_on_interrupt()
-            .ok_or_else(|| CredentialsError::provider_timed_out(limit)),
-    };
-    guard.finish(result);
 }
 
 /// The credentials that a provider gave, unless they have expired already.

@@ -25,7 +25,7 @@ pub use cache::{CachedCredentials, CachedCredentialsBuilder};
 pub use environment::EnvironmentCredentials;
 pub(crate) use environment::region_from_env;
 
-use crate::Error;
+use crate::error::Error;
 
 /// Where a signer gets its credentials.
 #[derive(Clone, Debug)]

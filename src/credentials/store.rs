@@ -5,27 +5,29 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{self, SharedCredentialsProvider};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::limits::ReloadLimits;
-use super::load::{self, InFlightLoad, LoadGuard, NoRuntime, usable};
+use super::load::{InFlightLoad, NoRuntime, Outcome, usable};
 use super::schedule::{Freshness, RefreshSchedule, since, span};
-use crate::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
+use crate::timer;
 
 /// Between a failed refresh and the next, in the advisory window. In seconds.
 const REFRESH_BACKOFF: Range<f64> = 300.0..600.0;
 /// How long a failure is remembered when callers wait for a refresh. In seconds.
 const FAILURE_BACKOFF: Range<f64> = 1.0..5.0;
-
-/// The result of a load, shared by all that waited for it.
-pub(super) type Outcome = Result<Arc<Credentials>, Error>;
 
 pub(super) struct Store {
     pub(super) provider: SharedCredentialsProvider,
@@ -241,17 +243,18 @@ impl Store {
             return Joined { load: current.id, outcome: current.outcome.clone(), to_start: None };
         }
         refresh.loads_started += 1;
-        let (load, guard) = InFlightLoad::new(refresh.loads_started, self, now);
-        let joined = Joined { load: load.id, outcome: load.outcome.clone(), to_start: Some(guard) };
-        refresh.load = Some(load);
-        joined
+        let id = refresh.loads_started;
+        let (done, outcome) = watch::channel(None);
+        refresh.load = Some(InFlightLoad::new(id, outcome.clone(), self.load_timeout, now));
+        let guard = LoadGuard { store: Arc::downgrade(self), load: id, done: Some(done) };
+        Joined { load: id, outcome, to_start: Some(guard) }
     }
 
     /// Starts a new load, and gives its outcome if it is there already. The store must not be locked.
     fn poll_first(&self, joined: Joined) -> Result<Lookup, NoRuntime> {
         let started = joined.to_start.is_some();
         if let Some(guard) = joined.to_start {
-            load::start(self, guard)?;
+            start(self, guard)?;
         }
         let outcome = joined.outcome.borrow().clone();
         Ok(match outcome {
@@ -394,4 +397,67 @@ impl Entry {
 /// A random duration; `seconds` is its range.
 fn draw(random: &mut fastrand::Rng, seconds: Range<f64>) -> Duration {
     Duration::from_secs_f64(seconds.start + random.f64() * (seconds.end - seconds.start))
+}
+
+/// Polls a load once, and spawns it if it is not ready then. Not to be called with the store locked.
+///
+/// No caller can leave between the poll and the spawn, as neither awaits anything.
+fn start(store: &Store, guard: LoadGuard) -> Result<(), NoRuntime> {
+    let id = guard.load;
+    let mut load = Box::pin(load(store.provider.clone(), store.load_timeout, guard));
+    // The task polls it again with a waker of its own.
+    let mut context = Context::from_waker(Waker::noop());
+    let runtime = Handle::try_current();
+    match catch_unwind(AssertUnwindSafe(|| load.as_mut().poll(&mut context))) {
+        Ok(Poll::Ready(())) => Ok(()),
+        Ok(Poll::Pending) => {
+            let runtime = runtime.map_err(|_| NoRuntime)?;
+            let task = runtime.spawn(load).abort_handle();
+            store.with_load(id, |current| match current {
+                Some(current) => current.set_task(task, runtime),
+                // It has ended meanwhile, or was given up.
+                None => task.abort(),
+            });
+            Ok(())
+        }
+        // On a runtime, the guard has made an error of the panic. Without one, tokio itself most likely panicked because
+        // of that.
+        Err(_) => runtime.map(|_| ()).map_err(|_| NoRuntime),
+    }
+}
+
+/// The end of a load, kept even when the provider panics.
+struct LoadGuard {
+    store: Weak<Store>,
+    load: u64,
+    done: Option<watch::Sender<Option<Outcome>>>,
+}
+
+impl LoadGuard {
+    fn finish(&mut self, result: provider::Result) {
+        if let (Some(done), Some(store)) = (self.done.take(), self.store.upgrade())
+            && let Some(outcome) = store.finish(self.load, result)
+        {
+            done.send_replace(Some(outcome));
+        }
+    }
+}
+
+impl Drop for LoadGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() && Handle::try_current().is_ok() {
+            self.finish(Err(CredentialsError::unhandled("the credentials provider panicked")));
+        }
+    }
+}
+
+async fn load(provider: SharedCredentialsProvider, limit: Duration, mut guard: LoadGuard) {
+    let result = match timer::timeout(limit, provider.provide_credentials()).await {
+        Ok(result) => result,
+        Err(timer::Elapsed) => provider
+            .as_ref()
+            .fallback_on_interrupt()
+            .ok_or_else(|| CredentialsError::provider_timed_out(limit)),
+    };
+    guard.finish(result);
 }

@@ -19,7 +19,7 @@ use super::ReceivedRequest;
 use super::clock::Seconds;
 use super::response::{self, Refusal};
 use super::verify::{self, Expected, Key};
-use crate::signing::details::is_sensitive;
+use crate::redact::is_sensitive;
 
 /// What is sent to an authorized request in place of the response.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! Written by scripts/endpoints.py from botocore 1.44.5. Do not edit: run the script.
 
-use super::partitions::{DomainKind, Partition, Suffix};
+use super::table::{DomainKind, Partition, Suffix};
 
 /// Partitions: id, prefixes of region names, known regions, pseudo-regions.
 #[rustfmt::skip]

@@ -4,6 +4,7 @@ mod generated;
 mod origins;
 mod partitions;
 mod resource_hosts;
+mod table;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,8 +14,8 @@ use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind};
 pub(crate) use origins::{AllowedOrigins, MissingScope};
-use partitions::{DomainKind, Suffix};
 use resource_hosts::HostRegion;
+use table::{DomainKind, Suffix};
 
 /// Longest host name that DNS allows, in bytes.
 const MAX_HOST: usize = 253;

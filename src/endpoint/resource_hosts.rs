@@ -1,7 +1,7 @@
 //! Hosts that botocore's data does not contain: those that begin with a resource's name, old forms, and names of
 //! customers' machines.
 
-use super::partitions::DomainKind;
+use super::table::DomainKind;
 
 /// Labels before the region, without any resource labels in front (`@` is the region where it does not come last),
 /// and the signing name, for standard and dual-stack domains. From AWS's service documents and the parametrized

@@ -6,8 +6,8 @@
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
-use crate::signing::details::{REDACTED, is_sensitive};
-use crate::signing::target::{escape, is_unreserved};
+use crate::redact::{REDACTED, is_sensitive};
+use crate::signing::encode::{escape, is_unreserved};
 
 /// Where a canonical request is written to.
 pub(crate) trait Sink {

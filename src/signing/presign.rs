@@ -8,13 +8,13 @@ use http::{HeaderMap, Method, Request, Uri, header::HOST, request::Parts};
 use crate::error::{Error, ErrorKind};
 use crate::signing::canonical::SignedHeaders;
 use crate::signing::details::SigningDetails;
+use crate::signing::encode::strict_value;
 use crate::signing::headers::signature_headers;
 use crate::signing::payload::Payload;
 use crate::signing::prepare::PreparedRequest;
 use crate::signing::request::RequestView;
 use crate::signing::sign::SigningContext;
 use crate::signing::signer::{Signer, with_target};
-use crate::signing::target::strict_value;
 
 /// The longest lifetime that AWS accepts: 7 days.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);

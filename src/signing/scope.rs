@@ -1,36 +1,14 @@
 //! The service and region that a request is signed for.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::known_host::KnownHost;
 use super::request::RequestView;
 use super::signer::Inner;
 use super::target::Origin;
 use crate::endpoint::{Endpoint, MissingScope};
 use crate::error::{Error, ErrorKind};
 use crate::signing::keys::RegionScope;
-
-/// Service and region as configured on the builder.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ScopeSettings {
-    pub(crate) service: Option<Cow<'static, str>>,
-    pub(crate) region: Option<Cow<'static, str>>,
-    /// For SigV4a; takes precedence over `region`.
-    pub(crate) region_set: Option<Cow<'static, str>>,
-    /// For hosts that no region can be inferred from.
-    pub(crate) default_region: Option<Cow<'static, str>>,
-    /// Whether service and region above take precedence over the host's, without an error where they differ.
-    pub(crate) overrides_host: bool,
-}
-
-/// A host's endpoint and whether requests to it may be signed, cached.
-#[derive(Debug)]
-pub(super) struct KnownHost {
-    host: String,
-    endpoint: Option<Endpoint>,
-    /// Whether requests to it may be signed over https on the default port.
-    pub(super) allowed: bool,
-}
 
 /// The service and region of one request.
 #[derive(Clone, Debug)]

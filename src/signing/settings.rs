@@ -1,9 +1,9 @@
 //! Immutable signer configuration.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::payload::PayloadMode;
-use super::scope::ScopeSettings;
 use crate::signing::headers::HeaderPolicy;
 use crate::signing::signing_settings::SigningSettings;
 use crate::signing::target::PlusInQuery;
@@ -48,4 +48,17 @@ pub(crate) struct BufferLimits {
     pub(crate) size: u64,
     /// For the whole body.
     pub(crate) timeout: Duration,
+}
+
+/// Service and region as configured on the builder.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ScopeSettings {
+    pub(crate) service: Option<Cow<'static, str>>,
+    pub(crate) region: Option<Cow<'static, str>>,
+    /// For SigV4a; takes precedence over `region`.
+    pub(crate) region_set: Option<Cow<'static, str>>,
+    /// For hosts that no region can be inferred from.
+    pub(crate) default_region: Option<Cow<'static, str>>,
+    /// Whether service and region above take precedence over the host's, without an error where they differ.
+    pub(crate) overrides_host: bool,
 }

@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwapOption;
 use http::{HeaderMap, Method, Uri, request::Parts};
 
-use super::builder::SignerBuilder;
 use super::details::SigningDetails;
+use super::known_host::KnownHost;
+use super::overrides::Overrides;
 use super::payload::Payload;
 use super::request::RequestView;
 use super::settings::{BufferLimits, Settings};
-use super::{scope, target};
+use super::target;
 use crate::cache::SmallCache;
 use crate::clock::Clock;
 use crate::credentials::CredentialsSource;
 use crate::endpoint::AllowedOrigins;
-use crate::error::{BuildError, Error, ErrorKind};
-use crate::overrides::Overrides;
+use crate::error::{Error, ErrorKind};
 #[cfg(feature = "blocking")]
 use crate::runtime::LazyRuntime;
 use crate::signing::date::LastDate;
@@ -60,7 +60,7 @@ pub(super) struct Inner {
     /// Shared with the bodies of event streams, each of whose messages has a date of its own.
     pub(super) clock: Arc<Clock>,
     pub(super) last_date: LastDate,
-    pub(super) hosts: SmallCache<scope::KnownHost>,
+    pub(super) hosts: SmallCache<KnownHost>,
     pub(super) origins: AllowedOrigins,
     pub(super) settings: Settings,
     /// Whether it was logged that this signer is disabled.
@@ -70,44 +70,6 @@ pub(super) struct Inner {
 }
 
 impl Signer {
-    /// A builder. Only credentials have to be set.
-    pub fn builder() -> SignerBuilder {
-        SignerBuilder::default()
-    }
-
-    /// A signer with the credentials of the environment, as a Lambda function has them.
-    ///
-    /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`. Service and region are inferred from each
-    /// request's host; for hosts from which no region can be, it is that of `AWS_REGION`, then `AWS_DEFAULT_REGION`.
-    ///
-    /// The same as `Signer::builder().credentials_from_env().build()`, which takes further settings, such as those that
-    /// errors name: see [`credentials_from_env`](SignerBuilder::credentials_from_env). With feature `aws-config`,
-    /// `Signer::from_default_chain().await` also finds credentials in profiles, SSO, containers and EC2.
-    ///
-    /// # Errors
-    /// [`BuildErrorKind::MissingCredentials`](crate::BuildErrorKind::MissingCredentials) without credentials in the
-    /// environment, [`BuildErrorKind::InvalidValue`](crate::BuildErrorKind::InvalidValue) for a region that is invalid.
-    pub fn from_env() -> Result<Self, BuildError> {
-        Self::builder().credentials_from_env().build()
-    }
-
-    /// A signer that signs nothing: every request is sent unchanged and unsigned.
-    ///
-    /// For development without AWS, with the same types: `if local { Signer::disabled() } else { Signer::from_env()? }`.
-    /// It needs no credentials and no tokio runtime, adds no header and refuses nothing. URLs to be presigned come back
-    /// unchanged. The first request is logged at WARN.
-    ///
-    /// ```
-    /// use sigv4_middleware::Signer;
-    ///
-    /// let signer = Signer::disabled();
-    /// assert!(signer.is_disabled());
-    /// ```
-    #[must_use]
-    pub fn disabled() -> Self {
-        SignerBuilder::disabled()
-    }
-
     /// Whether this signer signs nothing, see [`disabled`](Self::disabled).
     #[must_use]
     pub fn is_disabled(&self) -> bool {
