@@ -12,7 +12,7 @@ use std::str::{self, FromStr};
 use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind};
-pub(crate) use origins::{AllowedOrigins, MissingScope};
+pub(crate) use origins::{AllowedOrigins, MissingScope, is_loopback};
 use partitions::{DomainKind, Suffix};
 use resource_hosts::HostRegion;
 

@@ -9,6 +9,7 @@ use reqwest::blocking::{Body, Client, ClientBuilder, Request, RequestBuilder, Re
 
 use self::body::{Reader, RequestBody, into_body, into_http};
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
+use super::proxy;
 use super::reqwest::{refuse_redirected, rewritten, view_of, with_url};
 use super::response_body;
 use crate::body::SignedBody;
@@ -103,14 +104,21 @@ pub enum SendError {
     Thread(#[source] io::Error),
 }
 
-/// A `reqwest::blocking::ClientBuilder` fit to carry signed requests: follows no redirects and sends no Referer.
+/// A `reqwest::blocking::ClientBuilder` for signed requests: follows no redirects, sends no Referer, and uses no proxy for
+/// loopback.
+///
+/// Why, and how to use a proxy of your own, is said at [`reqwest_client`](crate::reqwest_client).
 ///
 /// ```no_run
 /// let client = sigv4_middleware::reqwest_blocking_client().user_agent("orders/1.0").build()?;
 /// # Ok::<(), reqwest::Error>(())
 /// ```
 pub fn reqwest_blocking_client() -> ClientBuilder {
-    Client::builder().redirect(reqwest::redirect::Policy::none()).referer(false)
+    let builder = Client::builder().redirect(reqwest::redirect::Policy::none()).referer(false);
+    match proxy::beyond_loopback() {
+        Some(proxy) => builder.proxy(proxy),
+        None => builder,
+    }
 }
 
 mod sealed {
