@@ -13,8 +13,8 @@ use crate::endpoint::is_loopback;
 /// Single labels, so that `NO_PROXY` covers them only if it covers every host.
 const ANY_HOST: [&str; 2] = ["http://host", "https://host"];
 
-/// The proxies that reqwest would use by itself (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in either case, and
-/// with its feature `system-proxy` those of the system), for every host but loopback; `None` if there are none.
+/// reqwest's default proxies (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in either case, and
+/// with its feature `system-proxy` those of the system), for every host but loopback; `None` if no proxy is set.
 ///
 /// reqwest takes the first proxy that wants a request, and none of the environment once one is added. So loopback cannot be
 /// left out by another proxy, only by taking the place of the environment's.

@@ -1,4 +1,4 @@
-//! [`SigV4Middleware`]: the edge towards reqwest, through reqwest-middleware.
+//! [`SigV4Middleware`]: the integration with reqwest, through reqwest-middleware.
 
 use http::{Extensions, HeaderMap, Method, StatusCode};
 use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
@@ -287,7 +287,7 @@ impl Signer {
     /// Signs a `reqwest::Request` in place, for a client that somebody else sends it with.
     ///
     /// For hooks that are given a request, such as progenitor's, and for a plain `reqwest::Client`. The body has to be
-    /// in memory, or there is none, unless the signer's [payload mode](crate::SignerBuilder::payload_mode) is
+    /// empty or in memory, unless the signer's [payload mode](crate::SignerBuilder::payload_mode) is
     /// [`Unsigned`](PayloadMode::Unsigned) or [`Sha256`](PayloadMode::Sha256). The client must follow no redirects, see
     /// [`reqwest_client`]. Nothing is sent again after a refusal; use [`SigV4Middleware`] for that.
     ///
@@ -342,25 +342,25 @@ impl Signer {
     }
 }
 
-/// Refuses an answer that came from elsewhere than the request was sent to, before its body is handed on.
-pub(super) fn refuse_redirected(sent_to: &Url, answered_by: &Url) -> Result<(), Error> {
+/// Refuses a response that came from another URL than the request was sent to, before its body is handed on.
+pub(super) fn refuse_redirected(sent_to: &Url, came_from: &Url) -> Result<(), Error> {
     fn place(url: &Url) -> (&str, &str, &str, Option<&str>) {
         (url.scheme(), url.authority(), url.path(), url.query())
     }
-    if place(sent_to) == place(answered_by) {
+    if place(sent_to) == place(came_from) {
         return Ok(());
     }
-    let origin = answered_by.origin().ascii_serialization();
+    let origin = came_from.origin().ascii_serialization();
     Err(Error::new(
         ErrorKind::Redirected,
         format!(
-            "the client followed a redirect to {origin} by itself, and may have carried the session token there; \
+            "the client itself followed a redirect to {origin}, and may have sent the request's body and headers there; \
              build it from sigv4_middleware::reqwest_client(), or reqwest_blocking_client(), which follow none"
         ),
     ))
 }
 
-/// An answer of reqwest's, async or blocking, of this URL; a plain conversion would forget it.
+/// A response of reqwest's, async or blocking, from this URL; a plain conversion would lose it.
 pub(super) fn with_url<R: From<http::Response<Body>>>(mut response: http::Response<Body>, url: Url) -> R {
     if let Ok(marked) = http::Response::builder().url(url).body(()) {
         response.extensions_mut().extend(marked.into_parts().0.extensions);

@@ -12,7 +12,9 @@ use std::str::{self, FromStr};
 use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind};
-pub(crate) use origins::{AllowedOrigins, MissingScope, is_loopback};
+#[cfg(feature = "reqwest")]
+pub(crate) use origins::is_loopback;
+pub(crate) use origins::{AllowedOrigins, MissingScope};
 use partitions::{DomainKind, Suffix};
 use resource_hosts::HostRegion;
 

@@ -12,7 +12,7 @@ pub(in crate::client) use self::policy::is_address_of_this_machine;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 
-/// S3's header that says which region a bucket is in.
+/// S3's header for the region of a bucket.
 const BUCKET_REGION: &str = "x-amz-bucket-region";
 
 /// What a request was signed for that is redirected.
@@ -32,7 +32,7 @@ pub(crate) struct Redirect {
     pub(crate) method: Method,
     /// Whether the body goes along.
     pub(crate) keeps_body: bool,
-    /// The region that S3 says the bucket is in.
+    /// The region of the bucket, as S3 gives it.
     pub(crate) region: Option<String>,
     /// Whether the URL is the server's. Otherwise it was made from the region, and the caller can have the response.
     pub(crate) has_location: bool,
@@ -100,7 +100,7 @@ impl Redirect {
 }
 
 impl SignedFor<'_> {
-    /// The region that S3 says the bucket is in. It is corrected at most once for each request.
+    /// The region of the bucket, as S3 gives it. It is corrected at most once per request.
     fn bucket_region<'h>(&self, url: &Url, headers: &'h HeaderMap) -> Option<&'h str> {
         let is_region_name = |text: &&str| {
             !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -116,7 +116,7 @@ impl SignedFor<'_> {
     }
 }
 
-/// Whether a server speaks for S3: its host is one of S3's, or no service can be inferred from it and requests to it are
+/// Whether a response is S3's: its host is one of S3's, or no service can be inferred from it and requests to it are
 /// signed for S3.
 fn is_s3(url: &Url, signed_service: &str) -> bool {
     let endpoint = url.host_str().and_then(|host| Endpoint::infer(host).ok());
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn s3_says_the_region_of_a_bucket() {
+    fn s3_names_the_region_of_a_bucket() {
         for (from, to) in [
             ("https://b.s3.amazonaws.com/k", "https://b.s3.eu-west-1.amazonaws.com/k"),
             ("https://s3.us-east-1.amazonaws.com/b/k", "https://s3.eu-west-1.amazonaws.com/b/k"),
@@ -213,11 +213,11 @@ mod tests {
     }
 
     #[test]
-    fn only_s3_says_the_region_of_a_bucket() {
+    fn only_s3_names_the_region_of_a_bucket() {
         let region = ("x-amz-bucket-region", "eu-west-1");
         let sqs = SignedFor { service: "sqs", ..S3_IN_VIRGINIA };
         let api = "https://abc.execute-api.us-east-1.amazonaws.com/";
-        // By its host, whatever the signer was told; by what the signer was told where the host does not say.
+        // Inferred from the host; if that is not possible, by the service that was signed for.
         for (signed_for, from, counts) in [
             (S3_IN_VIRGINIA, api, false),
             (S3_IN_VIRGINIA, "https://sqs.us-east-1.amazonaws.com/", false),
@@ -233,7 +233,7 @@ mod tests {
             let found = redirect_of(signed_for, Method::GET, 307, from, &headers).unwrap();
             assert_eq!(found.region.is_some(), counts, "{from}");
         }
-        // Nor does it say anything of another service.
+        // It does not apply to a host of another service.
         for to in [api, "https://iam.amazonaws.com/"] {
             let headers = [region, ("location", to)];
             let found =

@@ -143,8 +143,10 @@ async fn check(
 const NOT_ALLOWED: Result<(), ErrorKind> = Err(ErrorKind::OriginNotAllowed);
 const INSECURE: Result<(), ErrorKind> = Err(ErrorKind::InsecureOrigin);
 
-/// `expected` by `same_origin()`, by `same_service()`, and with the origin named.
-async fn rows(rows: &[(&str, &str, [Result<(), ErrorKind>; 3])]) {
+/// From where to where; and what is expected by `same_origin()`, by `same_service()`, and with the origin named.
+type Row<'a> = (&'a str, &'a str, [Result<(), ErrorKind>; 3]);
+
+async fn rows(rows: &[Row<'_>]) {
     for (from, location, expected) in rows {
         let to = from.parse::<Url>().unwrap().join(location).unwrap().origin().ascii_serialization();
         let policies = [

@@ -106,7 +106,7 @@ impl Scene {
         builder.resolve("evil.example", to).resolve(AWS, to).build().unwrap()
     }
 
-    /// What a client that follows by itself has to do: nothing elsewhere; else, unless it has to refuse, one more
+    /// What a client that follows redirects has to do: send nothing elsewhere, and either refuse or send one more
     /// request, signed afresh.
     fn assert_followed(
         &self,
@@ -129,7 +129,7 @@ impl Scene {
         let (method, body) = self.next();
         assert_eq!((&second.method, &second.body[..]), (&method, body.as_bytes()), "{name}");
         assert_eq!(second.target, "/next?a=b", "{name}");
-        // What is said of a body goes where the body goes; what of none, as each follower pleases.
+        // A body's headers go along with the body; without a body, followers differ.
         if self.method != method || !body.is_empty() {
             assert_eq!(second.header("content-type").is_some(), !body.is_empty(), "{name}");
         }

@@ -151,9 +151,9 @@ async fn a_307_is_signed_for_the_region_it_names() {
     }
 }
 
-/// The hosts of S3, from the one that tells no region on.
+/// The hosts of S3, from the one without a region on.
 #[tokio::test]
-async fn a_bucket_is_found_whatever_was_said_of_its_region() {
+async fn a_bucket_is_found_whatever_region_is_configured() {
     let regional = "https://bucket.s3.eu-west-1.amazonaws.com/key";
     let by_header = |request: &Request| match request.url().as_str() {
         "https://bucket.s3.eu-west-1.amazonaws.com/key" => status(200),
@@ -183,7 +183,7 @@ async fn a_bucket_is_found_whatever_was_said_of_its_region() {
     }
 }
 
-/// What a redirect said of the region holds while the host stays; what the user insists on holds throughout.
+/// A region that a redirect named holds while the host stays; one that takes precedence over hosts, throughout.
 #[tokio::test]
 async fn a_region_once_told_holds_for_the_host() {
     let response = |request: &Request| match request.url().path() {
