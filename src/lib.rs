@@ -87,6 +87,8 @@ pub use body::SignedBody;
 #[cfg(feature = "blocking")]
 pub use client::blocking::{SendError, SendSigned, reqwest_blocking_client};
 #[cfg(feature = "reqwest")]
+pub use client::redirect::RedirectPolicy;
+#[cfg(feature = "reqwest")]
 pub use client::reqwest::{SigV4Middleware, reqwest_client};
 #[cfg(feature = "tower")]
 pub use client::tower::{MakeBody, ResponseFuture, SameBody, ServiceError, SigV4, SigV4Layer};
@@ -136,7 +138,10 @@ const _: () = {
         sent::<ResponseFuture<()>>();
     }
     #[cfg(feature = "reqwest")]
-    shared::<SigV4Middleware>();
+    {
+        shared::<RedirectPolicy>();
+        shared::<SigV4Middleware>();
+    }
     #[cfg(feature = "blocking")]
     shared::<SendError>();
     #[cfg(feature = "emulator")]

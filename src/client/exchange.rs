@@ -137,6 +137,12 @@ pub(crate) struct OutgoingRequest<H, B> {
     pub(super) region: Option<String>,
     /// Whether a redirect asked for it, and not the caller.
     pub(super) redirected: bool,
+    /// Day, region and service that the last attempt was signed for.
+    #[cfg(feature = "reqwest")]
+    pub(super) signed_for: Option<std::sync::Arc<crate::signing::keys::SigningKey>>,
+    /// Whether a redirect corrected the region.
+    #[cfg(feature = "reqwest")]
+    pub(super) region_corrected: bool,
 }
 
 impl<H, B> OutgoingRequest<H, B>
@@ -147,7 +153,16 @@ where
 {
     /// A request whose body is not read yet.
     pub(crate) fn new(head: H, body: B) -> Self {
-        Self { head, body: OutgoingBody::unread(body), region: None, redirected: false }
+        Self {
+            head,
+            body: OutgoingBody::unread(body),
+            region: None,
+            redirected: false,
+            #[cfg(feature = "reqwest")]
+            signed_for: None,
+            #[cfg(feature = "reqwest")]
+            region_corrected: false,
+        }
     }
 
     /// Reads the body, by its payload mode. A request that cannot be signed is refused before its body is waited for.
@@ -201,6 +216,10 @@ where
         let mut head = self.head.duplicate()?;
         let mut signed_with = signature.apply(head.headers_mut());
         let body = self.body.take(&mut signed_with);
+        #[cfg(feature = "reqwest")]
+        {
+            self.signed_for = Some(std::sync::Arc::clone(&signed_with.key));
+        }
         Ok((head, body, signed_with))
     }
 

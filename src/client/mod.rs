@@ -5,7 +5,9 @@ pub(crate) mod blocking;
 mod classify;
 mod exchange;
 #[cfg(feature = "reqwest")]
-mod redirect;
+mod proxy;
+#[cfg(feature = "reqwest")]
+pub(crate) mod redirect;
 #[cfg(feature = "reqwest")]
 pub(crate) mod reqwest;
 #[cfg(feature = "reqwest")]

@@ -1,11 +1,12 @@
-//! [`SigV4Middleware`]: the edge towards reqwest, through reqwest-middleware.
+//! [`SigV4Middleware`]: the integration with reqwest, through reqwest-middleware.
 
 use http::{Extensions, HeaderMap, Method, StatusCode};
 use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
 use reqwest_middleware::{Middleware, Next};
 
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
-use super::redirect::{LONGEST_CHAIN, Redirect};
+use super::proxy;
+use super::redirect::{Redirect, RedirectPolicy, SignedFor};
 use super::response_body;
 use crate::body::{OutgoingBody, SignedBody, set_length};
 use crate::error::{Error, ErrorKind};
@@ -49,44 +50,75 @@ use crate::signing::target::Origin;
 #[derive(Clone, Debug)]
 pub struct SigV4Middleware {
     signer: Signer,
-    follows_redirects: bool,
+    redirects: RedirectPolicy,
 }
 
 impl SigV4Middleware {
     /// A middleware that signs with this signer.
     #[must_use]
     pub fn new(signer: Signer) -> Self {
-        Self { signer, follows_redirects: false }
+        Self { signer, redirects: RedirectPolicy::none() }
     }
 
-    /// Whether redirects are followed, at most 5 of them; `false` by default: the caller sees the 3xx answer.
+    /// Which redirects are followed; by default [none](RedirectPolicy::none): the caller gets the 3xx response.
     ///
-    /// Each request of the chain is signed afresh and goes only to origins that the signer may sign for: a redirect to
-    /// any other is an error, and nothing is sent there. Methods and bodies change as the Fetch standard has it; of a
-    /// body that cannot be sent again, see [`recovery`](crate::SignerBuilder::recovery), the caller sees the 3xx answer.
+    /// Each request of the chain is signed afresh. One that the policy does not cover, or that goes to an origin the
+    /// signer does not allow, is an error of kind [`ErrorKind::OriginNotAllowed`] or [`ErrorKind::InsecureOrigin`] whose
+    /// message names the line to add. Nothing is sent there; the first request was sent
+    /// ([`Error::was_sent`]).
     ///
-    /// A region, however it was said, is for the first host: a redirect to a host that tells its own is signed for
-    /// that, and one with S3's `x-amz-bucket-region`, which needs no Location, for the bucket's. Only
-    /// [`scope_overrides_host`](crate::SignerBuilder::scope_overrides_host) keeps what was said. A service that was
-    /// said is kept, and is an error where the signer's builder said it and the host belongs to another.
+    /// Methods and bodies change as in the Fetch standard: 303, and 301 or 302 to a POST, lead to a GET without a body. If
+    /// the body would have to be sent again and cannot be, since it is not in memory, the caller gets the 3xx response.
+    ///
+    /// To another origin go only the headers that belong to the request itself: the safelist of the Fetch standard
+    /// (`accept`, `content-type`, `range`, …), what else describes the body, preconditions (`if-none-match`, …), and
+    /// `x-amz-*` without keys and tokens. Cookies, API keys and all others stay behind. So does the key of an upload
+    /// with a customer's key (SSE-C), which S3 then refuses: send it to the bucket's region. What the client beneath adds,
+    /// such as reqwest's `default_headers`, it adds for every origin; put keys on the request.
+    ///
+    /// A configured region is for the first host: if a region can be inferred from the next one, that is used. S3's
+    /// `x-amz-bucket-region` is used too, with or without a Location, from S3's hosts and from custom endpoints that are
+    /// signed for as `s3`. Without a Location it is followed at most once for each request; after that the caller gets
+    /// the response. With [`scope_overrides_host`](crate::SignerBuilder::scope_overrides_host) the configured region
+    /// takes precedence over the next host's. A configured service is kept, and is an error if the next host belongs to
+    /// another.
+    ///
+    /// ```
+    /// use sigv4_middleware::{RedirectPolicy, SigV4Middleware};
+    ///
+    /// # fn example(signer: sigv4_middleware::Signer) {
+    /// // S3's redirects to the region of a bucket.
+    /// let middleware = SigV4Middleware::new(signer).redirects(RedirectPolicy::same_service());
+    /// # }
+    /// ```
     #[must_use]
-    pub fn follow_redirects(self, follow: bool) -> Self {
-        Self { follows_redirects: follow, ..self }
+    pub fn redirects(self, policy: RedirectPolicy) -> Self {
+        Self { redirects: policy, ..self }
     }
 }
 
-/// A `reqwest::ClientBuilder` fit to carry signed requests: follows no redirects and sends no Referer.
+/// A `reqwest::ClientBuilder` for signed requests: follows no redirects, sends no Referer, and uses no proxy for loopback.
 ///
-/// reqwest's own redirects keep `X-Amz-Security-Token` and the other headers of a signature but Authorization when they
-/// go to another host, and the body unless the method becomes GET. The edges notice a redirect that was followed beneath
-/// them by the answer's URL, when the token is gone already; not one that led back to where it began.
+/// reqwest's own redirects remove Authorization on the way to another host, and nothing else of a signed request: its
+/// body (unless the method becomes GET), API keys, SSE-C keys and the session token arrive there. The token is of no use
+/// without the secret access key; the rest is. The integrations notice a redirect that was followed beneath them by the
+/// URL of the response, when all that is gone already; not one that led back to where it began.
+///
+/// Requests to loopback (`localhost`, 127.0.0.0/8 and `::1`) bypass the proxies of the environment (`HTTP_PROXY`,
+/// `HTTPS_PROXY`, `ALL_PROXY`): they may be signed over plain http, and a proxy could read them. For other hosts these are
+/// used as always. To use another proxy instead, call `.no_proxy()` before `.proxy(…)`: what is added only comes after
+/// those of the environment, and its own rules decide about loopback.
 ///
 /// ```
 /// let client = sigv4_middleware::reqwest_client().user_agent("orders/1.0").build()?;
 /// # Ok::<(), reqwest::Error>(())
 /// ```
 pub fn reqwest_client() -> reqwest::ClientBuilder {
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).referer(false)
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).referer(false);
+    match proxy::beyond_loopback() {
+        Some(proxy) => builder.proxy(proxy),
+        None => builder,
+    }
 }
 
 #[async_trait::async_trait]
@@ -104,16 +136,21 @@ impl Middleware for SigV4Middleware {
         let mut client = MiddlewareClient { next, extensions };
         let body = request.body_mut().take().unwrap_or_default();
         let mut request = OutgoingRequest::new(request, body);
-        for _ in 0..=LONGEST_CHAIN {
+        let policy = &self.redirects;
+        for _ in 0..=policy.max() {
             let response =
                 exchange(signer, &mut client, &mut request).await.map_err(|ClientError(error)| error)?;
-            if !self.follows_redirects
-                || !request.follow(signer, &response).map_err(Error::into_middleware)?
+            if !policy.follows()
+                || !request.follow(signer, policy, &response).map_err(Error::into_middleware)?
             {
                 return Ok(response);
             }
         }
-        let endless = format!("the server redirected more than {LONGEST_CHAIN} times");
+        let endless = format!(
+            "the server redirected more than {} times, the limit of the redirect policy; raise .limit(…) if the chain \
+             has an end",
+            policy.max()
+        );
         Err(Error::new(ErrorKind::Redirected, endless).into_middleware())
     }
 }
@@ -190,14 +227,36 @@ impl Head for Request {
 
 impl OutgoingRequest<Request, Body> {
     /// Turns into the request that a redirect asks for; `false` if the response is not one that can be followed.
-    fn follow(&mut self, signer: &Signer, response: &Response) -> Result<bool, Error> {
+    ///
+    /// # Errors
+    /// For a redirect that the policy does not cover, or to a Location that is not a URL.
+    fn follow(
+        &mut self,
+        signer: &Signer,
+        policy: &RedirectPolicy,
+        response: &Response,
+    ) -> Result<bool, Error> {
+        let Some(key) = &self.signed_for else { return Ok(false) };
+        let signed_for = SignedFor {
+            service: key.service(),
+            region: key.region(),
+            region_corrected: self.region_corrected,
+        };
         let (method, url) = (self.head.method(), self.head.url());
-        let Some(redirect) = Redirect::of(method, url, response.status(), response.headers())? else {
+        let (status, headers) = (response.status(), response.headers());
+        let Some(redirect) = Redirect::of(method, url, status, headers, signed_for)? else {
             return Ok(false);
         };
         if redirect.keeps_body && !self.body.is_replayable() {
             return Ok(false);
         }
+        match policy.ensure_covered(url, &redirect.url) {
+            Ok(()) => {}
+            Err(_) if !redirect.has_location => return Ok(false),
+            Err(refused) => return Err(refused.of_redirect()),
+        }
+        let corrects = redirect.region.as_deref().is_some_and(|region| signed_for.corrects(region));
+        self.region_corrected |= corrects;
         let from = url.clone();
         redirect.prune(&from, self.head.headers_mut());
         // A region that was set is the first host's.
@@ -228,7 +287,7 @@ impl Signer {
     /// Signs a `reqwest::Request` in place, for a client that somebody else sends it with.
     ///
     /// For hooks that are given a request, such as progenitor's, and for a plain `reqwest::Client`. The body has to be
-    /// in memory, or there is none, unless the signer's [payload mode](crate::SignerBuilder::payload_mode) is
+    /// empty or in memory, unless the signer's [payload mode](crate::SignerBuilder::payload_mode) is
     /// [`Unsigned`](PayloadMode::Unsigned) or [`Sha256`](PayloadMode::Sha256). The client must follow no redirects, see
     /// [`reqwest_client`]. Nothing is sent again after a refusal; use [`SigV4Middleware`] for that.
     ///
@@ -283,25 +342,25 @@ impl Signer {
     }
 }
 
-/// Refuses an answer that came from elsewhere than the request was sent to, before its body is handed on.
-pub(super) fn refuse_redirected(sent_to: &Url, answered_by: &Url) -> Result<(), Error> {
+/// Refuses a response that came from another URL than the request was sent to, before its body is handed on.
+pub(super) fn refuse_redirected(sent_to: &Url, came_from: &Url) -> Result<(), Error> {
     fn place(url: &Url) -> (&str, &str, &str, Option<&str>) {
         (url.scheme(), url.authority(), url.path(), url.query())
     }
-    if place(sent_to) == place(answered_by) {
+    if place(sent_to) == place(came_from) {
         return Ok(());
     }
-    let origin = answered_by.origin().ascii_serialization();
+    let origin = came_from.origin().ascii_serialization();
     Err(Error::new(
         ErrorKind::Redirected,
         format!(
-            "the client followed a redirect to {origin} by itself, and may have carried the session token there; \
+            "the client itself followed a redirect to {origin}, and may have sent the request's body and headers there; \
              build it from sigv4_middleware::reqwest_client(), or reqwest_blocking_client(), which follow none"
         ),
     ))
 }
 
-/// An answer of reqwest's, async or blocking, of this URL; a plain conversion would forget it.
+/// A response of reqwest's, async or blocking, from this URL; a plain conversion would lose it.
 pub(super) fn with_url<R: From<http::Response<Body>>>(mut response: http::Response<Body>, url: Url) -> R {
     if let Ok(marked) = http::Response::builder().url(url).body(()) {
         response.extensions_mut().extend(marked.into_parts().0.extensions);

@@ -13,6 +13,8 @@ use std::str::{self, FromStr};
 use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind};
+#[cfg(feature = "reqwest")]
+pub(crate) use origins::is_loopback;
 pub(crate) use origins::{AllowedOrigins, MissingScope};
 use resource_hosts::HostRegion;
 use table::{DomainKind, Suffix};

@@ -255,7 +255,7 @@ fn not_allowed(message: String) -> Error {
 
 /// Whether a host, as it stands in a URI, is `localhost`, an address in 127.0.0.0/8 in its four decimal parts, or
 /// `[::1]`. With a trailing dot it is not: resolvers then look for it in DNS, and not in their own tables.
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     match host.strip_prefix('[') {
         Some(inner) => inner
             .strip_suffix(']')

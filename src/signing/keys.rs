@@ -234,6 +234,17 @@ impl SigningKey {
         &self.scope
     }
 
+    /// The service's signing name.
+    pub(crate) fn service(&self) -> &str {
+        self.scope.rsplit('/').nth(1).unwrap_or_default()
+    }
+
+    /// The region; `None` for SigV4a.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.scope.rsplit('/').nth(2).filter(|_| !self.is_v4a())
+    }
+
     /// The signature of the concatenated parts, in lower-case hex.
     pub(crate) fn sign(&self, parts: &[&[u8]]) -> SignatureHex {
         match &self.secret {

@@ -22,8 +22,7 @@
 //! - In a `reqwest::Request`, which has no extensions that others can read, not even those of the `http::Request` that
 //!   it was made from: a layer around a `reqwest::Client` sees none.
 //! - At a redirect that a follower above the layer follows: each hop is a new request. The redirects that
-//!   `SigV4Middleware` follows keep all but the region, see its redirect
-//!   policy.
+//!   `SigV4Middleware` follows keep all but the region, see its method `redirects`.
 //!
 //! Nothing is reported then: a request that has lost [`SkipSigning`] is signed, or refused, like any other.
 

@@ -24,7 +24,7 @@ pub(crate) struct SignedWith {
 impl SignedWith {
     /// The service's signing name.
     pub(crate) fn service(&self) -> &str {
-        self.key.scope().rsplit('/').nth(1).unwrap_or_default()
+        self.key.service()
     }
 }
 

@@ -14,8 +14,8 @@ use crate::error::{Error, ErrorKind};
 use crate::signing::aws_chunked::AwsChunked;
 use crate::signing::streaming::signature_len;
 
-pub(crate) const DECODED_CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
-pub(crate) const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
+const DECODED_CONTENT_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
+const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
 
 /// How one body of known length is cut into chunks.
 #[derive(Clone, Copy, Debug)]

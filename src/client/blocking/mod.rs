@@ -9,6 +9,7 @@ use reqwest::blocking::{Body, Client, ClientBuilder, Request, RequestBuilder, Re
 
 use self::body::{Reader, RequestBody, into_body, into_http};
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
+use super::proxy;
 use super::reqwest::{refuse_redirected, rewritten, view_of, with_url};
 use super::response_body;
 use crate::body::SignedBody;
@@ -52,14 +53,14 @@ pub trait SendSigned: sealed::Sealed {
     ///
     /// # Errors
     /// [`SendError::Signing`] where nothing was sent, of kind [`ErrorKind::UnsupportedPayload`] for such a body; or where the
-    /// client followed a redirect. [`SendError::Reqwest`] where the request is none, or was not answered.
+    /// client followed a redirect. [`SendError::Reqwest`] if the request is invalid or got no response.
     fn send_signed(self, signer: &Signer) -> Result<Response, SendError>;
 
     /// Signs the request with a body that is read, and sends it.
     ///
     /// By default the body is read into memory, up to the signer's [limit](crate::SignerBuilder::body_limit). Where the
     /// signer's [payload mode](crate::SignerBuilder::payload_mode) is [`AwsChunked`](crate::PayloadMode::AwsChunked),
-    /// [`Sha256Checked`](crate::PayloadMode::Sha256Checked) or an event stream, it is sent as it is read, in memory that
+    /// [`Sha256Checked`](crate::PayloadMode::Sha256Checked) or an event stream, it is sent while it is read, in memory that
     /// does not grow with it; chunks want its length beforehand, as `content-length` on the request.
     ///
     /// A reader that hangs is waited for: the signer's body timeout is for streams.
@@ -77,7 +78,7 @@ pub trait SendSigned: sealed::Sealed {
     ///
     /// # Errors
     /// As [`send_signed`](Self::send_signed), and [`ErrorKind::BodyTooLarge`] and [`ErrorKind::BodyFailed`]. A body that
-    /// turns out to be other than was said while it is sent is a [`SendError::Reqwest`] with an error of kind
+    /// turns out to be other than declared while it is sent is a [`SendError::Reqwest`] with an error of kind
     /// [`ErrorKind::BodyMismatch`] in it.
     fn send_signed_reader(
         self,
@@ -86,7 +87,7 @@ pub trait SendSigned: sealed::Sealed {
     ) -> Result<Response, SendError>;
 }
 
-/// Why a request was not sent signed, or not answered.
+/// Why a request was not sent signed, or got no response.
 ///
 /// [`Error::find`] gets the crate's own error out of it, and out of what wraps it.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +96,7 @@ pub enum SendError {
     /// The request could not be signed, and was not sent; or the client followed a redirect.
     #[error("{0}")]
     Signing(#[from] Error),
-    /// The request is none, or was not answered.
+    /// The request is invalid, or got no response.
     #[error("{0}")]
     Reqwest(#[from] reqwest::Error),
     /// The signer's thread could not be started; nothing was sent.
@@ -103,14 +104,21 @@ pub enum SendError {
     Thread(#[source] io::Error),
 }
 
-/// A `reqwest::blocking::ClientBuilder` fit to carry signed requests: follows no redirects and sends no Referer.
+/// A `reqwest::blocking::ClientBuilder` for signed requests: follows no redirects, sends no Referer, and uses no proxy for
+/// loopback.
+///
+/// [`reqwest_client`](crate::reqwest_client) has the reasons, and how to use a proxy of your own.
 ///
 /// ```no_run
 /// let client = sigv4_middleware::reqwest_blocking_client().user_agent("orders/1.0").build()?;
 /// # Ok::<(), reqwest::Error>(())
 /// ```
 pub fn reqwest_blocking_client() -> ClientBuilder {
-    Client::builder().redirect(reqwest::redirect::Policy::none()).referer(false)
+    let builder = Client::builder().redirect(reqwest::redirect::Policy::none()).referer(false);
+    match proxy::beyond_loopback() {
+        Some(proxy) => builder.proxy(proxy),
+        None => builder,
+    }
 }
 
 mod sealed {

@@ -36,7 +36,7 @@ async fn a_hop_carries_no_extensions() {
     assert_eq!(*seen, [("127.0.0.1".to_owned(), Some("127.0.0.1")), ("127.0.0.2".to_owned(), None)]);
 }
 
-/// Nor can the layer remember the host by itself: a follower calls the same service once more, which is what a caller
+/// Nor can the layer itself remember the host: a follower calls the same service once more, which is what a caller
 /// with two hosts does.
 #[tokio::test]
 async fn one_service_is_called_for_several_hosts() {

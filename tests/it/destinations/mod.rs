@@ -3,7 +3,9 @@
 mod default_hosts;
 mod followers;
 mod overrides;
+mod policies;
 mod profiles;
+mod proxies;
 mod redirects;
 mod regions;
 mod scopes;

@@ -16,7 +16,7 @@ fn put(gateway: &IamGateway) -> http::request::Builder {
     Request::put(format!("{}/a%20b//c", gateway.url())).header("range", "bytes=0-1")
 }
 
-/// Sends to a gateway of another service and region than the signer was told.
+/// Sends to a gateway of another service and region than the configured ones.
 async fn sent(
     integration: Integration,
     gateway: &IamGateway,
@@ -33,7 +33,7 @@ async fn service_and_region() {
     let gateway = gateway("s3").await;
     for integration in INTEGRATIONS {
         let received = sent(integration, &gateway, |request| request).await;
-        assert_eq!(received.status, 403, "{integration:?}: the signer was told another scope");
+        assert_eq!(received.status, 403, "{integration:?}: the signer is configured with another scope");
         let received = sent(integration, &gateway, |request| request.extension(SigningName::new("s3"))).await;
         assert_eq!(received.status, 403, "{integration:?}: the region is another");
         let received = sent(integration, &gateway, |request| {
@@ -175,7 +175,7 @@ async fn what_is_lost_in_reqwest_middleware() {
     assert!(was_signed(), "nor can the layer read them");
 }
 
-/// Whatever is said for a request, it goes to no other place; and is checked before anything is sent.
+/// Overrides widen nothing, and are checked before anything is sent.
 #[tokio::test]
 async fn no_override_widens_the_allowed_origins() {
     let evil = Recorder::start().await;
@@ -212,7 +212,7 @@ async fn no_override_widens_the_allowed_origins() {
 
 /// `Signer::sign`, for other clients, reads them too.
 #[tokio::test]
-async fn the_signer_by_itself() {
+async fn the_signer_alone() {
     let (mut parts, ()) = Request::get("https://bucket.s3.amazonaws.com/key")
         .extension(SigningRegion::new("eu-central-1"))
         .body(())
@@ -228,7 +228,7 @@ async fn the_signer_by_itself() {
 
 /// By choice, what goes elsewhere goes unsigned; what goes to an allowed origin is signed all the same.
 #[tokio::test]
-async fn requests_to_other_origins_pass_through_unsigned_where_that_is_said() {
+async fn requests_to_other_origins_pass_through_unsigned_if_configured() {
     let gateway = gateway("execute-api").await;
     let builder = || Signer::builder().credentials(role()).service("execute-api").region(REGION);
     for integration in INTEGRATIONS {

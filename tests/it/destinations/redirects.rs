@@ -6,7 +6,9 @@
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use sigv4_middleware::{Error, ErrorKind, IamGateway, PayloadMode, SigV4Layer, SigV4Middleware, Signer};
+use sigv4_middleware::{
+    Error, ErrorKind, IamGateway, PayloadMode, RedirectPolicy, SigV4Layer, SigV4Middleware, Signer,
+};
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
 use tower_http::follow_redirect::policy::{PolicyExt, SameOrigin, Standard, clone_body_fn};
@@ -29,14 +31,12 @@ enum Place {
 }
 
 impl Place {
-    fn is_allowed(self) -> bool {
-        matches!(self, Self::SameOrigin | Self::OtherPort)
-    }
-
-    fn refusal(self) -> ErrorKind {
+    /// Why a signer with its defaults refuses to sign for it.
+    fn refusal(self) -> Option<ErrorKind> {
         match self {
-            Self::PlainHttp => ErrorKind::InsecureOrigin,
-            _ => ErrorKind::OriginNotAllowed,
+            Self::SameOrigin | Self::OtherPort => None,
+            Self::OtherHost => Some(ErrorKind::OriginNotAllowed),
+            Self::PlainHttp => Some(ErrorKind::InsecureOrigin),
         }
     }
 }
@@ -46,6 +46,7 @@ struct Scene {
     status: StatusCode,
     method: Method,
     place: Place,
+    location: String,
     origin: IamGateway,
     other: IamGateway,
     elsewhere: Recorder,
@@ -64,7 +65,7 @@ impl Scene {
         };
         let status = StatusCode::from_u16(status).unwrap();
         origin.redirect_next(1, status, HeaderValue::from_str(&location).unwrap());
-        Self { status, method, place, origin, other, elsewhere }
+        Self { status, method, place, location, origin, other, elsewhere }
     }
 
     fn name(&self) -> String {
@@ -105,14 +106,20 @@ impl Scene {
         builder.resolve("evil.example", to).resolve(AWS, to).build().unwrap()
     }
 
-    /// What a client that follows by itself has to do: nothing elsewhere; else one more request, signed afresh.
-    fn assert_followed(&self, outcome: Result<StatusCode, sigv4_middleware::BoxError>) {
+    /// What a client that follows redirects has to do: send nothing elsewhere, and either refuse or send one more
+    /// request, signed afresh.
+    fn assert_followed(
+        &self,
+        outcome: Result<StatusCode, sigv4_middleware::BoxError>,
+        refusal: Option<ErrorKind>,
+    ) {
         let name = self.name();
         self.elsewhere.assert_untouched(&name);
         let first = &self.origin.requests()[0];
         assert_eq!((first.status, &first.body[..]), (self.status, self.body().as_bytes()), "{name}");
-        if !self.place.is_allowed() {
-            assert_eq!(found(&outcome.unwrap_err()).kind(), self.place.refusal(), "{name}");
+        if let Some(refusal) = refusal {
+            assert_eq!(found(&outcome.unwrap_err()).kind(), refusal, "{name}");
+            assert_eq!((self.origin.requests().len(), self.other.requests().len()), (1, 0), "{name}");
             return;
         }
         assert_eq!(outcome.unwrap_or_else(|error| panic!("{name}: {error:?}")), 200, "{name}");
@@ -122,7 +129,7 @@ impl Scene {
         let (method, body) = self.next();
         assert_eq!((&second.method, &second.body[..]), (&method, body.as_bytes()), "{name}");
         assert_eq!(second.target, "/next?a=b", "{name}");
-        // What is said of a body goes where the body goes; what of none, as each follower pleases.
+        // A body's headers go along with the body; without a body, followers differ.
         if self.method != method || !body.is_empty() {
             assert_eq!(second.header("content-type").is_some(), !body.is_empty(), "{name}");
         }
@@ -161,22 +168,45 @@ async fn not_followed_unless_asked() {
 #[tokio::test]
 async fn followed_by_the_middleware() {
     matrix(async |scene| {
-        let client = scene.reqwest(sigv4_middleware::reqwest_client());
-        let client = reqwest_middleware::ClientBuilder::new(client)
-            .with(SigV4Middleware::new(signer("s3")).follow_redirects(true))
-            .build();
-        let outcome = client.execute(scene.reqwest_request()).await;
-        if let Ok(response) = &outcome {
-            assert_eq!(response.url().path(), "/next", "{}", scene.name());
-        }
-        if let Err(error) = &outcome {
-            // The caller never named the place, and the first request was sent.
-            let message = Error::find(error).unwrap().to_string();
-            assert!(message.starts_with("a redirect was not followed: "), "{}: {message}", scene.name());
-        }
-        scene.assert_followed(outcome.map(|response| response.status()).map_err(Into::into));
+        let covered = (scene.place != Place::SameOrigin).then_some(ErrorKind::OriginNotAllowed);
+        followed(scene, |_| RedirectPolicy::same_origin(), covered).await;
     })
     .await;
+}
+
+/// What the policy names is followed as far as the signer signs for it.
+#[tokio::test]
+async fn followed_by_the_middleware_to_named_origins() {
+    matrix(async |scene| {
+        let refusal = scene.place.refusal();
+        let named = |location: &str| match location.split_once("/next") {
+            Some((origin, _)) if !origin.is_empty() => {
+                RedirectPolicy::same_origin().allow_origin(origin).unwrap()
+            }
+            _ => RedirectPolicy::same_service(),
+        };
+        followed(scene, named, refusal).await;
+    })
+    .await;
+}
+
+/// `policy` gets the Location.
+async fn followed(scene: Scene, policy: impl FnOnce(&str) -> RedirectPolicy, refusal: Option<ErrorKind>) {
+    let client = scene.reqwest(sigv4_middleware::reqwest_client());
+    let middleware = SigV4Middleware::new(signer("s3")).redirects(policy(&scene.location));
+    let client = reqwest_middleware::ClientBuilder::new(client).with(middleware).build();
+    let outcome = client.execute(scene.reqwest_request()).await;
+    if let Ok(response) = &outcome {
+        assert_eq!(response.url().path(), "/next", "{}", scene.name());
+    }
+    if let Err(error) = &outcome {
+        // The caller never named the place, and the first request was sent.
+        let error = Error::find(error).unwrap();
+        assert!(error.was_sent(), "{}", scene.name());
+        let message = error.to_string();
+        assert!(message.starts_with("a redirect was not followed: "), "{}: {message}", scene.name());
+    }
+    scene.assert_followed(outcome.map(|response| response.status()).map_err(Into::into), refusal);
 }
 
 /// A payload that is not signed goes along where it is in memory; of a stream the caller sees the redirect.
@@ -194,7 +224,8 @@ async fn an_unsigned_body_goes_along_if_it_is_in_memory() {
         ] {
             let scene = Scene::new(status, Method::POST, Place::OtherPort).await;
             let signer = signing("s3").payload_mode(PayloadMode::Unsigned).allow_unsigned_over_http(true);
-            let middleware = SigV4Middleware::new(signer.build().unwrap()).follow_redirects(true);
+            let policy = RedirectPolicy::none().allow_origin(&scene.other.url()).unwrap();
+            let middleware = SigV4Middleware::new(signer.build().unwrap()).redirects(policy);
             let builder = sigv4_middleware::reqwest_client();
             let client = scene.reqwest(match http {
                 Http::One => builder,
@@ -224,7 +255,8 @@ async fn followed_above_the_layer() {
             .layer(SigV4Layer::new(signer("s3")))
             .service(hyper::<Full<Bytes>>(scene.elsewhere.addr(), Http::One));
         let outcome = client.oneshot(scene.http_request(|text| Full::from(Bytes::from(text)))).await;
-        scene.assert_followed(outcome.map(|response| response.status()).map_err(Into::into));
+        let outcome = outcome.map(|response| response.status()).map_err(Into::into);
+        scene.assert_followed(outcome, scene.place.refusal());
     })
     .await;
 }

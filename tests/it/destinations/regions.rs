@@ -6,11 +6,11 @@ use http::{Extensions, HeaderValue, Method, StatusCode};
 use reqwest::{Request, Response, ResponseBuilderExt};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next};
 use sigv4_middleware::overrides::{SigningName, SigningRegion};
-use sigv4_middleware::{Error, ErrorKind, IamGateway, SigV4Middleware, Signer};
+use sigv4_middleware::{Error, ErrorKind, IamGateway, RedirectPolicy, SigV4Middleware, Signer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Recorder, role};
+use crate::support::{Recorder, plain_reqwest, role};
 
 /// Stands for the network beneath the middleware, https and all: responds by URL, and keeps what was to be sent.
 struct Network<F> {
@@ -54,10 +54,20 @@ fn client<F>(signer: Signer, response: F) -> (ClientWithMiddleware, Arc<Mutex<Ve
 where
     F: Fn(&Request) -> http::response::Builder + Send + Sync + 'static,
 {
+    client_with(RedirectPolicy::same_service(), signer, response)
+}
+
+fn client_with<F>(
+    policy: RedirectPolicy,
+    signer: Signer,
+    response: F,
+) -> (ClientWithMiddleware, Arc<Mutex<Vec<Sent>>>)
+where
+    F: Fn(&Request) -> http::response::Builder + Send + Sync + 'static,
+{
     let sent = Arc::new(Mutex::new(Vec::new()));
-    let plain = sigv4_middleware::reqwest_client().no_proxy().tls_certs_only([]).build().unwrap();
-    let client = ClientBuilder::new(plain)
-        .with(SigV4Middleware::new(signer).follow_redirects(true))
+    let client = ClientBuilder::new(plain_reqwest())
+        .with(SigV4Middleware::new(signer).redirects(policy))
         .with(Network { sent: Arc::clone(&sent), response })
         .build();
     (client, sent)
@@ -87,9 +97,8 @@ async fn a_301_without_location_is_signed_for_the_region_it_names() {
         })
         .await;
         let signer = Signer::builder().credentials(role()).service("s3").region("us-east-1").build().unwrap();
-        let plain = sigv4_middleware::reqwest_client().no_proxy().tls_certs_only([]).build().unwrap();
-        let client =
-            ClientBuilder::new(plain).with(SigV4Middleware::new(signer).follow_redirects(true)).build();
+        let middleware = SigV4Middleware::new(signer).redirects(RedirectPolicy::same_origin());
+        let client = ClientBuilder::new(plain_reqwest()).with(middleware).build();
         let mut request = client.request(method.clone(), format!("http://{}/bucket/key", server.addr()));
         if method == Method::PUT {
             request = request.body("the object");
@@ -123,6 +132,7 @@ async fn a_307_is_signed_for_the_region_it_names() {
     let there = gateway("eu-west-1").await.unwrap();
     for method in [Method::GET, Method::HEAD, Method::PUT] {
         let to = format!("{}/bucket/key", there.url());
+        let policy = RedirectPolicy::none().allow_origin(&there.url()).unwrap();
         let here = Recorder::responding(move |_| {
             format!(
                 "HTTP/1.1 307 Temporary Redirect\r\nlocation: {to}\r\nx-amz-bucket-region: eu-west-1\r\n\
@@ -131,9 +141,8 @@ async fn a_307_is_signed_for_the_region_it_names() {
         })
         .await;
         let signer = Signer::builder().credentials(role()).service("s3").region("us-east-1").build().unwrap();
-        let plain = sigv4_middleware::reqwest_client().no_proxy().tls_certs_only([]).build().unwrap();
-        let client =
-            ClientBuilder::new(plain).with(SigV4Middleware::new(signer).follow_redirects(true)).build();
+        let middleware = SigV4Middleware::new(signer).redirects(policy);
+        let client = ClientBuilder::new(plain_reqwest()).with(middleware).build();
         let request = client.request(method.clone(), format!("http://{}/bucket/key", here.addr()));
         let response = request.body("the object").send().await.unwrap();
         assert_eq!((response.status(), response.url().port()), (StatusCode::OK, Some(there.addr().port())));
@@ -142,9 +151,9 @@ async fn a_307_is_signed_for_the_region_it_names() {
     }
 }
 
-/// The hosts of S3, from the one that tells no region on.
+/// The hosts of S3, from the one without a region on.
 #[tokio::test]
-async fn a_bucket_is_found_whatever_was_said_of_its_region() {
+async fn a_bucket_is_found_whatever_region_is_configured() {
     let regional = "https://bucket.s3.eu-west-1.amazonaws.com/key";
     let by_header = |request: &Request| match request.url().as_str() {
         "https://bucket.s3.eu-west-1.amazonaws.com/key" => status(200),
@@ -174,7 +183,7 @@ async fn a_bucket_is_found_whatever_was_said_of_its_region() {
     }
 }
 
-/// What a redirect said of the region holds while the host stays; what the user insists on holds throughout.
+/// A region that a redirect named holds while the host stays; one that takes precedence over hosts, throughout.
 #[tokio::test]
 async fn a_region_once_told_holds_for_the_host() {
     let response = |request: &Request| match request.url().path() {
@@ -183,6 +192,9 @@ async fn a_region_once_told_holds_for_the_host() {
         "/c" => status(302).header("location", "https://sqs.eu-central-1.amazonaws.com/d"),
         _ => status(200),
     };
+    let policy =
+        RedirectPolicy::same_origin().allow_origin("https://sqs.eu-central-1.amazonaws.com").unwrap();
+    let client = |signer, response| client_with(policy.clone(), signer, response);
     let builder = || Signer::builder().credentials(role()).service("s3");
     let (following, sent) = client(builder().region("us-east-1").build().unwrap(), response);
     let error = following.get("http://127.0.0.1/a").send().await.unwrap_err();
@@ -241,5 +253,88 @@ async fn a_location_that_is_no_url_or_leaves_http_is_refused() {
         let request = client.put("https://bucket.s3.us-east-1.amazonaws.com/key").body("the object");
         assert_eq!(kind(&request.send().await.unwrap_err()), expected, "{location}");
         assert_eq!(sent.lock().unwrap().len(), 1);
+    }
+}
+
+/// One correction of the region for each request, and none to the region that it was signed for: after that the caller
+/// gets the response.
+#[tokio::test]
+async fn a_301_without_location_is_followed_once() {
+    for method in [Method::GET, Method::PUT, Method::POST, Method::DELETE] {
+        for (regions, signed_for) in [
+            (&["us-east-1"][..], &["us-east-1/s3"][..]),
+            (&["eu-west-1", "eu-west-1"], &["us-east-1/s3", "eu-west-1/s3"]),
+            (&["eu-west-1", "us-west-2", "us-east-1"], &["us-east-1/s3", "eu-west-1/s3"]),
+        ] {
+            for url in ["http://127.0.0.1/bucket/key", "https://bucket.s3.amazonaws.com/key"] {
+                let next = Mutex::new(regions.iter());
+                let response = move |_: &Request| {
+                    let region = *next.lock().unwrap().next().unwrap();
+                    status(301).header("x-amz-bucket-region", region)
+                };
+                let signer = Signer::builder().credentials(role()).service("s3").region("us-east-1");
+                let (client, sent) = client(signer.build().unwrap(), response);
+                let request = client.request(method.clone(), url).body("the object");
+                let response = request.send().await.unwrap();
+                assert_eq!(response.status(), 301, "{method} {regions:?} {url}");
+                let last = regions[signed_for.len() - 1];
+                assert_eq!(response.headers()["x-amz-bucket-region"], last, "{method} {regions:?} {url}");
+                let sent: Vec<_> = sent.lock().unwrap().drain(..).map(|one| one.scope).collect();
+                assert_eq!(sent, signed_for, "{method} {regions:?} {url}");
+            }
+        }
+    }
+}
+
+/// A policy that covers less than S3's regions: the caller gets the response, with the region that it names.
+#[tokio::test]
+async fn a_301_without_location_is_the_callers_where_the_policy_ends() {
+    let response = |_: &Request| status(301).header("x-amz-bucket-region", "eu-west-1");
+    let signer = Signer::builder().credentials(role()).default_region("us-east-1").build().unwrap();
+    let (client, sent) = client_with(RedirectPolicy::same_origin(), signer, response);
+    let response = client.put("https://bucket.s3.amazonaws.com/key").body("the object").send().await.unwrap();
+    assert_eq!((response.status(), sent.lock().unwrap().len()), (StatusCode::MOVED_PERMANENTLY, 1));
+}
+
+/// The header counts from S3's hosts, and from custom ones that are signed for as S3.
+#[tokio::test]
+async fn a_bucket_region_counts_from_s3_alone() {
+    let signer = |service: Option<&'static str>| {
+        let builder =
+            Signer::builder().credentials(role()).default_region("us-east-1").allow_host("*.example.com");
+        service.map_or(builder.clone(), |service| builder.service(service)).build().unwrap()
+    };
+    for (service, url, counts) in [
+        (Some("s3"), "http://127.0.0.1/a", true),
+        (Some("s3"), "https://minio.example.com/a", true),
+        (None, "https://bucket.s3.amazonaws.com/a", true),
+        (Some("execute-api"), "http://127.0.0.1/a", false),
+        (Some("execute-api"), "https://api.example.com/a", false),
+        (None, "https://abc.execute-api.us-east-1.amazonaws.com/a", false),
+        (None, "https://sqs.us-east-1.amazonaws.com/a", false),
+    ] {
+        for location in [Some("/b"), None] {
+            let response = move |request: &Request| match (request.url().path(), location) {
+                ("/a", Some(to)) => {
+                    status(307).header("location", to).header("x-amz-bucket-region", "us-west-2")
+                }
+                ("/a", None)
+                    if request.headers()["authorization"].to_str().unwrap().contains("/us-east-1/") =>
+                {
+                    status(301).header("x-amz-bucket-region", "us-west-2")
+                }
+                _ => status(200),
+            };
+            let (client, sent) = client(signer(service), response);
+            let response = client.put(url).body("the object").send().await.unwrap();
+            let regions: Vec<_> = sent.lock().unwrap().drain(..).map(|one| one.scope).collect();
+            let regions: Vec<_> = regions.iter().filter_map(|scope| Some(scope.split_once('/')?.0)).collect();
+            let (status, expected) = match (counts, location) {
+                (true, _) => (200, &["us-east-1", "us-west-2"][..]),
+                (false, Some(_)) => (200, &["us-east-1", "us-east-1"][..]),
+                (false, None) => (301, &["us-east-1"][..]),
+            };
+            assert_eq!((response.status().as_u16(), &regions[..]), (status, expected), "{url} {location:?}");
+        }
     }
 }

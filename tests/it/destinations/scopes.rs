@@ -1,4 +1,4 @@
-//! What is said of service and region, and what the host says; and the errors that tell the line to add.
+//! Configured service and region, and those inferred from the host; and the errors that name the line to add.
 
 use http::Request;
 use sigv4_middleware::overrides::{SigningName, SigningRegion};
@@ -25,7 +25,7 @@ const BUCKET: &str = "https://bucket.s3.amazonaws.com/";
 const CUSTOM: &str = "https://api.example.com/";
 
 #[tokio::test]
-async fn what_is_said_and_what_the_host_says() {
+async fn configured_and_inferred() {
     let scope = async |builder, url| scope(builder, url).await.map_err(|(kind, _)| kind);
     assert_eq!(scope(builder(), API).await.unwrap(), "eu-west-1/execute-api");
     assert_eq!(scope(builder().service("execute-api"), API).await.unwrap(), "eu-west-1/execute-api");
@@ -83,7 +83,7 @@ async fn a_multi_region_access_point() {
     let overriding = builder().region("us-east-1").scope_overrides_host(true);
     assert_eq!(scope(overriding, mrap).await.unwrap(), "us-east-1/s3");
 
-    // One region's host is signed with SigV4a where that is said.
+    // One region's host is signed with SigV4a if that is configured.
     assert_eq!(scope(builder().region_set("eu-west-1,eu-central-1"), API).await.unwrap(), "execute-api");
     let (mut parts, ()) =
         Request::get(API).extension(SigningRegionSet::new("*")).body(()).unwrap().into_parts();
