@@ -196,34 +196,44 @@ impl Transport for MiddlewareClient<'_> {
     }
 }
 
-impl Head for Request {
-    fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a> {
-        view_of(self.method(), self.url(), self.headers(), extensions)
-    }
+/// A request of reqwest's, async or blocking, whose body was taken out.
+macro_rules! head_of_reqwest {
+    ($request:ty) => {
+        impl Head for $request {
+            fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a> {
+                view_of(self.method(), self.url(), self.headers(), extensions)
+            }
 
-    fn authority(&self) -> &str {
-        Origin::authority_of(Some(self.url().scheme()), Some(self.url().authority()))
-    }
+            fn authority(&self) -> &str {
+                Origin::authority_of(Some(self.url().scheme()), Some(self.url().authority()))
+            }
 
-    fn method(&self) -> &Method {
-        self.method()
-    }
+            fn method(&self) -> &Method {
+                self.method()
+            }
 
-    fn headers_mut(&mut self) -> &mut HeaderMap {
-        self.headers_mut()
-    }
+            fn headers_mut(&mut self) -> &mut HeaderMap {
+                self.headers_mut()
+            }
 
-    fn set_target(&mut self, target: String) -> Result<(), Error> {
-        *self.url_mut() = rewritten(self.url(), &target)?;
-        Ok(())
-    }
+            fn set_target(&mut self, target: String) -> Result<(), Error> {
+                *self.url_mut() = rewritten(self.url(), &target)?;
+                Ok(())
+            }
 
-    fn duplicate(&self) -> Result<Self, Error> {
-        self.try_clone().ok_or_else(|| {
-            Error::new(ErrorKind::BodyFailed, "the request cannot be sent again; its body was consumed")
-        })
-    }
+            fn duplicate(&self) -> Result<Self, Error> {
+                self.try_clone().ok_or_else(|| {
+                    let message = "the request cannot be sent again; its body was consumed";
+                    Error::new(ErrorKind::BodyFailed, message)
+                })
+            }
+        }
+    };
 }
+
+head_of_reqwest!(Request);
+#[cfg(feature = "blocking")]
+head_of_reqwest!(reqwest::blocking::Request);
 
 impl OutgoingRequest<Request, Body> {
     /// Turns into the request that a redirect asks for; `false` if the response is not one that can be followed.
@@ -375,7 +385,7 @@ pub(super) fn with_body(mut request: Request, body: Option<SignedBody<Body>>) ->
 }
 
 /// A request of reqwest's, async or blocking.
-pub(super) fn view_of<'a>(
+fn view_of<'a>(
     method: &'a Method,
     url: &'a Url,
     headers: &'a HeaderMap,
@@ -393,7 +403,7 @@ pub(super) fn view_of<'a>(
 }
 
 /// The URL with the path and the query that are signed.
-pub(super) fn rewritten(url: &Url, target: &str) -> Result<Url, Error> {
+fn rewritten(url: &Url, target: &str) -> Result<Url, Error> {
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let mut url = url.clone();
     url.set_path(path);

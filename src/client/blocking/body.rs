@@ -126,7 +126,7 @@ impl http_body::Body for RequestBody {
     }
 }
 
-pub(super) fn unreadable() -> Error {
+fn unreadable() -> Error {
     Error::new(
         ErrorKind::UnsupportedPayload,
         "the body is a reader inside a request of reqwest::blocking, where it cannot be read to be hashed; give it to \

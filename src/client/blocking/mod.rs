@@ -4,21 +4,19 @@ mod body;
 
 use std::io::{self, Read};
 
-use http::{Extensions, HeaderMap, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
 use reqwest::blocking::{Body, Client, ClientBuilder, Request, RequestBuilder, Response};
 
 use self::body::{Reader, RequestBody, into_body, into_http};
-use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
+use super::exchange::{Head as _, OutgoingRequest, RefusalBody, Transport, exchange};
 use super::proxy;
-use super::reqwest::{refuse_redirected, rewritten, view_of, with_url};
+use super::reqwest::{refuse_redirected, with_url};
 use super::response_body;
 use crate::body::SignedBody;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::signing::request::RequestView;
 use crate::signing::signer::Signer;
-use crate::signing::target::Origin;
 
 /// Signs and sends a request of `reqwest::blocking`, in place of its `send()`.
 ///
@@ -190,32 +188,5 @@ impl Transport for BlockingClient {
         let url = response.url().clone();
         let (response, read) = response_body::read_refusal(into_http(response)).await;
         (with_url(response.map(reqwest::Body::wrap), url), read)
-    }
-}
-
-impl Head for Request {
-    fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a> {
-        view_of(self.method(), self.url(), self.headers(), extensions)
-    }
-
-    fn authority(&self) -> &str {
-        Origin::authority_of(Some(self.url().scheme()), Some(self.url().authority()))
-    }
-
-    fn method(&self) -> &Method {
-        self.method()
-    }
-
-    fn headers_mut(&mut self) -> &mut HeaderMap {
-        self.headers_mut()
-    }
-
-    fn set_target(&mut self, target: String) -> Result<(), Error> {
-        *self.url_mut() = rewritten(self.url(), &target)?;
-        Ok(())
-    }
-
-    fn duplicate(&self) -> Result<Self, Error> {
-        self.try_clone().ok_or_else(body::unreadable)
     }
 }
