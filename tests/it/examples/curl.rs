@@ -8,7 +8,8 @@ use sigv4_middleware::{IamGateway, ReceivedRequest};
 use tokio::process::Command;
 
 use super::{
-    ProgramOutput, assert_names_no_library_item, example, file, gateway, run, run_with_input, with_role,
+    Failing, ProgramOutput, assert_names_no_library_item, example, file, gateway, run, run_with_input,
+    with_role,
 };
 use crate::support::{REGION, SECRET, TOKEN, role};
 
@@ -216,24 +217,22 @@ async fn without_credentials_it_says_how_to_get_some() {
 /// Errors in terms of the program's options: command line, environment, what standard error contains.
 #[tokio::test]
 async fn errors_name_options() {
-    let service = ["--service", "execute-api"];
-    let no_region = ("AWS_REGION", "");
-    let cases: [(&[&str], &[(&str, &str)], &[&str]); 22] = [
+    let cases: [Failing; 22] = [
         (&["https://api.example.com/"], &[], &["add --allow-host api.example.com --service NAME "]),
         (
             &["https://api.example.com/"],
-            &[no_region],
+            &[("AWS_REGION", "")],
             &["--allow-host api.example.com --service NAME --region NAME "],
         ),
         (
-            &["https://api.example.com/", service[0], service[1]],
+            &["https://api.example.com/", "--service", "execute-api"],
             &[],
             &["add --allow-host api.example.com to the "],
         ),
-        (&["https://[fd00::1]/", service[0], service[1]], &[], &["add --allow-host [fd00::1] to the "]),
-        (&["https://minio/", service[0], service[1]], &[], &["add --allow-host minio to the "]),
+        (&["https://[fd00::1]/", "--service", "execute-api"], &[], &["add --allow-host [fd00::1] to the "]),
+        (&["https://minio/", "--service", "execute-api"], &[], &["add --allow-host minio to the "]),
         (
-            &["http://minio.test:9000/", service[0], service[1]],
+            &["http://minio.test:9000/", "--service", "execute-api"],
             &[],
             &["add --allow-origin http://minio.test:9000 to the ", "--allow-host minio.test"],
         ),
@@ -248,13 +247,17 @@ async fn errors_name_options() {
             &["--allow-host app.ecs.us-east-1.on.aws --service NAME"],
         ),
         (&["http://127.0.0.1:1/"], &[], &["add --service NAME to the command line"]),
-        (&["http://127.0.0.1:1/"], &[no_region], &["--service NAME", "--region NAME"]),
+        (&["http://127.0.0.1:1/"], &[("AWS_REGION", "")], &["--service NAME", "--region NAME"]),
         (
-            &["http://127.0.0.1:1/", service[0], service[1]],
-            &[no_region],
+            &["http://127.0.0.1:1/", "--service", "execute-api"],
+            &[("AWS_REGION", "")],
             &["add --region NAME to the command line"],
         ),
-        (&["https://bucket.s3.amazonaws.com/"], &[no_region], &["--region NAME", "x-amz-bucket-region"]),
+        (
+            &["https://bucket.s3.amazonaws.com/"],
+            &[("AWS_REGION", "")],
+            &["--region NAME", "x-amz-bucket-region"],
+        ),
         (&["http://127.0.0.1:1/", "--service", "a b"], &[], &["service", "a b"]),
         (
             &["http://127.0.0.1:1/", "--allow-host", "a b"],

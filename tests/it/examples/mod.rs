@@ -89,6 +89,9 @@ fn assert_names_no_library_item(message: &str) {
     }
 }
 
+/// Arguments and environment of a program that fails, and what its standard error contains.
+type Failing = (&'static [&'static str], &'static [(&'static str, &'static str)], &'static [&'static str]);
+
 /// A file for one test to write or read.
 fn file(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()));

@@ -4,24 +4,23 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::{before, reason};
-use crate::examples::{assert_names_no_library_item, example, gateway, run, with_role};
+use crate::examples::{Failing, assert_names_no_library_item, example, gateway, run, with_role};
 use crate::support::{KEY, SECRET};
 
 /// Errors at the start: command line, environment, what standard error contains.
 #[tokio::test]
 async fn errors_at_the_start_name_options() {
-    let (service, region) = (["--service", "s3"], ["--region", "eu-west-1"]);
-    let cases: [(&[&str], &[(&str, &str)], &[&str]); 12] = [
+    let cases: [Failing; 12] = [
         (&["http://api.example.com"], &[], &["--allow-http"]),
         (&["http://abc.execute-api.eu-west-1.amazonaws.com"], &[], &["https", "--allow-http"]),
         (&["http://app.ecs.us-east-1.on.aws"], &[], &["--allow-http"]),
         (&["https://api.example.com"], &[], &["--service NAME"]),
         (&["https://api.example.com"], &[("AWS_REGION", "")], &["--service NAME", "--region NAME"]),
         (&["https://app.ecs.us-east-1.on.aws"], &[], &["--service NAME"]),
-        (&["https://api.example.com", service[0], service[1]], &[("AWS_REGION", "")], &["--region NAME"]),
+        (&["https://api.example.com", "--service", "s3"], &[("AWS_REGION", "")], &["--region NAME"]),
         (&["https://bucket.s3.amazonaws.com"], &[("AWS_REGION", "")], &["--region NAME"]),
         (&["https://api.example.com", "--service", "a b"], &[], &["service"]),
-        (&["https://api.example.com", service[0], service[1], region[0], "a/b"], &[], &["region"]),
+        (&["https://api.example.com", "--service", "s3", "--region", "a/b"], &[], &["region"]),
         (
             &["http://x-0a.7d67968.vpc-lattice-svcs.us-west-2.on.aws", "--allow-http"],
             &[],
