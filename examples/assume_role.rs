@@ -1,12 +1,13 @@
-//! Calls an IAM-authorised endpoint as a role: STS gives the role's credentials, the signer renews them before they end.
+//! Calls an API with IAM authorization as a role: STS issues the role's credentials, and the signer renews them before they
+//! expire.
 //!
 //! ```text
 //! assume_role ROLE_ARN URL [SERVICE]
 //! ```
 //!
 //! The credentials that may assume the role, and the region, come from the default chain (environment, profile, …).
-//! SERVICE is the signing name for a URL whose host does not tell it. `AWS_ENDPOINT_URL` sends the call of STS elsewhere,
-//! to an emulator for one.
+//! SERVICE is the signing name, for a URL from whose host it cannot be inferred. `AWS_ENDPOINT_URL` sends the call of STS to
+//! another endpoint, such as an emulator.
 
 use std::error::Error;
 
@@ -30,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .configure(&config)
         .build()
         .await;
-    // Region and clock of the configuration, credentials of the role.
+    // The region and clock of the configuration, and the credentials of the role.
     let mut builder = Signer::builder().sdk_config(&config).credentials(provider);
     if let Some(service) = service {
         builder = builder.service(service.clone());
@@ -39,7 +40,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with(SigV4Middleware::new(builder.build()?))
         .build();
 
-    let answer = client.get(url).send().await?;
-    println!("{}\n{}", answer.status(), answer.text().await?);
+    // Errors leave out the URL, as its query may hold secrets.
+    let response = client.get(url).send().await.map_err(reqwest_middleware::Error::without_url)?;
+    let status = response.status();
+    println!("{status}\n{}", response.text().await.map_err(reqwest::Error::without_url)?);
     Ok(())
 }

@@ -1,13 +1,13 @@
-//! A Lambda function that calls another service's API Gateway API whose authorisation is IAM.
+//! A Lambda function that calls an API Gateway API of another service, with IAM authorization.
 //!
 //! Its role needs `execute-api:Invoke` on that API. Build and deploy it with
 //! [cargo-lambda](https://www.cargo-lambda.info), and set:
 //!
-//! - `API_URL`: what to call, such as `https://….execute-api.….amazonaws.com/stage/path`
-//! - `API_SERVICE`: the service's signing name, such as `execute-api`, if the URL's host is not one of AWS's own, which
-//!   tell it
+//! - `API_URL`: the URL to call, such as `https://….execute-api.….amazonaws.com/stage/path`
+//! - `API_SERVICE`: the service's signing name, such as `execute-api`, if the URL's host is not one of AWS's, from which it
+//!   is inferred
 //!
-//! Credentials and region are in a function's environment without being set. `tests/it/examples/lambda.rs` runs it on loopback.
+//! Lambda sets credentials and region in the function's environment. `tests/it/examples/lambda.rs` runs it on loopback.
 
 use std::env;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use sigv4_middleware::{SigV4Middleware, Signer};
 
 /// What the function returns.
 #[derive(Serialize)]
-struct Answer {
+struct ApiResponse {
     status: u16,
     body: String,
 }
@@ -38,8 +38,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Error> {
-    let url = env::var("API_URL").map_err(|_| "set API_URL to the URL that the function shall call")?;
-    // Made once, when the function starts, and used for every event: connections and signing keys are kept.
+    let url = env::var("API_URL").map_err(|_| "set API_URL to the URL that the function calls")?;
+    // Created once and used for every event, so that connections and signing keys are reused.
     let client = signing_client()?;
     if env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         return Err(
@@ -53,8 +53,8 @@ async fn run() -> Result<(), Error> {
 
 /// A client whose requests are signed with the credentials of the function's role.
 fn signing_client() -> Result<ClientWithMiddleware, Error> {
-    // For hosts of AWS, `Signer::from_env()?` is all. A domain of your own does not tell its service, and needs
-    // `.allow_host("api.example.com")` besides: whoever answers there is sent the session token.
+    // For AWS's hosts, `Signer::from_env()?` is enough. A domain of your own needs the service, and
+    // `.allow_host("api.example.com")`: whoever runs that host receives the signed requests.
     let mut signer = Signer::builder().credentials_from_env();
     if let Ok(service) = env::var("API_SERVICE") {
         signer = signer.service(service);
@@ -65,7 +65,13 @@ fn signing_client() -> Result<ClientWithMiddleware, Error> {
         .build())
 }
 
-async fn call_api(client: &ClientWithMiddleware, url: &str, _: LambdaEvent<Value>) -> Result<Answer, Error> {
-    let answer = client.get(url).send().await?;
-    Ok(Answer { status: answer.status().as_u16(), body: answer.text().await? })
+async fn call_api(
+    client: &ClientWithMiddleware,
+    url: &str,
+    _: LambdaEvent<Value>,
+) -> Result<ApiResponse, Error> {
+    // Errors end up in the function's log, and leave out the URL, as its query may hold secrets.
+    let response = client.get(url).send().await.map_err(reqwest_middleware::Error::without_url)?;
+    let status = response.status().as_u16();
+    Ok(ApiResponse { status, body: response.text().await.map_err(reqwest::Error::without_url)? })
 }

@@ -1,6 +1,6 @@
-//! Calls an API whose authorisation is IAM: unsigned, through reqwest and through hyper.
+//! Calls an API with IAM authorization: unsigned, signed through reqwest, and signed through hyper.
 //!
-//! `cargo run --example quickstart` starts such an API on loopback and calls it, nothing else is needed.
+//! `cargo run --example quickstart` starts such an API on loopback and calls it. Nothing else is needed.
 //!
 //! `cargo run --example quickstart -- https://….execute-api.….amazonaws.com/stage/path` calls a real one, with the
 //! credentials and the region of the environment.
@@ -17,6 +17,8 @@ use reqwest_middleware::ClientBuilder;
 use sigv4_middleware::{BoxError, Credentials, IamGateway, SigV4Layer, SigV4Middleware, Signer};
 use tower::{ServiceBuilder, ServiceExt};
 
+const TRY_OPTIONS: &str = "`cargo run --example sigv4_curl -- --help` shows the same settings as options";
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match std::env::args().nth(1) {
@@ -27,87 +29,110 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
+            let causes = std::iter::successors(error.source(), |&error| error.source());
+            let mut lines: Vec<String> = causes.map(|cause| format!("\n  because: {cause}")).collect();
+            // Some errors show their cause's text as their own.
+            lines.dedup();
+            eprintln!("error: {error}{}", lines.concat());
+            if sigv4_middleware::Error::find(error.as_ref()).is_some() {
+                eprintln!("the signer's builder is `Signer::builder()` in your program; {TRY_OPTIONS}");
             }
             ExitCode::FAILURE
         }
     }
 }
 
-/// Whether an endpoint on loopback refused the unsigned request and answered the signed ones.
+/// Whether an API on loopback refused the unsigned request and accepted the signed ones.
 async fn call_gateway_on_loopback() -> Result<bool, BoxError> {
-    // What a Lambda function finds in its environment for its role; there, `Signer::from_env()` reads it.
+    // Credentials like those of a Lambda function's role; there, `Signer::from_env()` reads them from the environment.
     let token = Some("IQoJb3JpZ2luX2VjEXAMPLETOKEN".repeat(20));
     let role =
         Credentials::new("ASIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/EXAMPLEKEY", token, None, "role");
     let region = "ap-northeast-1";
 
-    // An API that lets in only who signs with these credentials.
+    // An API that accepts only requests signed with these credentials.
     let gateway = IamGateway::builder().credentials(role.clone()).region(region).start().await?;
     let url = format!("{}/prod/orders?status=open", gateway.url());
+    println!("An emulated API with IAM authorization listens on {} until this program ends.", gateway.url());
+    println!("It is called three times. Lines with > show what it received, lines with < its response.\n");
 
-    // One signer for the whole program. The service is said because 127.0.0.1 does not tell it; AWS's hosts do.
+    // One signer for the whole program. The service is configured as it cannot be inferred from 127.0.0.1; it is
+    // inferred from AWS's hosts.
     let signer = Signer::builder().credentials(role).service("execute-api").region(region).build()?;
 
-    let mut expected = true;
-    // Shows not what was meant to be sent, but what the gateway received.
-    let mut show = |status: StatusCode, body: &[u8], wanted: StatusCode| {
+    let mut as_expected = true;
+    // Shows what the gateway received.
+    let mut show = |status: StatusCode, body: &[u8], expected_status: StatusCode| {
         if let Some(received) = gateway.requests().last() {
             show_request(&received.method, &received.target, &received.headers);
         }
-        expected &= show_answer(status, body, wanted);
+        as_expected &= show_response(status, body, expected_status);
     };
 
-    println!("reqwest, unsigned");
+    println!("reqwest, unsigned: refused");
     let plain = sigv4_middleware::reqwest_client().build()?;
-    let answer = plain.get(&url).send().await?;
-    show(answer.status(), &answer.bytes().await?, StatusCode::FORBIDDEN);
+    let response = plain.get(&url).send().await?;
+    show(response.status(), &response.bytes().await?, StatusCode::FORBIDDEN);
 
-    println!("reqwest with SigV4Middleware");
+    println!("reqwest with SigV4Middleware: signed");
     let client = ClientBuilder::new(plain).with(SigV4Middleware::new(signer.clone())).build();
-    let answer = client.get(&url).send().await?;
-    show(answer.status(), &answer.bytes().await?, StatusCode::OK);
+    let response = client.get(&url).send().await?;
+    show(response.status(), &response.bytes().await?, StatusCode::OK);
 
-    println!("hyper with SigV4Layer");
+    println!("hyper with SigV4Layer: signed");
     let hyper = Client::builder(TokioExecutor::new()).build_http();
     let client = ServiceBuilder::new().layer(SigV4Layer::new(signer)).service(hyper);
-    let answer = client.oneshot(Request::get(&url).body(Full::<Bytes>::default())?).await?;
-    show(answer.status(), &answer.into_body().collect().await?.to_bytes(), StatusCode::OK);
+    let response = client.oneshot(Request::get(&url).body(Full::<Bytes>::default())?).await?;
+    show(response.status(), &response.into_body().collect().await?.to_bytes(), StatusCode::OK);
 
-    Ok(expected)
+    println!("Next: call an API of your own, with credentials in AWS_ACCESS_KEY_ID and the like:");
+    println!("  cargo run --example quickstart -- https://….execute-api.….amazonaws.com/stage/path");
+    println!("and sign requests in your program as examples/quickstart.rs does, by `Signer::from_env()`.");
+    Ok(as_expected)
 }
 
-/// Whether a real endpoint refused the unsigned request and answered the signed one.
+/// Whether a real API refused the unsigned request and accepted the signed one.
 async fn call_real_endpoint(url: &str) -> Result<bool, BoxError> {
-    // AWS's hosts tell service and region. For a domain of your own, say the service, and that credentials may go
-    // there: `Signer::builder().credentials_from_env().service("execute-api").allow_host("api.example.com").build()?`
+    // Service and region are inferred from AWS's hosts. For a domain of your own, configure the service, and allow the host:
+    // `Signer::builder().credentials_from_env().service("execute-api").allow_host("api.example.com").build()?`
     let signer = Signer::from_env()?;
-    let url: Url = url.parse().map_err(|error| format!("{url} is not a URL: {error}"))?;
+    // Errors leave out the query, as it may hold secrets.
+    let without_query = url.split('?').next().unwrap_or_default();
+    let url: Url = url.parse().map_err(|error| format!("{without_query} is not a URL: {error}"))?;
     let client = sigv4_middleware::reqwest_client().build()?;
+    println!("Calling {without_query} twice. Lines with > show what is sent, lines with < the response.\n");
 
-    // The layer goes around a reqwest client too. What is beneath it sees each request as it is sent.
-    let sent = |request: reqwest::Request| {
+    // The layer wraps a reqwest client too. The service inside it sees each request in the form that is sent.
+    let show_sent = |request: reqwest::Request| {
         let url = request.url();
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         show_request(request.method(), &format!("{}{query}", url.path()), request.headers());
         request
     };
-    let unsigned = ServiceBuilder::new().map_request(sent).service(client.clone());
+    let unsigned = ServiceBuilder::new()
+        .map_request(show_sent)
+        .map_err(reqwest::Error::without_url)
+        .service(client.clone());
     let signed = ServiceBuilder::new().layer(SigV4Layer::new(signer)).service(unsigned.clone());
 
-    println!("unsigned");
-    let answer = unsigned.oneshot(client.get(url.clone()).build()?).await?;
-    let mut expected = show_answer(answer.status(), &answer.bytes().await?, StatusCode::FORBIDDEN);
+    println!("reqwest, unsigned: to be refused");
+    let response = unsigned.oneshot(client.get(url.clone()).build()?).await?;
+    let status = response.status();
+    let body = response.bytes().await.map_err(reqwest::Error::without_url)?;
+    let mut as_expected = show_response(status, &body, StatusCode::FORBIDDEN);
 
-    println!("signed");
-    let answer = signed.oneshot(client.get(url).build()?).await?;
-    expected &= show_answer(answer.status(), &answer.bytes().await?, StatusCode::OK);
+    println!("reqwest with SigV4Layer: signed");
+    let response = signed.oneshot(client.get(url).build()?).await?;
+    let status = response.status();
+    let body = response.bytes().await.map_err(reqwest::Error::without_url)?;
+    as_expected &= show_response(status, &body, StatusCode::OK);
 
-    Ok(expected)
+    if as_expected {
+        println!("Next: put the layer around the client of your program, as this example does.");
+    } else {
+        println!("Next: see what was signed with `cargo run --example sigv4_curl -- -v URL`.");
+    }
+    Ok(as_expected)
 }
 
 fn show_request(method: &Method, target: &str, headers: &HeaderMap) {
@@ -118,18 +143,18 @@ fn show_request(method: &Method, target: &str, headers: &HeaderMap) {
     println!("  > Authorization: {}", value("authorization"));
 }
 
-/// Prints an answer; whether it is the wanted one.
-fn show_answer(status: StatusCode, body: &[u8], wanted: StatusCode) -> bool {
+/// Prints a response, and returns whether its status is the expected one.
+fn show_response(status: StatusCode, body: &[u8], expected: StatusCode) -> bool {
     println!("  < {status}");
     println!("  < {}", String::from_utf8_lossy(body));
-    if status != wanted {
-        println!("  not the expected answer, {wanted}");
+    if status != expected {
+        println!("  {expected} was expected");
     }
     println!();
-    status == wanted
+    status == expected
 }
 
-/// A session token is as good as a key while it lives: it is never printed whole.
+/// The beginning of a session token, which is a secret until it expires.
 fn shortened(token: &str) -> String {
     match token.char_indices().nth(16) {
         Some((end, _)) => format!("{}… ({} characters)", &token[..end], token.chars().count()),

@@ -1,16 +1,18 @@
-//! Uploads a file of any size to S3 or a compatible store, in memory that does not grow with it, and downloads it
-//! again through a presigned URL.
+//! Uploads a file of any size to S3 or a compatible store, in constant memory, and downloads it again by a presigned URL.
 //!
 //! ```console
 //! $ cargo run --release --example s3_upload -- FILE https://BUCKET.s3.eu-west-1.amazonaws.com/KEY
 //! $ cargo run --release --example s3_upload -- FILE
 //! ```
 //!
-//! The first takes credentials and region from the environment. The second starts a store of its own on loopback,
-//! s3s-fs, which verifies the signature of every chunk (`cargo install s3s-fs --features binary`).
+//! The first takes credentials and region from the environment. The second starts a store on loopback, s3s-fs, which
+//! verifies the signature of every chunk (`cargo install s3s-fs --features binary`).
 //!
-//! The file is sent in chunks that are signed one by one, with a CRC-64 after the last (`aws-chunked`), so that nothing
-//! has to be known of it beforehand but its length.
+//! The file is sent in chunks that are signed one by one, with a CRC-64 after the last (`aws-chunked`), so that only its
+//! length has to be known beforehand.
+
+#[path = "shared/advice.rs"]
+mod advice;
 
 use std::error::Error;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -33,9 +35,9 @@ use tokio_util::io::ReaderStream;
 struct Arguments {
     /// The file to upload
     file: PathBuf,
-    /// Where to: https://BUCKET.s3.REGION.amazonaws.com/KEY, or an object of a compatible store
+    /// The object to upload to: https://BUCKET.s3.REGION.amazonaws.com/KEY, or an object of a compatible store
     url: Option<reqwest::Url>,
-    /// The region of a store whose host does not tell it
+    /// The region, if it cannot be inferred from the host and is not AWS_REGION
     #[arg(long)]
     region: Option<String>,
 }
@@ -43,30 +45,28 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let done = tokio::select! {
-        done = run(arguments) => done,
-        // Dropped, and the store with it.
+    let outcome = tokio::select! {
+        outcome = run(arguments) => outcome,
+        // Drops the future, and stops the store with it.
         _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
     };
-    match done {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
-            }
+            let chain = std::iter::successors(Some(error.as_ref()), |&error| error.source());
+            let mut texts = chain.map(message);
+            eprintln!("error: {}", texts.next().unwrap_or_default());
+            texts.for_each(|cause| eprintln!("  because: {cause}"));
             ExitCode::FAILURE
         }
     }
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    // Before a store is started for it.
+    // Fails before a store is started.
     open(&arguments.file).await?;
     let (builder, url, _store) = match arguments.url {
-        Some(url) => (to_url(&url, arguments.region)?, url, None),
+        Some(url) => (signer_for(&url, arguments.region)?, url, None),
         None => {
             let store = Store::start()?;
             (store.signer(), store.object(), Some(store))
@@ -74,20 +74,32 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     };
     let signer = builder.build()?;
     upload(&signer, &arguments.file, url.clone()).await?;
-    let received = download(&signer, url).await?;
-    if received != digested(&arguments.file).await? {
-        return Err("what came back is not what was sent".into());
+    let downloaded = download(&signer, url).await?;
+    if downloaded != digest(&arguments.file).await? {
+        return Err("the downloaded file differs from the uploaded one".into());
     }
-    println!("the same {} bytes came back", received.0);
+    println!("the same {} bytes came back", downloaded.0);
     Ok(())
 }
 
-fn to_url(url: &reqwest::Url, region: Option<String>) -> Result<SignerBuilder, Box<dyn Error>> {
+/// An error's message; the library's errors name this program's option and not a method.
+fn message(error: &(dyn Error + 'static)) -> String {
+    let options = [("region", "--region", "NAME")];
+    if let Some(error) = error.downcast_ref() {
+        return advice::for_build_error(error, &options);
+    }
+    let signing_error: Option<&sigv4_middleware::Error> = error.downcast_ref();
+    advice::with_options(&error.to_string(), &options)
+        .or_else(|| Some(advice::for_kind(signing_error?.kind())))
+        .unwrap_or_else(|| error.to_string())
+}
+
+fn signer_for(url: &reqwest::Url, region: Option<String>) -> Result<SignerBuilder, Box<dyn Error>> {
     let mut builder = Signer::builder().credentials_from_env().service("s3").scope_overrides_host(true);
     if let Some(region) = region {
         builder = builder.region(region);
     }
-    // Whoever names a store on the command line means it to be signed for.
+    // A store that is named on the command line is allowed.
     Ok(builder.allow_origin(url.origin().ascii_serialization()))
 }
 
@@ -95,36 +107,39 @@ async fn upload(signer: &Signer, path: &Path, url: reqwest::Url) -> Result<(), B
     let file = open(path).await?;
     let length = file.metadata().await?.len();
     let bar = progress("upload", length);
-    let read = bar.clone();
-    let body =
-        ReaderStream::with_capacity(file, 64 * 1024).inspect_ok(move |bytes| read.inc(bytes.len() as u64));
+    let read_bar = bar.clone();
+    let body = ReaderStream::with_capacity(file, 64 * 1024)
+        .inspect_ok(move |bytes| read_bar.inc(bytes.len() as u64));
 
     let client = ClientBuilder::new(sigv4_middleware::reqwest_client().build()?)
         .with(SigV4Middleware::new(signer.clone()))
         .build();
     let chunks = AwsChunked::signed().trailer(ChecksumAlgorithm::Crc64Nvme).decoded_length(length);
-    let answer = client
+    let response = client
         .put(url)
         .with_extension(PayloadMode::AwsChunked(chunks))
         .body(reqwest::Body::wrap_stream(body))
         .send()
-        .await?;
+        .await
+        .map_err(reqwest_middleware::Error::without_url)?;
     bar.finish();
-    succeeded(answer).await?;
+    error_for_status(response).await?;
     Ok(())
 }
 
 /// Length and SHA-256.
-type Digested = (u64, [u8; 32]);
+type FileDigest = (u64, [u8; 32]);
 
-async fn download(signer: &Signer, url: reqwest::Url) -> Result<Digested, Box<dyn Error>> {
+async fn download(signer: &Signer, url: reqwest::Url) -> Result<FileDigest, Box<dyn Error>> {
     let presigned =
         signer.presign(&http::Method::GET, &url.as_str().parse()?, Duration::from_secs(300)).await?;
-    // Any client can use the URL: this one knows nothing of signatures.
-    let mut answer = succeeded(reqwest::get(presigned.to_string()).await?).await?;
-    let bar = progress("download", answer.content_length().unwrap_or_default());
+    // Any client can use the URL, as this one that signs nothing. Whoever has the URL can download the object until it
+    // expires, so errors leave it out.
+    let response = reqwest::get(presigned.to_string()).await.map_err(reqwest::Error::without_url)?;
+    let mut response = error_for_status(response).await?;
+    let bar = progress("download", response.content_length().unwrap_or_default());
     let (mut length, mut hasher) = (0, Sha256::new());
-    while let Some(bytes) = answer.chunk().await? {
+    while let Some(bytes) = response.chunk().await.map_err(reqwest::Error::without_url)? {
         length += bytes.len() as u64;
         hasher.update(&bytes);
         bar.inc(bytes.len() as u64);
@@ -133,7 +148,7 @@ async fn download(signer: &Signer, url: reqwest::Url) -> Result<Digested, Box<dy
     Ok((length, hasher.finalize().into()))
 }
 
-async fn digested(path: &Path) -> Result<Digested, Box<dyn Error>> {
+async fn digest(path: &Path) -> Result<FileDigest, Box<dyn Error>> {
     let mut bytes = ReaderStream::with_capacity(open(path).await?, 64 * 1024);
     let (mut length, mut hasher) = (0, Sha256::new());
     while let Some(bytes) = bytes.try_next().await? {
@@ -147,21 +162,29 @@ async fn open(path: &Path) -> Result<tokio::fs::File, String> {
     tokio::fs::File::open(path).await.map_err(|error| format!("{}: {error}", path.display()))
 }
 
-async fn succeeded(answer: reqwest::Response) -> Result<reqwest::Response, Box<dyn Error>> {
-    if answer.status().is_success() {
-        return Ok(answer);
+/// Fails with the status and S3's code and message, unless the status is a success.
+///
+/// The rest of S3's error is left out, as it may contain the URL's query.
+async fn error_for_status(response: reqwest::Response) -> Result<reqwest::Response, Box<dyn Error>> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
     }
-    Err(format!("{}: {}", answer.status(), answer.text().await?).into())
+    let body = response.text().await.map_err(reqwest::Error::without_url)?;
+    let element = |start, end| body.split_once(start)?.1.split_once(end).map(|(text, _)| text);
+    let code = element("<Code>", "</Code>").unwrap_or("no error code");
+    let message = element("<Message>", "</Message>").unwrap_or("no message");
+    Err(format!("{status}: {code}: {message}").into())
 }
 
-/// A bar on a terminal; nothing elsewhere.
+/// A progress bar, which is drawn only on a terminal.
 fn progress(what: &'static str, length: u64) -> ProgressBar {
     let style = "{prefix:>8} {bar:40} {bytes}/{total_bytes} {bytes_per_sec}";
     let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length).with_style(style).with_prefix(what)
 }
 
-/// An s3s-fs on loopback, with a bucket of its own; gone when dropped.
+/// An s3s-fs on loopback with one bucket; dropping it stops the server and removes its files.
 struct Store {
     server: Child,
     port: u16,
@@ -187,7 +210,8 @@ impl Store {
             .map_err(|error| {
                 std::fs::remove_dir_all(&root).ok();
                 format!(
-                    "s3s-fs: {error}; `cargo install s3s-fs --features binary`, or name a URL to upload to"
+                    "s3s-fs cannot be started ({error}): run `cargo install s3s-fs --features binary`, or give a URL to \
+                     upload to"
                 )
             })?;
         let store = Self { server, port, root };
@@ -197,7 +221,7 @@ impl Store {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        Err("s3s-fs does not come up".into())
+        Err("s3s-fs did not start listening within 10 seconds".into())
     }
 
     fn signer(&self) -> SignerBuilder {
@@ -205,7 +229,7 @@ impl Store {
         Signer::builder().credentials(credentials).service("s3").region("us-east-1")
     }
 
-    #[expect(clippy::unwrap_used, reason = "a constant but for its number")]
+    #[expect(clippy::unwrap_used, reason = "a constant apart from the port")]
     fn object(&self) -> reqwest::Url {
         format!("http://127.0.0.1:{}/bucket/object", self.port).parse().unwrap()
     }

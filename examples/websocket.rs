@@ -1,11 +1,10 @@
-//! Opens a web socket by a presigned URL: a handshake that carries its signature needs no header of its own, so any
-//! client can make it.
+//! Opens a web socket by a presigned URL: the signature is in the URL, so any client can make the handshake.
 //!
-//! `cargo run --example websocket` starts a server on loopback that lets in only signed handshakes, and opens a socket
+//! `cargo run --example websocket` starts a server on loopback that accepts only signed handshakes, and opens a socket
 //! there without and with a signature.
 //!
 //! `cargo run --example websocket -- wss://….execute-api.….amazonaws.com/stage [MESSAGE]` opens one at a real API,
-//! with the credentials and the region of the environment, and prints what comes until it is closed.
+//! with the credentials and the region of the environment, and prints messages until the socket is closed.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,7 +26,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// Long enough to open the socket; it lives on when the URL has expired.
+/// Long enough to open the socket, which stays open when the URL has expired.
 const EXPIRES_IN: Duration = Duration::from_secs(60);
 
 #[tokio::main]
@@ -49,9 +48,11 @@ async fn main() -> ExitCode {
 }
 
 async fn at_real_endpoint(url: &str, message: Option<String>) -> Result<(), BoxError> {
-    // AWS's hosts tell service and region: API Gateway's web sockets, and AWS IoT's MQTT at `/mqtt`.
+    // Service and region are inferred from AWS's hosts: API Gateway's web sockets, and AWS IoT's MQTT at `/mqtt`.
     let signer = Signer::from_env()?;
-    let url: Uri = url.parse().map_err(|error| format!("{url} is not a URL: {error}"))?;
+    // Errors leave out the query, as it may hold secrets.
+    let without_query = url.split('?').next().unwrap_or_default();
+    let url: Uri = url.parse().map_err(|error| format!("{without_query} is not a URL: {error}"))?;
     let mut socket = open(signer.presign(&Method::GET, &url, EXPIRES_IN).await?).await?;
     if let Some(message) = message {
         socket.send(Message::text(message)).await?;
@@ -62,51 +63,51 @@ async fn at_real_endpoint(url: &str, message: Option<String>) -> Result<(), BoxE
     Ok(())
 }
 
-/// Fails unless the server refuses the unsigned handshake and answers on the signed one.
+/// Fails unless the server refuses the unsigned handshake and accepts the signed one.
 async fn on_loopback() -> Result<(), BoxError> {
     let role =
         Credentials::new("ASIAIOSFODNN7EXAMPLE", "secret", Some("EXAMPLETOKEN".to_owned()), None, "role");
     let region = "ap-northeast-1";
     let gateway = IamGateway::builder().credentials(role.clone()).region(region).start().await?;
     let url = serve(gateway).await?;
-    // The service is said because 127.0.0.1 does not tell it.
+    // The service is configured as it cannot be inferred from 127.0.0.1.
     let signer = Signer::builder().credentials(role).service("execute-api").region(region).build()?;
 
     println!("unsigned");
     if open(url.clone()).await.is_ok() {
-        return Err("the server let an unsigned handshake in".into());
+        return Err("the server accepted an unsigned handshake".into());
     }
 
     println!("presigned");
     let mut socket = open(signer.presign(&Method::GET, &url, EXPIRES_IN).await?).await?;
-    for said in ["hello", "and again"] {
-        socket.send(Message::text(said)).await?;
-        let heard = socket.next().await.ok_or("the server closed the socket")??;
-        println!("  > {said}\n  < {heard}");
+    for sent in ["hello", "and again"] {
+        socket.send(Message::text(sent)).await?;
+        let received = socket.next().await.ok_or("the server closed the socket")??;
+        println!("  > {sent}\n  < {received}");
     }
     socket.close(None).await?;
     Ok(())
 }
 
-/// Opens a socket. What is printed leaves out the query, which is a bearer of power.
+/// Opens a socket. The query is not printed: whoever has a presigned URL can use it until it expires.
 async fn open(url: Uri) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, BoxError> {
     println!("  > GET {}", url.path());
     match connect_async(url).await {
-        Ok((socket, answer)) => {
-            println!("  < {}", answer.status());
+        Ok((socket, response)) => {
+            println!("  < {}", response.status());
             Ok(socket)
         }
         Err(Error::Http(refusal)) => {
             println!("  < {}", refusal.status());
-            let said = refusal.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-            println!("  < {said}");
-            Err(format!("the server refused the handshake: {} {said}", refusal.status()).into())
+            let body = refusal.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+            println!("  < {body}");
+            Err(format!("the server refused the handshake: {} {body}", refusal.status()).into())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// A server whose sockets give back what they are sent, to whoever the gateway lets in; where it is.
+/// Starts a server of echoing web sockets for requests that the gateway accepts, and returns its URL.
 async fn serve(gateway: IamGateway) -> Result<Uri, BoxError> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}/chat?room=1", listener.local_addr()?).parse()?;
@@ -122,22 +123,22 @@ async fn serve(gateway: IamGateway) -> Result<Uri, BoxError> {
     Ok(url)
 }
 
-/// Answers a handshake: as the gateway would where it does not let the request in, else with the upgrade.
+/// Responds to a handshake with the gateway's refusal, or accepts it.
 async fn handshake(
     gateway: Arc<IamGateway>,
     mut request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, BoxError> {
-    // The gateway knows no web sockets. It is shown the target and the Host that came over the wire, which is all
-    // that a presigned handshake signs.
+    // The gateway has no web sockets. It verifies a request with the same target and Host, which are all that the
+    // signature of a presigned handshake covers.
     let target = request.uri().path_and_query().ok_or("the request has no path")?;
-    let shown = Request::get(format!("{}{target}", gateway.url()));
+    let request_to_verify = Request::get(format!("{}{target}", gateway.url()));
     let host = request.headers().get(HOST).ok_or("the request has no Host")?;
-    let shown = shown.header(HOST, host).body(Empty::<Bytes>::new())?;
-    let verdict = Client::builder(TokioExecutor::new()).build_http().request(shown).await?;
-    if !verdict.status().is_success() {
-        let (mut head, body) = verdict.into_parts();
-        let kept = head.headers.remove(CONTENT_TYPE);
-        head.headers = kept.map(|kept| (CONTENT_TYPE, kept)).into_iter().collect();
+    let request_to_verify = request_to_verify.header(HOST, host).body(Empty::<Bytes>::new())?;
+    let response = Client::builder(TokioExecutor::new()).build_http().request(request_to_verify).await?;
+    if !response.status().is_success() {
+        let (mut head, body) = response.into_parts();
+        let content_type = head.headers.remove(CONTENT_TYPE);
+        head.headers = content_type.map(|value| (CONTENT_TYPE, value)).into_iter().collect();
         return Ok(Response::from_parts(head, Full::new(body.collect().await?.to_bytes())));
     }
     tokio::spawn(echo(hyper::upgrade::on(&mut request)));

@@ -1,11 +1,11 @@
-//! Which headers and parameters do not pass.
+//! Headers and query parameters that are not passed on.
 
 use std::str::FromStr;
 
 use http::header::{AUTHORIZATION, CONNECTION, EXPECT, HOST, HeaderMap, HeaderName};
 use http::uri::PathAndQuery;
 
-/// Headers of one connection, by RFC 9110 section 7.6.1 and older usage.
+/// Headers of one connection: RFC 9110 section 7.6.1, and older usage.
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
@@ -18,7 +18,7 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// What the signer alone writes.
+/// Headers that only the signer sets.
 const SIGNATURE: [&str; 5] = [
     "x-amz-content-sha256",
     "x-amz-date",
@@ -27,7 +27,7 @@ const SIGNATURE: [&str; 5] = [
     "x-amz-security-token",
 ];
 
-/// What a presigned URL has in its query, and nothing else has.
+/// Query parameters of presigned URLs.
 const SIGNATURE_PARAMETERS: [&str; 9] = [
     "x-amz-algorithm",
     "x-amz-credential",
@@ -40,63 +40,63 @@ const SIGNATURE_PARAMETERS: [&str; 9] = [
     "x-amz-signedheaders",
 ];
 
-/// A header's name.
+/// The name of a header.
 #[derive(Clone, Debug)]
-pub(crate) struct Named(HeaderName);
+pub(crate) struct Name(HeaderName);
 
-impl FromStr for Named {
+impl FromStr for Name {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| format!("{text:?} is not a header's name"))
+        text.parse().map(Self).map_err(|_| format!("{text:?} is not the name of a header"))
     }
 }
 
-/// `x-amz-…` headers that pass: one, or with a `*` at the end all that begin so.
+/// `x-amz-…` headers that are passed on: one, or all with a prefix (`x-amz-meta-*`).
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
-    beginning: String,
-    whole: bool,
+pub(crate) struct KeptHeaders {
+    prefix: String,
+    is_exact: bool,
 }
 
-impl FromStr for Kept {
+impl FromStr for KeptHeaders {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.to_ascii_lowercase();
-        let (beginning, whole) = text.strip_suffix('*').map_or((text.as_str(), true), |text| (text, false));
-        if !beginning.starts_with("x-amz-") || SIGNATURE.contains(&beginning) {
+        let (prefix, is_exact) = text.strip_suffix('*').map_or((text.as_str(), true), |text| (text, false));
+        if !prefix.starts_with("x-amz-") || SIGNATURE.contains(&prefix) {
             return Err("name an x-amz- header that is not part of the signature".to_owned());
         }
-        Ok(Self { beginning: beginning.to_owned(), whole })
+        Ok(Self { prefix: prefix.to_owned(), is_exact })
     }
 }
 
-impl Kept {
-    fn keeps(&self, name: &str) -> bool {
-        if self.whole { name == self.beginning } else { name.starts_with(&self.beginning) }
+impl KeptHeaders {
+    fn contains(&self, name: &str) -> bool {
+        if self.is_exact { name == self.prefix } else { name.starts_with(&self.prefix) }
     }
 }
 
-/// Makes a client's headers those of a request that was never sent before.
-pub(crate) fn strip_request(headers: &mut HeaderMap, stripped: &[Named], kept: &[Kept]) {
+/// Removes the headers of the client's connection and of any signature of its own, and those of the options.
+pub(crate) fn strip_request(headers: &mut HeaderMap, stripped: &[Name], kept: &[KeptHeaders]) {
     strip_hop_by_hop(headers);
     for name in [HOST, AUTHORIZATION, EXPECT] {
         headers.remove(name);
     }
-    for Named(name) in stripped {
+    for Name(name) in stripped {
         headers.remove(name);
     }
     let amz: Vec<HeaderName> =
         headers.keys().filter(|name| name.as_str().starts_with("x-amz-")).cloned().collect();
     for name in amz {
-        if SIGNATURE.contains(&name.as_str()) || !kept.iter().any(|kept| kept.keeps(name.as_str())) {
+        if SIGNATURE.contains(&name.as_str()) || !kept.iter().any(|kept| kept.contains(name.as_str())) {
             headers.remove(name);
         }
     }
 }
 
-/// Takes out what is between this program and its neighbour, the headers that `Connection` names among it.
+/// Removes headers that are for one connection only, with those that `Connection` names.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     let values = headers.get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
     let named: Vec<HeaderName> =
@@ -109,7 +109,7 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a body is in S3's signed chunks, which the caller's signature belongs to.
+/// Whether the body is in S3's signed chunks, whose signatures continue the client's own.
 pub(crate) fn is_aws_chunked(headers: &HeaderMap) -> bool {
     let has = |name: &str, text: &str| {
         let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
@@ -118,7 +118,7 @@ pub(crate) fn is_aws_chunked(headers: &HeaderMap) -> bool {
     has("x-amz-content-sha256", "STREAMING-") || has("content-encoding", "aws-chunked")
 }
 
-/// The target without an earlier signature's parameters; `None` where it has none.
+/// The target without the parameters of a presigned URL; `None` if it has none.
 pub(crate) fn without_signature(target: &PathAndQuery) -> Option<String> {
     let is_signature = |pair: &&str| {
         let name = pair.split('=').next().unwrap_or_default();
@@ -127,10 +127,10 @@ pub(crate) fn without_signature(target: &PathAndQuery) -> Option<String> {
     };
     let query = target.query().filter(|query| query.split('&').any(|pair| is_signature(&pair)))?;
     let kept: Vec<&str> = query.split('&').filter(|pair| !is_signature(pair)).collect();
-    let mut left = target.path().to_owned();
+    let mut unsigned = target.path().to_owned();
     if !kept.is_empty() {
-        left.push('?');
-        left.push_str(&kept.join("&"));
+        unsigned.push('?');
+        unsigned.push_str(&kept.join("&"));
     }
-    Some(left)
+    Some(unsigned)
 }

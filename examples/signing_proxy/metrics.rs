@@ -1,4 +1,4 @@
-//! Counters, and their page in Prometheus' text format.
+//! Counters, served in Prometheus' text format.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,57 +13,61 @@ use axum::routing::get;
 use http::header::CONTENT_TYPE;
 use http_body::{Frame, SizeHint};
 
-type ByLabel = Mutex<BTreeMap<String, u64>>;
+type CountsByLabel = Mutex<BTreeMap<String, u64>>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    by_status: ByLabel,
-    by_reason: ByLabel,
+    by_status: CountsByLabel,
+    by_reason: CountsByLabel,
     upstream_errors: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
 }
 
 impl Metrics {
-    pub(crate) fn answered(&self, status: http::StatusCode) {
-        add(&self.by_status, status.as_str());
+    pub(crate) fn count_response(&self, status: http::StatusCode) {
+        increment(&self.by_status, status.as_str());
     }
 
-    pub(crate) fn refused(&self, reason: &str) {
-        add(&self.by_reason, reason);
+    pub(crate) fn count_refusal(&self, reason: &str) {
+        increment(&self.by_reason, reason);
     }
 
-    pub(crate) fn upstream_failed(&self) {
+    pub(crate) fn count_upstream_error(&self) {
         self.upstream_errors.fetch_add(1, Relaxed);
     }
 
     fn page(&self) -> String {
         let mut page = String::new();
-        let labelled = [
-            ("requests_total", "Requests, by the status answered.", "status", &self.by_status),
+        let labeled = [
+            ("requests_total", "Requests, by the status of the response.", "status", &self.by_status),
             ("refused_total", "Requests not sent to the upstream, by reason.", "reason", &self.by_reason),
         ];
-        for (name, help, label, counts) in labelled {
-            head(&mut page, name, help);
+        for (name, help, label, counts) in labeled {
+            write_header(&mut page, name, help);
             for (value, count) in counts.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                 // Writing to a String does not fail.
                 let _ = writeln!(page, "signing_proxy_{name}{{{label}=\"{value}\"}} {count}");
             }
         }
-        let plain = [
-            ("upstream_errors_total", "Answers that did not come, or broke off.", &self.upstream_errors),
+        let unlabeled = [
+            (
+                "upstream_errors_total",
+                "Responses that did not arrive, or not completely.",
+                &self.upstream_errors,
+            ),
             ("request_bytes_total", "Bytes of request bodies received.", &self.bytes_in),
-            ("response_bytes_total", "Bytes of the upstream's bodies handed on.", &self.bytes_out),
+            ("response_bytes_total", "Bytes of the upstream's response bodies passed on.", &self.bytes_out),
         ];
-        for (name, help, count) in plain {
-            head(&mut page, name, help);
+        for (name, help, count) in unlabeled {
+            write_header(&mut page, name, help);
             let _ = writeln!(page, "signing_proxy_{name} {}", count.load(Relaxed));
         }
         page
     }
 }
 
-fn add(counts: &ByLabel, label: &str) {
+fn increment(counts: &CountsByLabel, label: &str) {
     let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
     match counts.get_mut(label) {
         Some(count) => *count += 1,
@@ -71,7 +75,7 @@ fn add(counts: &ByLabel, label: &str) {
     }
 }
 
-fn head(page: &mut String, name: &str, help: &str) {
+fn write_header(page: &mut String, name: &str, help: &str) {
     let _ = writeln!(page, "# HELP signing_proxy_{name} {help}\n# TYPE signing_proxy_{name} counter");
 }
 
@@ -80,27 +84,27 @@ pub(crate) fn router(metrics: Arc<Metrics>) -> Router {
     Router::new().route("/metrics", get(page))
 }
 
-/// Whose body it is.
+/// Which way a body goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Of {
+pub(crate) enum Direction {
     Request,
     Response,
 }
 
-/// A body whose bytes are counted as they pass.
-pub(crate) struct Counted {
+/// A body that counts its bytes.
+pub(crate) struct CountedBody {
     body: Body,
-    of: Of,
+    direction: Direction,
     metrics: Arc<Metrics>,
 }
 
-impl Counted {
-    pub(crate) fn wrap(body: Body, of: Of, metrics: &Arc<Metrics>) -> Body {
-        Body::new(Self { body, of, metrics: Arc::clone(metrics) })
+impl CountedBody {
+    pub(crate) fn wrap(body: Body, direction: Direction, metrics: &Arc<Metrics>) -> Body {
+        Body::new(Self { body, direction, metrics: Arc::clone(metrics) })
     }
 }
 
-impl http_body::Body for Counted {
+impl http_body::Body for CountedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -112,13 +116,13 @@ impl http_body::Body for Counted {
         match &frame {
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
-                let counter = match self.of {
-                    Of::Request => &self.metrics.bytes_in,
-                    Of::Response => &self.metrics.bytes_out,
+                let counter = match self.direction {
+                    Direction::Request => &self.metrics.bytes_in,
+                    Direction::Response => &self.metrics.bytes_out,
                 };
                 counter.fetch_add(bytes, Relaxed);
             }
-            Some(Err(_)) if self.of == Of::Response => self.metrics.upstream_failed(),
+            Some(Err(_)) if self.direction == Direction::Response => self.metrics.count_upstream_error(),
             _ => {}
         }
         Poll::Ready(frame)

@@ -1,4 +1,4 @@
-//! The request's body: data held in memory, or a file that is read as it is sent.
+//! The request's body: data in memory, or a file that is read while it is sent.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(crate) enum Body {
 }
 
 impl Body {
-    pub(crate) async fn of(args: &Args) -> Result<Self, Failure> {
+    pub(crate) async fn from_args(args: &Args) -> Result<Self, Failure> {
         if let Some(path) = &args.upload {
             return Self::file(path).await.map_err(|error| Failure::reading(path, error));
         }
@@ -30,8 +30,8 @@ impl Body {
             return Ok(Self::None);
         }
         let mut joined = Vec::new();
-        for (n, data) in args.data.iter().enumerate() {
-            if n > 0 {
+        for (index, data) in args.data.iter().enumerate() {
+            if index > 0 {
                 joined.push(b'&');
             }
             match data.strip_prefix('@').map(Path::new) {
@@ -42,7 +42,7 @@ impl Body {
         Ok(Self::Data(joined))
     }
 
-    /// A file's hash must be known before its first byte is sent, so it is read twice and never held.
+    /// Reads a file to hash it, as the hash is sent before the first byte; it is read again to be sent.
     async fn file(path: &Path) -> std::io::Result<Self> {
         let mut file = File::open(path).await?;
         let (mut hash, mut len, mut chunk) = (Sha256::new(), 0, vec![0; CHUNK]);
@@ -56,7 +56,7 @@ impl Body {
         }
     }
 
-    /// The body as it is signed.
+    /// The body for the signer.
     pub(crate) fn payload(&self) -> Payload<'_> {
         match self {
             Self::None => Payload::empty(),
@@ -65,7 +65,7 @@ impl Body {
         }
     }
 
-    /// What `Content-Length` says; HTTP/1.1 clients leave it out where a body is a stream.
+    /// The value of `Content-Length`, which HTTP/1.1 clients leave out for a stream unless it is set.
     pub(crate) fn len(&self) -> Option<u64> {
         match self {
             Self::None => None,
@@ -74,7 +74,7 @@ impl Body {
         }
     }
 
-    /// The body as it is sent.
+    /// The body for the client.
     pub(crate) async fn into_reqwest(self, silent: bool) -> Result<reqwest::Body, Failure> {
         match self {
             Self::None => Ok(reqwest::Body::default()),
@@ -96,7 +96,7 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
-/// A body that moves a progress bar, which is drawn on a terminal only.
+/// A body that advances a progress bar, which is drawn only on a terminal.
 fn with_progress(file: File, len: u64, silent: bool) -> reqwest::Body {
     let bar = if silent { ProgressBar::hidden() } else { ProgressBar::new(len) };
     if let Ok(style) = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}")

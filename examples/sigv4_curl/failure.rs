@@ -4,14 +4,15 @@ use std::error::Error as _;
 use std::fmt::Display;
 use std::path::Path;
 
-use sigv4_middleware::{BuildError, BuildErrorKind, Error};
+use sigv4_middleware::{BuildError, Error, ErrorKind};
 
-/// The lines of a signer's builder that are options of this program.
-const OPTIONS: [(&str, &str); 4] = [
-    (".allow_host(", "--allow-host"),
-    (".allow_origin(", "--allow-origin"),
-    (".service(", "--service"),
-    (".region(", "--region"),
+use crate::shared::{OptionOf, for_build_error, for_kind, with_options};
+
+const OPTIONS: [OptionOf; 4] = [
+    ("allow_host", "--allow-host", "HOST"),
+    ("allow_origin", "--allow-origin", "ORIGIN"),
+    ("service", "--service", "NAME"),
+    ("region", "--region", "NAME"),
 ];
 
 #[derive(Debug)]
@@ -21,7 +22,8 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// As [curl's manual](https://curl.se/docs/manpage.html#EXIT) has them, and 1 for what curl does not know.
+    /// The exit codes of [curl's manual](https://curl.se/docs/manpage.html#EXIT), and 1 for a request that cannot be
+    /// signed.
     pub(crate) const SIGNING: u8 = 1;
     pub(crate) const MALFORMED_URL: u8 = 3;
     pub(crate) const RESOLVE: u8 = 6;
@@ -36,7 +38,9 @@ impl Failure {
         Self { code, message: message.into() }
     }
 
+    /// The query is left out, as it may hold secrets.
     pub(crate) fn url(url: &str, error: impl Display) -> Self {
+        let url = url.split('?').next().unwrap_or_default();
         Self::new(
             Self::MALFORMED_URL,
             format!("{url} is not a URL to call ({error}): write https://host/path"),
@@ -52,33 +56,52 @@ impl Failure {
     }
 }
 
-/// No signer: most often there are no credentials.
+/// There is no signer, most often because there are no credentials.
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
-        let mut message = error.to_string();
-        if error.kind() == BuildErrorKind::MissingCredentials {
-            message += "\n  export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, with a role's credentials, \
-                        AWS_SESSION_TOKEN;\n  those of a profile of the AWS CLI: \
-                        eval \"$(aws configure export-credentials --format env)\"";
-        }
-        Self::new(Self::SIGNING, message + &options_in(&error.to_string()))
+        Self::new(Self::SIGNING, for_build_error(&error, &OPTIONS))
     }
 }
 
 /// The request was not signed, and not sent.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let mut message = error.to_string() + &options_in(&error.to_string());
-        if let Some(cause) = error.source() {
+        let mut message =
+            with_options(&error.to_string(), &OPTIONS).unwrap_or_else(|| without_options(error.kind()));
+        if let Some(cause) = error.source().and_then(|cause| with_options(&cause.to_string(), &OPTIONS)) {
             message = format!("{message}\n  because: {cause}");
         }
         Self::new(Self::SIGNING, message)
     }
 }
 
-/// The request was signed, but not answered.
+/// What to do about an error for which this program has no option.
+fn without_options(kind: ErrorKind) -> String {
+    match kind {
+        ErrorKind::ForeignAuthorization => {
+            "the Authorization header given with -H is not a SigV4 one; leave it out, as \
+                                            the signature is sent in that header"
+                .to_owned()
+        }
+        ErrorKind::HostMismatch => {
+            "the Host header given with -H is not the URL's host; leave it out, or change the URL".to_owned()
+        }
+        ErrorKind::UnsupportedPayload => {
+            "the payload cannot be signed like this; leave out x-amz-content-sha256 given \
+                                          with -H, and use https"
+                .to_owned()
+        }
+        kind => for_kind(kind),
+    }
+}
+
+/// The request was signed, but got no complete response.
 impl From<reqwest::Error> for Failure {
-    fn from(error: reqwest::Error) -> Self {
+    fn from(mut error: reqwest::Error) -> Self {
+        // The query may hold secrets.
+        if let Some(url) = error.url_mut() {
+            url.set_query(None);
+        }
         let causes = std::iter::successors(error.source(), |&error| error.source());
         let causes: String = causes.map(|cause| format!(": {cause}")).collect();
         let code = match () {
@@ -89,23 +112,4 @@ impl From<reqwest::Error> for Failure {
         };
         Self::new(code, format!("{error}{causes}"))
     }
-}
-
-/// Where a message names lines of a signer's builder: what they are on this program's command line.
-fn options_in(message: &str) -> String {
-    let mut options: Vec<_> = OPTIONS
-        .iter()
-        .filter_map(|(line, option)| {
-            let at = message.find(line)?;
-            let value = message[at + line.len()..].split(')').next()?.trim_matches('"');
-            let value = if matches!(value, "" | "..." | "…") { "NAME" } else { value };
-            Some((at, format!("{option} {value}")))
-        })
-        .collect();
-    if options.is_empty() {
-        return String::new();
-    }
-    options.sort();
-    let options: Vec<_> = options.into_iter().map(|(_, option)| option).collect();
-    format!("\n  on this command line: {}", options.join(", "))
 }

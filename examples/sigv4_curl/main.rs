@@ -1,4 +1,4 @@
-//! curl for AWS, built on `Signer` alone: it signs `http::request::Parts`, and any client sends them.
+//! curl for AWS, with `Signer` alone: it signs `http::request::Parts`, which any client can send.
 //!
 //!     export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… AWS_SESSION_TOKEN=…
 //!     cargo run --example sigv4_curl -- -v https://….execute-api.eu-west-1.amazonaws.com/prod/orders
@@ -8,6 +8,8 @@
 mod args;
 mod body;
 mod failure;
+#[path = "../shared/advice.rs"]
+mod shared;
 mod show;
 
 use std::process::ExitCode;
@@ -41,7 +43,7 @@ async fn main() -> ExitCode {
 async fn run(args: &Args) -> Result<(), Failure> {
     let mut parts = request(args)?;
     let signer = signer(args)?;
-    let body = Body::of(args).await?;
+    let body = Body::from_args(args).await?;
 
     if let Some(seconds) = args.presign {
         let mut presigning = PresigningConfig::new(Duration::from_secs(seconds));
@@ -50,28 +52,28 @@ async fn run(args: &Args) -> Result<(), Failure> {
         }
         let presigned = signer.presign_request(&parts, presigning).await?;
         if args.verbose {
-            show::explanation(presigned.details());
+            show::details(presigned.details());
         }
         println!("{}", presigned.uri());
         for (name, value) in presigned.headers() {
-            eprintln!("to be sent with it: -H '{name}: {}'", String::from_utf8_lossy(value.as_bytes()));
+            eprintln!("send it with -H '{name}: {}'", String::from_utf8_lossy(value.as_bytes()));
         }
         return Ok(());
     }
 
-    // A POST without a body says so: S3 answers 411 otherwise.
+    // S3 responds with 411 to a POST without a length.
     let empty = matches!(parts.method, Method::POST | Method::PUT | Method::PATCH).then_some(0);
     if let Some(len) = body.len().or(empty) {
         parts.headers.insert(CONTENT_LENGTH, len.into());
     }
-    // As `signer.sign(&mut parts, …)`, and says what was signed.
-    let explanation = signer.sign_with_details(&mut parts, body.payload()).await?;
+    // Like `signer.sign(&mut parts, …)`, and returns what was signed.
+    let details = signer.sign_with_details(&mut parts, body.payload()).await?;
     if args.verbose {
-        show::explanation(&explanation);
+        show::details(&details);
         show::request(&parts);
     }
 
-    // From here on no URI or header that is signed may change: this client follows no redirects.
+    // From here on the URI and signed headers must not change: this client follows no redirects.
     let client = sigv4_middleware::reqwest_client().user_agent("sigv4_curl").build()?;
     let body = body.into_reqwest(args.silent).await?;
     let response = client.execute(Request::from_parts(parts, body).try_into()?).await?;
@@ -80,16 +82,16 @@ async fn run(args: &Args) -> Result<(), Failure> {
     }
     let status = response.status();
     if args.fail && (status.is_client_error() || status.is_server_error()) {
-        let why = response.headers().get("x-amzn-errortype").and_then(|why| why.to_str().ok());
-        let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
-        return Err(Failure::new(Failure::HTTP_STATUS, format!("the server answered {status}{why}")));
+        let code = response.headers().get("x-amzn-errortype").and_then(|code| code.to_str().ok());
+        let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
+        return Err(Failure::new(Failure::HTTP_STATUS, format!("the server responded with {status}{code}")));
     }
     show::body(args, response).await
 }
 
-/// A signer with the credentials and the region of the environment, and what the command line says.
+/// A signer with the credentials and the region of the environment, and the settings of the command line.
 fn signer(args: &Args) -> Result<Signer, BuildError> {
-    // A service or region on the command line is meant, whatever the host's name says.
+    // A service or region on the command line takes precedence over what the host implies.
     let mut builder = Signer::builder().credentials_from_env().scope_overrides_host(true);
     if let Some(service) = &args.service {
         builder = builder.service(service.clone());
@@ -106,7 +108,7 @@ fn signer(args: &Args) -> Result<Signer, BuildError> {
     builder.build()
 }
 
-/// The request's head, before it is signed.
+/// The head of the unsigned request.
 fn request(args: &Args) -> Result<Parts, Failure> {
     let mut url = Url::parse(&args.url).map_err(|error| Failure::url(&args.url, error))?;
     if !matches!(url.scheme(), "http" | "https") {

@@ -1,4 +1,4 @@
-//! What is shown of requests and responses.
+//! Output: the response, and with `-v` what is signed, sent and received.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -11,15 +11,15 @@ use sigv4_middleware::SigningDetails;
 use crate::args::Args;
 use crate::failure::Failure;
 
-/// With `-v`: what was signed. The session token is not in it.
-pub(crate) fn explanation(explanation: &SigningDetails) {
-    if let Some(rule) = explanation.rule() {
-        eprintln!("* the host is known as: {rule}");
+/// With `-v`: what was signed, without secrets.
+pub(crate) fn details(details: &SigningDetails) {
+    if let Some(rule) = details.rule() {
+        eprintln!("* service and region are inferred from the host: {rule}");
     }
     eprintln!("* canonical request:");
-    explanation.canonical_request().lines().for_each(|line| eprintln!("*   {line}"));
+    details.canonical_request().lines().for_each(|line| eprintln!("*   {line}"));
     eprintln!("* string to sign:");
-    explanation.string_to_sign().lines().for_each(|line| eprintln!("*   {line}"));
+    details.string_to_sign().lines().for_each(|line| eprintln!("*   {line}"));
 }
 
 /// With `-v`: the request.
@@ -40,7 +40,7 @@ pub(crate) fn response(response: &Response) {
 fn headers(prefix: &str, headers: &HeaderMap) {
     for (name, value) in headers {
         let text = String::from_utf8_lossy(value.as_bytes());
-        // The signer marks what is secret. A signature is not: it is good for this one request, for five minutes.
+        // The signer marks secrets as sensitive, and the signature, which is valid for this request only, for minutes.
         if value.is_sensitive() && name != AUTHORIZATION {
             let start: String = text.chars().take(8).collect();
             eprintln!("{prefix}{name}: {start}… ({} characters)", text.chars().count());
@@ -51,7 +51,7 @@ fn headers(prefix: &str, headers: &HeaderMap) {
     eprintln!("{}", prefix.trim_end());
 }
 
-/// Writes the response where it is asked for, as it comes.
+/// Writes the response to its destination as it arrives.
 pub(crate) async fn body(args: &Args, mut response: Response) -> Result<(), Failure> {
     let mut out: Box<dyn Write> = match &args.output {
         Some(path) => Box::new(File::create(path).map_err(|error| {

@@ -7,10 +7,13 @@ use http::{Method, Response, StatusCode};
 use sigv4_middleware::{IamGateway, ReceivedRequest};
 use tokio::process::Command;
 
-use super::{Said, example, file, gateway, run, run_with_input, with_role};
+use super::{
+    Failing, ProgramOutput, assert_names_no_library_item, example, file, gateway, run, run_with_input,
+    with_role,
+};
 use crate::support::{REGION, SECRET, TOKEN, role};
 
-/// With the role's credentials, for the gateway's service, which 127.0.0.1 does not tell.
+/// With the role's credentials and the gateway's service, which cannot be inferred from 127.0.0.1.
 fn curl(arguments: &[&str]) -> Command {
     let mut command = with_role("sigv4_curl");
     command.args(["--service", "execute-api"]).args(arguments);
@@ -23,18 +26,18 @@ fn only_request(gateway: &IamGateway) -> ReceivedRequest {
 }
 
 #[track_caller]
-fn assert_ok(said: &Said) {
-    assert_eq!((said.code, said.out.as_str()), (0, r#"{"message":"ok"}"#), "{}", said.err);
+fn assert_ok(output: &ProgramOutput) {
+    assert_eq!((output.code, output.stdout.as_str()), (0, r#"{"message":"ok"}"#), "{}", output.stderr);
 }
 
 #[tokio::test]
 async fn get() {
     let gateway = gateway().await;
 
-    let said = run(&mut curl(&[&format!("{}/a b/ü?q=x y+z&q='1'#part", gateway.url())])).await;
+    let output = run(&mut curl(&[&format!("{}/a b/ü?q=x y+z&q='1'#part", gateway.url())])).await;
 
-    assert_ok(&said);
-    assert_eq!(said.err, "");
+    assert_ok(&output);
+    assert_eq!(output.stderr, "");
     let request = only_request(&gateway);
     assert_eq!(request.method, Method::GET);
     assert_eq!(request.target, "/a%20b/%C3%BC?q=x%20y%20z&q=%271%27");
@@ -110,10 +113,10 @@ async fn upload_of_a_file_larger_than_what_is_held_in_memory() {
     fs::write(&path, &content).unwrap();
 
     let url = format!("{}/bucket/", gateway.url());
-    let said = run(with_role("sigv4_curl").args(["--service", "s3", "-T"]).arg(&path).arg(&url)).await;
+    let output = run(with_role("sigv4_curl").args(["--service", "s3", "-T"]).arg(&path).arg(&url)).await;
 
-    assert_ok(&said);
-    assert_eq!(said.err, "", "a progress bar without a terminal");
+    assert_ok(&output);
+    assert_eq!(output.stderr, "", "a progress bar without a terminal");
     let request = only_request(&gateway);
     assert_eq!(request.method, Method::PUT);
     assert!(request.target.starts_with("/bucket/") && request.target.ends_with("-up%20load.bin"));
@@ -128,9 +131,9 @@ async fn include_shows_the_responses_head() {
         Response::builder().status(StatusCode::CREATED).header("x-order", "7").body(Bytes::from("made"));
     gateway.respond_with(response.unwrap());
 
-    let said = run(&mut curl(&["-i", &gateway.url()])).await;
+    let output = run(&mut curl(&["-i", &gateway.url()])).await;
 
-    let (head, body) = said.out.split_once("\r\n\r\n").unwrap();
+    let (head, body) = output.stdout.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 201 Created\r\n") && head.contains("\r\nx-order: 7"), "{head}");
     assert_eq!(body, "made");
 }
@@ -141,16 +144,24 @@ async fn verbose_shows_what_is_signed_but_no_secret() {
     let url = gateway.url();
 
     for arguments in [["-v", url.as_str()].as_slice(), &["-v", "--presign", "60", &url]] {
-        let said = run(&mut curl(arguments)).await;
+        let output = run(&mut curl(arguments)).await;
 
-        assert_eq!(said.code, 0, "{}", said.err);
-        assert!(said.err.contains("* canonical request:\n*   GET\n*   /\n"), "{}", said.err);
-        assert!(said.err.contains("* string to sign:\n*   AWS4-HMAC-SHA256\n"), "{}", said.err);
-        assert!(!said.err.contains(SECRET) && !said.err.contains(&TOKEN[16..]), "{}", said.err);
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        assert!(output.stderr.contains("* canonical request:\n*   GET\n*   /\n"), "{}", output.stderr);
+        assert!(output.stderr.contains("* string to sign:\n*   AWS4-HMAC-SHA256\n"), "{}", output.stderr);
+        assert!(
+            !output.stderr.contains(SECRET) && !output.stderr.contains(&TOKEN[16..]),
+            "{}",
+            output.stderr
+        );
     }
-    let said = run(&mut curl(&["-v", &url])).await;
-    assert!(said.err.contains("\n> GET /\n") && said.err.contains("\n< HTTP/1.1 200 OK\n"), "{}", said.err);
-    assert!(said.err.contains("\n> x-amz-security-token: IQoJb3Jp… ("), "{}", said.err);
+    let output = run(&mut curl(&["-v", &url])).await;
+    assert!(
+        output.stderr.contains("\n> GET /\n") && output.stderr.contains("\n< HTTP/1.1 200 OK\n"),
+        "{}",
+        output.stderr
+    );
+    assert!(output.stderr.contains("\n> x-amz-security-token: IQoJb3Jp… ("), "{}", output.stderr);
 }
 
 #[tokio::test]
@@ -158,9 +169,9 @@ async fn output_goes_to_a_file() {
     let gateway = gateway().await;
     let path = file("response.json");
 
-    let said = run(curl(&["-o"]).arg(&path).arg(gateway.url())).await;
+    let output = run(curl(&["-o"]).arg(&path).arg(gateway.url())).await;
 
-    assert_eq!((said.code, said.out.as_str()), (0, ""), "{}", said.err);
+    assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{}", output.stderr);
     assert_eq!(fs::read_to_string(path).unwrap(), r#"{"message":"ok"}"#);
 }
 
@@ -168,49 +179,143 @@ async fn output_goes_to_a_file() {
 async fn a_wrong_secret_is_refused() {
     let gateway = gateway().await;
 
-    let said = run(curl(&[&gateway.url()]).env("AWS_SECRET_ACCESS_KEY", "another")).await;
-    assert_eq!(said.code, 0, "as with curl, a response is a response");
-    assert!(said.out.contains("signature we calculated does not match"), "{}", said.out);
+    let output = run(curl(&[&gateway.url()]).env("AWS_SECRET_ACCESS_KEY", "another")).await;
+    assert_eq!(output.code, 0, "as with curl, a response is a response");
+    assert!(output.stdout.contains("signature we calculated does not match"), "{}", output.stdout);
 
-    let said = run(curl(&["--fail", &gateway.url()]).env("AWS_SECRET_ACCESS_KEY", "another")).await;
-    assert_eq!((said.code, said.out.as_str()), (22, ""));
-    assert_eq!(said.err, "sigv4_curl: (22) the server answered 403 Forbidden (InvalidSignatureException)\n");
+    let output = run(curl(&["--fail", &gateway.url()]).env("AWS_SECRET_ACCESS_KEY", "another")).await;
+    assert_eq!((output.code, output.stdout.as_str()), (22, ""));
+    assert_eq!(
+        output.stderr,
+        "sigv4_curl: (22) the server responded with 403 Forbidden (InvalidSignatureException)\n"
+    );
 
-    let said = run(curl(&["-fs", &gateway.url()]).env("AWS_SECRET_ACCESS_KEY", "another")).await;
-    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (22, "", ""));
+    let output = run(curl(&["-fs", &gateway.url()]).env("AWS_SECRET_ACCESS_KEY", "another")).await;
+    assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (22, "", ""));
 
-    let said = run(curl(&["-fsS", &gateway.url()]).env("AWS_SECRET_ACCESS_KEY", "another")).await;
-    assert!(said.code == 22 && said.err.starts_with("sigv4_curl: (22)"), "{}", said.err);
+    let output = run(curl(&["-fsS", &gateway.url()]).env("AWS_SECRET_ACCESS_KEY", "another")).await;
+    assert!(output.code == 22 && output.stderr.starts_with("sigv4_curl: (22)"), "{}", output.stderr);
 }
 
 #[tokio::test]
 async fn without_credentials_it_says_how_to_get_some() {
     let gateway = gateway().await;
 
-    let said = run(example("sigv4_curl").arg(gateway.url())).await;
+    let output = run(example("sigv4_curl").arg(gateway.url())).await;
+    assert_eq!(output.code, 1);
+    assert!(output.stderr.contains("AWS_ACCESS_KEY_ID is not set"), "{}", output.stderr);
+    assert!(output.stderr.contains("aws configure export-credentials"), "{}", output.stderr);
 
-    assert_eq!(said.code, 1);
-    assert!(said.err.contains("AWS_ACCESS_KEY_ID is not set"), "{}", said.err);
-    assert!(said.err.contains("aws configure export-credentials"), "{}", said.err);
+    let output = run(example("sigv4_curl").env("AWS_PROFILE", "dev").arg(gateway.url())).await;
+    assert_eq!(output.code, 1);
+    assert!(output.stderr.contains("does not read the profile that AWS_PROFILE names"), "{}", output.stderr);
+    assert!(output.stderr.contains("aws configure export-credentials"), "{}", output.stderr);
+    assert_names_no_library_item(&output.stderr);
     assert!(gateway.requests().is_empty());
 }
 
+/// Errors in terms of the program's options: command line, environment, what standard error contains.
 #[tokio::test]
-async fn errors_name_the_option_to_add() {
-    let said = run(&mut curl(&["https://api.example.com/"])).await;
-    assert_eq!(said.code, 1);
-    assert!(said.err.ends_with("\n  on this command line: --allow-host api.example.com\n"), "{}", said.err);
-
-    let said = run(&mut curl(&["http://minio.test:9000/"])).await;
-    assert!(
-        said.err.contains("command line: --allow-origin http://minio.test:9000, --allow-host"),
-        "{}",
-        said.err
-    );
-
-    let said = run(with_role("sigv4_curl").arg("http://127.0.0.1:1/")).await;
-    assert_eq!(said.code, 1);
-    assert!(said.err.ends_with("\n  on this command line: --service NAME\n"), "{}", said.err);
+async fn errors_name_options() {
+    let cases: [Failing; 22] = [
+        (&["https://api.example.com/"], &[], &["add --allow-host api.example.com --service NAME "]),
+        (
+            &["https://api.example.com/"],
+            &[("AWS_REGION", "")],
+            &["--allow-host api.example.com --service NAME --region NAME "],
+        ),
+        (
+            &["https://api.example.com/", "--service", "execute-api"],
+            &[],
+            &["add --allow-host api.example.com to the "],
+        ),
+        (&["https://[fd00::1]/", "--service", "execute-api"], &[], &["add --allow-host [fd00::1] to the "]),
+        (&["https://minio/", "--service", "execute-api"], &[], &["add --allow-host minio to the "]),
+        (
+            &["http://minio.test:9000/", "--service", "execute-api"],
+            &[],
+            &["add --allow-origin http://minio.test:9000 to the ", "--allow-host minio.test"],
+        ),
+        (
+            &["http://sts.us-east-1.amazonaws.com/"],
+            &[],
+            &["--allow-origin http://sts.us-east-1.amazonaws.com "],
+        ),
+        (
+            &["https://app.ecs.us-east-1.on.aws/"],
+            &[],
+            &["--allow-host app.ecs.us-east-1.on.aws --service NAME"],
+        ),
+        (&["http://127.0.0.1:1/"], &[], &["add --service NAME to the command line"]),
+        (&["http://127.0.0.1:1/"], &[("AWS_REGION", "")], &["--service NAME", "--region NAME"]),
+        (
+            &["http://127.0.0.1:1/", "--service", "execute-api"],
+            &[("AWS_REGION", "")],
+            &["add --region NAME to the command line"],
+        ),
+        (
+            &["https://bucket.s3.amazonaws.com/"],
+            &[("AWS_REGION", "")],
+            &["--region NAME", "x-amz-bucket-region"],
+        ),
+        (&["http://127.0.0.1:1/", "--service", "a b"], &[], &["service", "a b"]),
+        (
+            &["http://127.0.0.1:1/", "--allow-host", "a b"],
+            &[],
+            &["as in --allow-host api.example.com", "--allow-origin"],
+        ),
+        (
+            &["http://127.0.0.1:1/", "--allow-origin", "minio"],
+            &[],
+            &["as in --allow-origin http://minio:9000"],
+        ),
+        (
+            &["https://sts.us-east-1.amazonaws.com/", "-H", "authorization: Basic eA=="],
+            &[],
+            &["-H", "leave it out"],
+        ),
+        (
+            &["https://sts.us-east-1.amazonaws.com/", "-H", "host: a.example"],
+            &[],
+            &["Host header", "leave it out"],
+        ),
+        (
+            &[
+                "http://127.0.0.1:1/",
+                "--service",
+                "s3",
+                "-H",
+                "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            ],
+            &[],
+            &["leave out x-amz-content-sha256"],
+        ),
+        (
+            &[
+                "http://x-0a.7d67968.vpc-lattice-svcs.us-west-2.on.aws/",
+                "--allow-origin",
+                "http://x-0a.7d67968.vpc-lattice-svcs.us-west-2.on.aws",
+            ],
+            &[],
+            &["use https"],
+        ),
+        (&["https://sts.us-east-1.amazonaws.com/", "--presign", "0"], &[], &["from 1 to 604800"]),
+        (&["https://user:password@sts.us-east-1.amazonaws.com/"], &[], &["userinfo", "remove it"]),
+        (
+            &["https://sts.us-east-1.amazonaws.com/"],
+            &[("AWS_SECRET_ACCESS_KEY", "a\nb")],
+            &["secret access key"],
+        ),
+    ];
+    for (arguments, environment, expected) in cases {
+        let mut command = with_role("sigv4_curl");
+        let output = run(command.envs(environment.iter().copied()).args(arguments)).await;
+        assert_eq!(output.code, 1, "{arguments:?}: {}", output.stderr);
+        for text in expected {
+            assert!(output.stderr.contains(text), "{arguments:?}: {text} is not in {}", output.stderr);
+        }
+        assert_names_no_library_item(&output.stderr);
+    }
 }
 
 #[tokio::test]
@@ -230,8 +335,8 @@ async fn exit_codes_are_curls() {
         (&["-d", &format!("@{nowhere}"), &url], 26),
     ];
     for (arguments, code) in cases {
-        let said = run(&mut curl(arguments)).await;
-        assert_eq!(said.code, code, "{arguments:?}: {}", said.err);
+        let output = run(&mut curl(arguments)).await;
+        assert_eq!(output.code, code, "{arguments:?}: {}", output.stderr);
     }
 }
 
@@ -240,11 +345,11 @@ async fn a_presigned_url_needs_no_credentials() {
     let gateway = gateway().await;
     let url = format!("{}/prod/orders?status=open", gateway.url());
 
-    let said = run(&mut curl(&["--presign", "60", &url])).await;
-    assert_eq!(said.code, 0, "{}", said.err);
+    let output = run(&mut curl(&["--presign", "60", &url])).await;
+    assert_eq!(output.code, 0, "{}", output.stderr);
     assert!(gateway.requests().is_empty());
 
-    let presigned = said.out.trim_end();
+    let presigned = output.stdout.trim_end();
     let response = reqwest::get(presigned).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     let response = reqwest::get(presigned.replace("status=open", "status=all")).await.unwrap();

@@ -1,4 +1,4 @@
-//! `lambda_api_gateway`: the function runs on a Lambda Runtime API of this file's and calls an [`IamGateway`].
+//! `lambda_api_gateway`: the function runs on an emulated Lambda Runtime API and calls an [`IamGateway`].
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use tokio::sync::{Mutex, mpsc};
 use super::{example, gateway, run, with_role};
 use crate::support::{KEY, REGION, TOKEN, in_time};
 
-/// What a function posted for an event, by its request id.
+/// What a function posted for an event, with the request id.
 #[derive(Debug, PartialEq)]
-enum Posted {
+pub(super) enum Posted {
     Response(String, Value),
     Error(String, Value),
 }
 
 /// The Runtime API that AWS documents as
 /// [Using the Lambda runtime API](https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
-struct RuntimeApi {
+pub(super) struct RuntimeApi {
     address: String,
     events: mpsc::UnboundedSender<(String, Value)>,
     posted: mpsc::UnboundedReceiver<Posted>,
@@ -34,7 +34,7 @@ type Waiting = Arc<Mutex<mpsc::UnboundedReceiver<(String, Value)>>>;
 type Posting = mpsc::UnboundedSender<Posted>;
 
 impl RuntimeApi {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let (events, waiting) = mpsc::unbounded_channel();
         let (posting, posted) = mpsc::unbounded_channel();
         let next = get(next).with_state(Arc::new(Mutex::new(waiting)));
@@ -54,8 +54,8 @@ impl RuntimeApi {
         Self { address, events, posted }
     }
 
-    /// Hands the function an event and waits for what it makes of it.
-    async fn invoke(&mut self, id: &str, event: Value) -> Posted {
+    /// Sends the function an event and waits for what it posts.
+    pub(super) async fn invoke(&mut self, id: &str, event: Value) -> Posted {
         self.events.send((id.to_owned(), event)).unwrap();
         in_time(self.posted.recv()).await.unwrap()
     }
@@ -89,8 +89,8 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// What Lambda sets for every function, besides its role's credentials.
-fn function<'c>(command: &'c mut Command, runtime: &RuntimeApi, api_url: &str) -> &'c mut Command {
+/// The environment that Lambda sets for a function, besides its role's credentials.
+pub(super) fn function<'c>(command: &'c mut Command, runtime: &RuntimeApi, api_url: &str) -> &'c mut Command {
     command
         .env("AWS_LAMBDA_RUNTIME_API", &runtime.address)
         .env("AWS_LAMBDA_FUNCTION_NAME", "orders")
@@ -174,16 +174,16 @@ async fn without_credentials_it_does_not_start() {
     let runtime = RuntimeApi::start().await;
     let mut command = example("lambda_api_gateway");
 
-    let said = run(function(&mut command, &runtime, "http://127.0.0.1:1/")).await;
+    let output = run(function(&mut command, &runtime, "http://127.0.0.1:1/")).await;
 
-    assert_eq!(said.code, 1);
-    assert!(said.err.contains("AWS_ACCESS_KEY_ID is not set"), "{}", said.err);
+    assert_eq!(output.code, 1);
+    assert!(output.stderr.contains("AWS_ACCESS_KEY_ID is not set"), "{}", output.stderr);
 }
 
 #[tokio::test]
 async fn outside_of_lambda_it_says_so() {
-    let said = run(with_role("lambda_api_gateway").env("API_URL", "http://127.0.0.1:1/")).await;
+    let output = run(with_role("lambda_api_gateway").env("API_URL", "http://127.0.0.1:1/")).await;
 
-    assert_eq!(said.code, 1);
-    assert!(said.err.contains("cargo lambda watch"), "{}", said.err);
+    assert_eq!(output.code, 1);
+    assert!(output.stderr.contains("cargo lambda watch"), "{}", output.stderr);
 }

@@ -1,10 +1,11 @@
-//! Runs the built examples as their users do: as programs, against servers on loopback.
+//! Runs the built examples as programs, against servers on loopback.
 
 mod curl;
 mod lambda;
 mod proxy;
 mod quickstart;
 mod s3_upload;
+mod secrets;
 mod websocket;
 
 use std::path::PathBuf;
@@ -17,12 +18,12 @@ use tokio::process::Command;
 
 use crate::support::{KEY, REGION, SECRET, TOKEN, in_time, role};
 
-/// A gateway that lets in the role whose environment [`with_role`] gives.
+/// A gateway that accepts the role of [`with_role`].
 async fn gateway() -> IamGateway {
     IamGateway::builder().credentials(role()).region(REGION).start().await.unwrap()
 }
 
-/// A built example, with nothing in its environment.
+/// A built example with an empty environment.
 fn example(name: &str) -> Command {
     // target/debug/deps/it-… -> target/debug/examples/NAME
     let mut path = std::env::current_exe().unwrap();
@@ -40,7 +41,7 @@ fn example(name: &str) -> Command {
     command
 }
 
-/// A built example, with the environment of a Lambda function's role.
+/// A built example with a role's credentials in its environment, as Lambda sets them.
 fn with_role(name: &str) -> Command {
     let mut command = example(name);
     command
@@ -51,28 +52,45 @@ fn with_role(name: &str) -> Command {
     command
 }
 
-/// What a program that ended said.
-struct Said {
+/// Exit code and output of a program.
+struct ProgramOutput {
     code: i32,
-    out: String,
-    err: String,
+    stdout: String,
+    stderr: String,
 }
 
-async fn run(command: &mut Command) -> Said {
+async fn run(command: &mut Command) -> ProgramOutput {
     run_with_input(command, b"").await
 }
 
-async fn run_with_input(command: &mut Command, input: &[u8]) -> Said {
+async fn run_with_input(command: &mut Command, input: &[u8]) -> ProgramOutput {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // A program that does not read its input may have ended by now.
+    // Fails if the program ended without reading its input.
     let _ = stdin.write_all(input).await;
     drop(stdin);
     let Output { status, stdout, stderr } = in_time(child.wait_with_output()).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Said { code: status.code().unwrap(), out: text(stdout), err: text(stderr) }
+    ProgramOutput { code: status.code().unwrap(), stdout: text(stdout), stderr: text(stderr) }
 }
+
+/// Fails if a message names a method (`.method(…)`), a path (`Type::item`) or the builder of the library: its reader
+/// runs a program, and has only the program's options.
+#[track_caller]
+fn assert_names_no_library_item(message: &str) {
+    let calls = message.match_indices('(').filter(|(at, _)| {
+        let method = message[..*at].rsplit(|c: char| !c.is_ascii_lowercase() && c != '_').next().unwrap();
+        !method.is_empty() && message[..*at - method.len()].ends_with('.')
+    });
+    assert_eq!(calls.count(), 0, "{message}");
+    for item in ["builder", "PayloadMode", "AwsChunked", "SigningSettings", "Signer", "SkipSigning"] {
+        assert!(!message.contains(item), "{message}");
+    }
+}
+
+/// Arguments and environment of a program that fails, and what its standard error contains.
+type Failing = (&'static [&'static str], &'static [(&'static str, &'static str)], &'static [&'static str]);
 
 /// A file for one test to write or read.
 fn file(name: &str) -> PathBuf {
@@ -81,10 +99,10 @@ fn file(name: &str) -> PathBuf {
     path
 }
 
-/// What a connection by TLS begins with: a record of type handshake.
+/// The first byte of a TLS connection: the record type of a handshake.
 const HANDSHAKE: u8 = 22;
 
-/// The first byte of the first connection to a port, which is then closed.
+/// The first byte of the first connection, which is then closed.
 async fn first_byte(listener: TcpListener) -> u8 {
     let (mut stream, _) = in_time(listener.accept()).await.unwrap();
     in_time(stream.read_u8()).await.unwrap()

@@ -1,8 +1,8 @@
-//! `s3_upload`, against a store that verifies every chunk, and against none.
+//! `s3_upload`, against a store that verifies every chunk, against one that breaks off, and without one.
 
 use std::io::Write;
 
-use super::{Said, example, run};
+use super::{ProgramOutput, example, run};
 
 #[tokio::test]
 async fn a_file_comes_back_as_it_was_sent() {
@@ -12,13 +12,14 @@ async fn a_file_comes_back_as_it_was_sent() {
         writeln!(std::io::stderr(), "skipped: s3_upload; set SIGV4_S3S_FS to an s3s-fs").unwrap();
         return;
     };
-    // Chunks that are whole, one more byte than that, and none at all.
+    // An empty file, one that fills its chunk, and one whose last chunk has one byte.
     for size in [0, 64 * 1024, 5 * 1024 * 1024 + 1] {
         let file = std::env::temp_dir().join(format!("s3_upload-test-{}-{size}", std::process::id()));
         std::fs::write(&file, vec![b'x'; size]).unwrap();
-        let Said { code, out, err } = run(example("s3_upload").env("SIGV4_S3S_FS", &s3s).arg(&file)).await;
+        let ProgramOutput { code, stdout, stderr } =
+            run(example("s3_upload").env("SIGV4_S3S_FS", &s3s).arg(&file)).await;
         std::fs::remove_file(&file).unwrap();
-        assert_eq!((code, out.trim()), (0, &*format!("the same {size} bytes came back")), "{err}");
+        assert_eq!((code, stdout.trim()), (0, &*format!("the same {size} bytes came back")), "{stderr}");
     }
 }
 
@@ -34,9 +35,9 @@ async fn without_a_store_it_says_what_to_do() {
     // Fails if anything was left in it.
     std::fs::remove_dir(&folder).unwrap();
     assert_eq!(none.code, 1);
-    assert!(none.err.contains("cargo install s3s-fs --features binary"), "{}", none.err);
+    assert!(none.stderr.contains("cargo install s3s-fs --features binary"), "{}", none.stderr);
     let unset =
         run(example("s3_upload").args(["Cargo.toml", "https://b.s3.us-east-1.amazonaws.com/k"])).await;
     assert_eq!(unset.code, 1);
-    assert!(unset.err.contains("AWS_ACCESS_KEY_ID"), "{}", unset.err);
+    assert!(unset.stderr.contains("AWS_ACCESS_KEY_ID"), "{}", unset.stderr);
 }

@@ -6,10 +6,10 @@ use super::{HANDSHAKE, example, first_byte, run, with_role};
 
 #[tokio::test]
 async fn one_refusal_and_one_socket() {
-    let said = run(&mut example("websocket")).await;
+    let output = run(&mut example("websocket")).await;
 
-    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
-    let lines: Vec<_> = said.out.lines().collect();
+    assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
+    let lines: Vec<_> = output.stdout.lines().collect();
     let expected = [
         "unsigned",
         "  > GET /chat",
@@ -26,18 +26,17 @@ async fn one_refusal_and_one_socket() {
     assert_eq!(lines, expected);
 }
 
-/// With a URL it signs with the role of the environment, for what the host tells.
 #[tokio::test]
-async fn a_host_that_does_not_tell_its_service_is_not_signed_for() {
-    let said = run(with_role("websocket").args(["ws://127.0.0.1:1/chat", "hello"])).await;
+async fn an_unknown_service_is_not_signed_for() {
+    let output = run(with_role("websocket").args(["ws://127.0.0.1:1/chat", "hello"])).await;
 
-    assert_eq!((said.code, said.out.as_str()), (1, ""));
-    assert!(said.err.starts_with("error: ") && said.err.contains(".service("), "{}", said.err);
-    let said = run(example("websocket").arg("wss://abc.execute-api.eu-west-1.amazonaws.com/prod")).await;
-    assert!(said.code == 1 && said.err.contains("AWS_ACCESS_KEY_ID is not set"), "{}", said.err);
+    assert_eq!((output.code, output.stdout.as_str()), (1, ""));
+    assert!(output.stderr.starts_with("error: ") && output.stderr.contains(".service("), "{}", output.stderr);
+    let output = run(example("websocket").arg("wss://abc.execute-api.eu-west-1.amazonaws.com/prod")).await;
+    assert!(output.code == 1 && output.stderr.contains("AWS_ACCESS_KEY_ID is not set"), "{}", output.stderr);
 }
 
-/// `wss` is there, as the example is built: what it sends begins as TLS does.
+/// The example is built with TLS.
 #[tokio::test]
 async fn a_secure_socket_speaks_tls() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

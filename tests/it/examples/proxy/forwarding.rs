@@ -1,7 +1,4 @@
-//! `signing_proxy`.
-
-use std::net::SocketAddr;
-use std::process::{ExitStatus, Stdio};
+//! What is forwarded to the upstream, what is refused, and how the program ends.
 
 use axum::Router;
 use axum::body::Body;
@@ -9,83 +6,12 @@ use axum::routing::get;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{Method, StatusCode};
-use serde_json::Value;
-use sigv4_middleware::IamGateway;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, ChildStdout};
 use tokio::sync::mpsc;
 
-use super::{HANDSHAKE, example, first_byte, gateway, run, with_role};
+use super::{Proxy, before, next_line, reason};
+use crate::examples::{HANDSHAKE, example, first_byte, gateway, run, with_role};
 use crate::support::{KEY, REGION, SECRET, TOKEN, in_time};
-
-struct Proxy {
-    child: Child,
-    said: Lines<BufReader<ChildStdout>>,
-    addr: SocketAddr,
-    metrics: String,
-}
-
-impl Proxy {
-    /// In front of an upstream, with a metrics port.
-    async fn start(upstream: &str, arguments: &[&str]) -> Self {
-        let mut command = with_role("signing_proxy");
-        command.args(["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--upstream", upstream]);
-        command.args(["--service", "execute-api"]).args(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-        let addr = told(&mut said, "listening on http://").await.parse().unwrap();
-        let metrics = told(&mut said, "metrics on ").await;
-        Self { child, said, addr, metrics }
-    }
-
-    fn url(&self, target: &str) -> String {
-        format!("http://{}{target}", self.addr)
-    }
-
-    /// Sends bytes as they are, on a connection of their own, and gives the status and the body of the response.
-    async fn raw(&self, request: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.addr).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut response = String::new();
-        in_time(stream.read_to_string(&mut response)).await.unwrap();
-        let (head, body) = response.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-    }
-
-    async fn metric(&self, line: &str) -> Option<u64> {
-        let page = reqwest::get(&self.metrics).await.unwrap().text().await.unwrap();
-        page.lines().find_map(|text| text.strip_prefix(line)?.trim().parse().ok())
-    }
-
-    fn terminate(&self) {
-        let pid = self.child.id().unwrap().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    }
-
-    /// What it said on the standard error, once it has ended.
-    async fn ended(mut self) -> (ExitStatus, String) {
-        let status = in_time(self.child.wait()).await.unwrap();
-        let mut said = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut said).await.unwrap();
-        (status, said)
-    }
-}
-
-async fn told(said: &mut Lines<BufReader<ChildStdout>>, what: &str) -> String {
-    let line = in_time(said.next_line()).await.unwrap().expect("it starts");
-    line.strip_prefix(what).unwrap_or_else(|| panic!("{what} is not in {line}")).to_owned()
-}
-
-async fn before(gateway: &IamGateway, arguments: &[&str]) -> Proxy {
-    Proxy::start(&gateway.url(), arguments).await
-}
-
-fn reason(body: &str) -> String {
-    let said: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("not JSON: {body}"));
-    assert!(said["message"].as_str().is_some_and(|message| message.len() > 10), "{said}");
-    said["error"].as_str().unwrap().to_owned()
-}
 
 #[tokio::test]
 async fn requests_arrive_signed_and_whole() {
@@ -121,10 +47,10 @@ async fn what_a_client_must_not_decide_is_taken_out() {
         ["--strip-header", "X-Internal", "--keep-header", "x-amz-meta-*", "--keep-header", "X-Amz-Target"];
     let proxy = before(&gateway, &arguments).await;
 
-    let (status, body) = proxy
-        .raw(
+    let response = proxy
+        .raw(&format!(
             "GET /a?b=c&X-Amz-Signature=0&x-amz-credential=x&X%2DAmz-Date=0&X-Amz-Security-Token=theirs HTTP/1.1\r\n\
-             Host: evil.example\r\n\
+             Host: {}\r\n\
              Authorization: Bearer of-the-client\r\n\
              X-Amz-Date: 20150830T123600Z\r\n\
              X-Amz-Security-Token: theirs\r\n\
@@ -143,10 +69,11 @@ async fn what_a_client_must_not_decide_is_taken_out() {
              Proxy-Authorization: Basic eA==\r\n\
              Expect: 100-continue\r\n\
              X-Other: stays\r\n\r\n",
-        )
+            proxy.addr
+        ))
         .await;
 
-    assert_eq!((status, body.as_str()), (200, r#"{"message":"ok"}"#));
+    assert_eq!((response.status, response.body.as_str()), (200, r#"{"message":"ok"}"#));
     let [request] = <[_; 1]>::try_from(gateway.requests()).unwrap();
     assert_eq!(request.target, "/a?b=c");
     let mut names: Vec<_> = request.headers.keys().map(http::HeaderName::as_str).collect();
@@ -164,22 +91,24 @@ async fn foreign_targets_are_refused() {
     let gateway = gateway().await;
     let proxy = before(&gateway, &[]).await;
     for (line, status, why) in [
-        ("GET http://evil.example/ HTTP/1.1", 400, "target"),
-        ("GET https://sts.amazonaws.com/ HTTP/1.1", 400, "target"),
-        (&format!("GET {}/ HTTP/1.1", gateway.url()), 400, "target"),
+        ("GET http://evil.example/ HTTP/1.1", 403, "host"),
+        ("GET https://sts.amazonaws.com/ HTTP/1.1", 403, "host"),
+        (&format!("GET {}/ HTTP/1.1", gateway.url()), 403, "host"),
+        (&format!("GET {} HTTP/1.1", proxy.url("/")), 400, "target"),
         ("OPTIONS * HTTP/1.1", 400, "target"),
         ("CONNECT evil.example:443 HTTP/1.1", 405, "method"),
         ("TRACE / HTTP/1.1", 405, "method"),
         ("GET /?a=%zz HTTP/1.1", 400, "target"),
     ] {
         let request = format!("{line}\r\nHost: {}\r\nConnection: close\r\n\r\n", proxy.addr);
-        let (got, body) = proxy.raw(&request).await;
-        assert_eq!((got, reason(&body).as_str()), (status, why), "{line}");
+        let refusal = proxy.raw(&request).await.refusal();
+        assert_eq!(refusal, (status, why.to_owned()), "{line}");
     }
     // What looks like a host is a path, and stays one.
-    let (status, _) = proxy.raw("GET //evil.example/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    let head = format!("GET //evil.example/ HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", proxy.addr);
+    let response = proxy.raw(&head).await;
     let [request] = <[_; 1]>::try_from(gateway.requests()).unwrap();
-    assert_eq!((status, request.target.as_str()), (200, "//evil.example/"));
+    assert_eq!((response.status, request.target.as_str()), (200, "//evil.example/"));
 }
 
 #[tokio::test]
@@ -190,9 +119,9 @@ async fn only_allowed_methods_and_paths_pass() {
     let arguments = [arguments, paths.map(|path| ["--allow-path", path]).concat()].concat();
     let proxy = before(&gateway, &arguments).await;
     let call = async |method: &str, target: &str| {
-        let head = format!("{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
-        let (status, body) = proxy.raw(&format!("{head}Content-Length: 0\r\n\r\n")).await;
-        (status, if status == 200 { String::new() } else { reason(&body) })
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", proxy.addr);
+        let response = proxy.raw(&format!("{head}Content-Length: 0\r\n\r\n")).await;
+        if response.status == 200 { (200, String::new()) } else { response.refusal() }
     };
 
     for target in ["/orders", "/orders?a=b", "/orders/7", "/orders/", "/orders/..a/b.", "/b/c"] {
@@ -242,15 +171,15 @@ async fn what_cannot_be_signed_says_why() {
     assert_eq!(put("1234567890".into()).send().await.unwrap().status(), StatusCode::OK);
 
     let aws = ["--upstream", "https://abc.execute-api.eu-west-1.amazonaws.com"];
-    let said = run(example("signing_proxy").args(aws)).await;
-    assert!(said.code == 1 && said.err.contains("AWS_ACCESS_KEY_ID is not set"), "{}", said.err);
+    let output = run(example("signing_proxy").args(aws)).await;
+    assert!(output.code == 1 && output.stderr.contains("AWS_ACCESS_KEY_ID is not set"), "{}", output.stderr);
     // Found out at the start, not by the first request.
     let upstream = ["--upstream", "http://abc.execute-api.eu-west-1.amazonaws.com"];
-    let said = run(with_role("signing_proxy").args(["--listen", "127.0.0.1:0"]).args(upstream)).await;
-    assert!(said.code == 1 && said.err.contains("https"), "{}", said.err);
+    let output = run(with_role("signing_proxy").args(["--listen", "127.0.0.1:0"]).args(upstream)).await;
+    assert!(output.code == 1 && output.stderr.contains("https"), "{}", output.stderr);
     for upstream in ["ftp://a.example", "https://a.example/path", "https://user@a.example", "a.example"] {
-        let said = run(with_role("signing_proxy").args(["--upstream", upstream])).await;
-        assert!(said.code == 2 && said.err.contains("is not an upstream"), "{}", said.err);
+        let output = run(with_role("signing_proxy").args(["--upstream", upstream])).await;
+        assert!(output.code == 2 && output.stderr.contains("is not an upstream"), "{}", output.stderr);
     }
 }
 
@@ -339,15 +268,15 @@ async fn a_request_in_flight_is_finished_before_the_end() {
     assert_eq!(next(&mut body).await.unwrap(), "first");
 
     proxy.terminate();
-    assert!(told(&mut proxy.said, "finishing").await.contains("in flight"));
+    assert!(next_line(&mut proxy.stdout, "finishing").await.contains("in flight"));
     in_time(async { while TcpStream::connect(proxy.addr).await.is_ok() {} }).await;
 
     pieces.send("last").await.unwrap();
     drop(pieces);
     assert_eq!(next(&mut body).await.unwrap(), "last");
     assert_eq!(next(&mut body).await, None);
-    let (status, said) = proxy.ended().await;
-    assert!(status.success() && said.is_empty(), "{said}");
+    let (status, output) = proxy.ended().await;
+    assert!(status.success() && output.is_empty(), "{output}");
 }
 
 #[cfg(unix)]
@@ -360,8 +289,8 @@ async fn a_request_that_does_not_end_is_not_waited_for_forever() {
     assert_eq!(next(&mut body).await.unwrap(), "first");
 
     proxy.terminate();
-    let (status, said) = proxy.ended().await;
-    assert!(!status.success() && said.contains("did not end in time"), "{said}");
+    let (status, output) = proxy.ended().await;
+    assert!(!status.success() && output.contains("did not end in time"), "{output}");
 }
 
 #[tokio::test]
