@@ -6,6 +6,7 @@ mod keys;
 mod provider;
 mod recorder;
 mod server;
+mod tls;
 
 pub(crate) use clients::*;
 pub(crate) use gateways::*;
@@ -13,6 +14,7 @@ pub(crate) use keys::*;
 pub(crate) use provider::FakeProvider;
 pub(crate) use recorder::Recorder;
 pub(crate) use server::*;
+pub(crate) use tls::*;
 
 use std::process::Command;
 use std::time::Duration;
