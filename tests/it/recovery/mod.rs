@@ -2,6 +2,7 @@
 //! not, and that its caller gets a whole response.
 
 mod bodies;
+mod codes;
 mod expired;
 mod frozen;
 mod refusals;
