@@ -72,6 +72,12 @@ pub(crate) trait Transport {
         Ok(())
     }
 
+    /// Whether sending waits for this response to be dropped if it was not read to its end: sending blocks the thread, and
+    /// the response may hold the only stream of their connection.
+    fn blocks_next(_response: &Self::Response) -> bool {
+        false
+    }
+
     /// Looks for the error code in the body of a refusal, and gives the response back whole.
     fn read_refusal(response: Self::Response) -> impl Future<Output = (Self::Response, RefusalBody)>;
 }
@@ -278,7 +284,13 @@ pub(crate) async fn exchange<T: Transport>(
         return Ok(first);
     };
     tracing::debug!(?recovery, host = request.head.authority(), "signed again after a refusal");
-    let second = send_again(transport.send(head, body), first, read.may_hold_a_stream()).await?;
+    let holds_a_stream = read.may_hold_a_stream();
+    let second = if holds_a_stream && T::blocks_next(&first) {
+        drop(first);
+        transport.send(head, body).await?
+    } else {
+        send_again(transport.send(head, body), first, holds_a_stream).await?
+    };
     T::check(&request.head, &second)?;
     request.classify(signer, &signed_with, T::head_of(&second));
     request.log_refusal(&signed_with, T::head_of(&second), None);

@@ -8,5 +8,6 @@ mod frozen;
 mod refusals;
 mod responses;
 mod retries;
+mod second_attempt;
 mod skew;
 mod unsigned;
