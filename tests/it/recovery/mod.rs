@@ -6,6 +6,7 @@ mod codes;
 mod expired;
 mod frozen;
 mod refusals;
+mod reloads;
 mod responses;
 mod retries;
 mod second_attempt;

@@ -228,7 +228,7 @@ impl Refused {
             Self::Silent => boxed(StreamBody::new(stream::pending())),
             Self::NeverEnds => boxed(StreamBody::new(first.chain(stream::pending()))),
             Self::Trickles => {
-                let bytes = stream::iter(0..50).then(|_| async {
+                let bytes = stream::iter(0..100).then(|_| async {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     Ok(Frame::data(Bytes::from_static(b" ")))
                 });
