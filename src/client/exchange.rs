@@ -256,7 +256,8 @@ pub(crate) async fn exchange<T: Transport>(
     let first = transport.send(head, body).await.map_err(|error| blame(request, error))?;
     T::check(&request.head, &first)?;
     let Some(refusal) = request.classify(signer, &signed_with, T::head_of(&first)) else {
-        request.log_refusal(&signed_with, T::head_of(&first), None);
+        let (first, read) = read_for_log::<T>(first).await;
+        request.log_refusal(&signed_with, T::head_of(&first), read.as_ref().and_then(RefusalBody::code));
         return Ok(first);
     };
     let (first, read) = T::read_refusal(first).await;
@@ -293,8 +294,20 @@ pub(crate) async fn exchange<T: Transport>(
     };
     T::check(&request.head, &second)?;
     request.classify(signer, &signed_with, T::head_of(&second));
-    request.log_refusal(&signed_with, T::head_of(&second), None);
+    let (second, read) = read_for_log::<T>(second).await;
+    request.log_refusal(&signed_with, T::head_of(&second), read.as_ref().and_then(RefusalBody::code));
     Ok(second)
+}
+
+/// Reads a refusal that is the caller's for the code in its event, if the head has none and the event is wanted.
+async fn read_for_log<T: Transport>(response: T::Response) -> (T::Response, Option<RefusalBody>) {
+    let (status, headers) = T::head_of(&response);
+    let in_body = is_refusal(status) && code_in_head(headers).is_none() && request_id(headers).is_some();
+    if !in_body || !tracing::enabled!(tracing::Level::DEBUG) {
+        return (response, None);
+    }
+    let (response, read) = T::read_refusal(response).await;
+    (response, Some(read))
 }
 
 /// The response to a second attempt; the first one if the second has none.

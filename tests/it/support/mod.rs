@@ -1,6 +1,7 @@
 //! What the tests share: keys, gateways, a fake credentials provider, servers, and the ways of sending a request.
 
 mod clients;
+mod events;
 mod gateways;
 mod keys;
 mod provider;
@@ -9,6 +10,7 @@ mod server;
 mod tls;
 
 pub(crate) use clients::*;
+pub(crate) use events::{Events, Said};
 pub(crate) use gateways::*;
 pub(crate) use keys::*;
 pub(crate) use provider::FakeProvider;
