@@ -70,8 +70,8 @@ where
             format!(
                 "the request body did not end within {:?}; nothing was sent. If its source is slow, raise \
                  .body_timeout(…) on the signer's builder; if it never ends, as in a bidirectional gRPC call, use a \
-                 payload mode that streams (PayloadMode::Unsigned where the service takes it), since a service that \
-                 needs the payload's hash cannot take such a body",
+                 payload mode that streams (PayloadMode::Unsigned or PayloadMode::EventStream, where the service takes it), \
+                 since a service that needs the payload's hash cannot take such a body",
                 limits.timeout
             ),
         ))

@@ -78,6 +78,12 @@ pub(crate) trait Transport {
         Ok(())
     }
 
+    /// Whether sending waits for this response to be dropped if it was not read to its end: sending blocks the thread, and
+    /// the response may hold the only stream of their connection.
+    fn blocks_next(_response: &Self::Response) -> bool {
+        false
+    }
+
     /// Looks for the error code in the body of a refusal, and gives the response back whole.
     fn read_refusal(response: Self::Response) -> impl Future<Output = (Self::Response, RefusalBody)>;
 }
@@ -281,7 +287,9 @@ pub(crate) async fn exchange<T: Transport>(
     T::check(&request.head, &first)?;
     match request.classify(signer, &signed_with, T::head_of(&first)) {
         None => {
-            request.log_refusal(&signed_with, T::head_of(&first), None);
+            let (first, read) = read_for_log::<T>(first).await;
+            let code = read.as_ref().and_then(RefusalBody::code);
+            request.log_refusal(&signed_with, T::head_of(&first), code);
             Ok(first)
         }
         // Boxed to keep the future of the usual case small.
@@ -323,11 +331,29 @@ async fn recover<T: Transport>(
         return Ok(first);
     };
     tracing::debug!(?recovery, host = request.head.authority(), "signed again after a refusal");
-    let second = send_again(transport.send(head, body), first, read.may_hold_a_stream()).await?;
+    let holds_a_stream = read.may_hold_a_stream();
+    let second = if holds_a_stream && T::blocks_next(&first) {
+        drop(first);
+        transport.send(head, body).await?
+    } else {
+        send_again(transport.send(head, body), first, holds_a_stream).await?
+    };
     T::check(&request.head, &second)?;
     request.classify(signer, &signed_with, T::head_of(&second));
-    request.log_refusal(&signed_with, T::head_of(&second), None);
+    let (second, read) = read_for_log::<T>(second).await;
+    request.log_refusal(&signed_with, T::head_of(&second), read.as_ref().and_then(RefusalBody::code));
     Ok(second)
+}
+
+/// Reads a refusal that is the caller's for the code in its event, if the head has none and the event is wanted.
+async fn read_for_log<T: Transport>(response: T::Response) -> (T::Response, Option<RefusalBody>) {
+    let (status, headers) = T::head_of(&response);
+    let in_body = is_refusal(status) && code_in_head(headers).is_none() && request_id(headers).is_some();
+    if !in_body || !tracing::enabled!(tracing::Level::DEBUG) {
+        return (response, None);
+    }
+    let (response, read) = Box::pin(T::read_refusal(response)).await;
+    (response, Some(read))
 }
 
 /// The response to a second attempt; the first one if the second has none.

@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::classify::code_in_body;
 use super::exchange::RefusalBody;
 use crate::body::poll_frame;
-use crate::timer::timeout;
+use crate::timer::{Instant, timeout};
 
 /// The longest body that is read for an error code, in bytes.
 const LONGEST_REFUSAL: usize = 64 * 1024;
@@ -41,7 +41,9 @@ impl<R: Body> ResponseBody<R> {
         let mut read = VecDeque::new();
         let mut text = Vec::new();
         let reading = async {
-            while text.len() < longest {
+            let started = Instant::now();
+            // A blocking reader is ready each time, so that the timeout never gets its turn.
+            while text.len() < longest && started.elapsed() < READ_TIMEOUT {
                 let Some(frame) = poll_fn(|cx| poll_frame(body.as_mut(), cx)).await else { return true };
                 if let Some(data) = frame.as_ref().ok().and_then(Frame::data_ref) {
                     text.extend_from_slice(data.chunk());

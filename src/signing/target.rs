@@ -54,7 +54,8 @@ impl<'a> Origin<'a> {
         let (Some(scheme), Some(authority)) = (scheme, authority) else {
             return Err(Error::new(
                 ErrorKind::InvalidUri,
-                "the request's URI is relative; give it a scheme and host, as in https://host/path",
+                "the request's URI is relative; give it a scheme and host, as in https://host/path. A tonic client gets \
+                 them by with_origin or its Endpoint's origin; on a request of an axum handler, set scheme and authority",
             ));
         };
         let default_port = match scheme {

@@ -14,4 +14,5 @@ mod interop;
 mod recovery;
 mod runtimes;
 mod support;
+mod tls;
 mod vectors;

@@ -4,7 +4,7 @@ mod body;
 
 use std::io::{self, Read};
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Version};
 use reqwest::blocking::{Body, Client, ClientBuilder, Request, RequestBuilder, Response};
 
 use self::body::{Reader, RequestBody, into_body, into_http};
@@ -182,6 +182,10 @@ impl Transport for BlockingClient {
 
     fn check(sent: &Request, response: &Response) -> Result<(), Error> {
         refuse_redirected(sent.url(), response.url())
+    }
+
+    fn blocks_next(response: &Response) -> bool {
+        response.version() >= Version::HTTP_2
     }
 
     async fn read_refusal(response: Response) -> (Response, RefusalBody) {

@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector, connect::dns::Name};
 use hyper_util::rt::TokioExecutor;
 use reqwest_middleware::ClientWithMiddleware;
@@ -18,6 +19,8 @@ use sigv4_middleware::{
     Signer,
 };
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+
+use super::tls::{client_config, root_certificate};
 
 /// The body that the layer hands to the client beneath it, for a request with a body `B`.
 pub(crate) type Outgoing<B> = SignedBody<B>;
@@ -160,24 +163,31 @@ pub(crate) fn wrapping_ways() -> impl Iterator<Item = (Integration, Http)> {
 }
 
 /// A hyper client, for bodies of any kind, that sends everything to one address.
-pub(crate) fn hyper<B>(to: SocketAddr, http: Http) -> Client<HttpConnector<ToOne>, B>
+pub(crate) fn hyper<B>(to: SocketAddr, http: Http) -> Client<HttpsConnector<HttpConnector<ToOne>>, B>
 where
     B: http_body::Body + Send,
     B::Data: Send,
 {
-    let connector = HttpConnector::new_with_resolver(ToOne(to));
+    let mut connector = HttpConnector::new_with_resolver(ToOne(to));
+    connector.enforce_http(false);
+    let builder = HttpsConnectorBuilder::new().with_tls_config(client_config()).https_or_http();
+    let connector = match http {
+        Http::One => builder.enable_http1().wrap_connector(connector),
+        Http::Two => builder.enable_http2().wrap_connector(connector),
+    };
     Client::builder(TokioExecutor::new()).http2_only(http == Http::Two).build(connector)
 }
 
 /// A reqwest client for which every host that the tests name is at one address.
 pub(crate) fn reqwest(to: SocketAddr, http: Http) -> reqwest::Client {
-    let mut builder = sigv4_middleware::reqwest_client().no_proxy().tls_certs_only([]);
+    let mut builder = sigv4_middleware::reqwest_client().no_proxy().tls_certs_only([root_certificate()]);
     for host in HOSTS {
         builder = builder.resolve(host, to);
     }
-    if http == Http::Two {
-        builder = builder.http2_prior_knowledge();
-    }
+    let builder = match http {
+        Http::One => builder.http1_only(),
+        Http::Two => builder.http2_prior_knowledge(),
+    };
     builder.build().unwrap()
 }
 
@@ -187,8 +197,14 @@ pub(crate) fn plain_reqwest() -> reqwest::Client {
 }
 
 /// Hosts that the tests name; nothing is ever sent to the real ones.
-pub(crate) const HOSTS: [&str; 4] =
-    ["localhost", "api.example.com", "example.amazonaws.com", "abc.execute-api.ap-northeast-1.amazonaws.com"];
+pub(crate) const HOSTS: [&str; 6] = [
+    "localhost",
+    "api.example.com",
+    "example.amazonaws.com",
+    "abc.execute-api.ap-northeast-1.amazonaws.com",
+    "abc123.execute-api.eu-west-1.amazonaws.com",
+    "bucket.s3.ap-northeast-1.amazonaws.com",
+];
 
 pub(crate) fn middleware(client: reqwest::Client, signer: &Signer) -> ClientWithMiddleware {
     reqwest_middleware::ClientBuilder::new(client).with(SigV4Middleware::new(signer.clone())).build()

@@ -1,18 +1,22 @@
 //! What the tests share: keys, gateways, a fake credentials provider, servers, and the ways of sending a request.
 
 mod clients;
+mod events;
 mod gateways;
 mod keys;
 mod provider;
 mod recorder;
 mod server;
+mod tls;
 
 pub(crate) use clients::*;
+pub(crate) use events::{Events, Said};
 pub(crate) use gateways::*;
 pub(crate) use keys::*;
 pub(crate) use provider::FakeProvider;
 pub(crate) use recorder::Recorder;
 pub(crate) use server::*;
+pub(crate) use tls::*;
 
 use std::process::Command;
 use std::time::Duration;
