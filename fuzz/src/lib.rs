@@ -2,6 +2,7 @@
 
 pub mod aws;
 pub mod case;
+pub mod chunked;
 pub mod provider;
 pub mod response;
 pub mod scripted;
