@@ -1,4 +1,4 @@
-//! Hosts: what is read off any text, and that nobody but AWS is taken for AWS.
+//! Any text as a host: only AWS's domains are recognized as AWS's.
 #![no_main]
 
 use std::cell::LazyCell;
@@ -10,9 +10,9 @@ use aws_credential_types::Credentials;
 use http::Uri;
 use libfuzzer_sys::{Corpus, fuzz_target};
 use sigv4_middleware::{Endpoint, Signer, SignerBuilder};
-use sigv4_middleware_fuzz::{At, run, text};
+use sigv4_middleware_fuzz::{FixedClock, run, text};
 
-/// AWS's domains, as its documents and botocore's partitions have them.
+/// AWS's domains, from its documents and botocore's partitions.
 const DOMAINS: [&str; 26] = [
     "amazonaws.com",
     "api.aws",
@@ -49,7 +49,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let _ = Endpoint::infer_with_path(&host, &path);
     if let Ok(endpoint) = &inferred {
         let below = below_aws(&host);
-        assert!(below, "{host:?} was taken for {endpoint:?}");
+        assert!(below, "{host:?} was recognized as {endpoint:?}");
         let plain = |text: &str| {
             !text.is_empty()
                 && text
@@ -116,5 +116,5 @@ fn goes_nowhere_else(host: &str, is_inferred: bool) {
 fn signer() -> SignerBuilder {
     Signer::builder()
         .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "fuzz"))
-        .time_source(At(UNIX_EPOCH + Duration::from_secs(1_440_938_160)))
+        .time_source(FixedClock(UNIX_EPOCH + Duration::from_secs(1_440_938_160)))
 }

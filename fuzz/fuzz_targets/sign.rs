@@ -1,4 +1,4 @@
-//! Signs anything, and reads what came out.
+//! Signs any request, and checks the result.
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -6,11 +6,11 @@ use http::Uri;
 use libfuzzer_sys::{Corpus, fuzz_target};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
-use sigv4_middleware::{Error, SigningDetails, PresigningConfig, Signer, overrides};
+use sigv4_middleware::{Error, PresigningConfig, Signer, SigningDetails, overrides};
 use sigv4_middleware_fuzz::aws::{self, Signed};
 use sigv4_middleware_fuzz::case::Case;
 use sigv4_middleware_fuzz::run;
-use sigv4_middleware_fuzz::signed::{self, Claim};
+use sigv4_middleware_fuzz::signed::{self, ParsedAuthorization};
 
 fuzz_target!(|data: &[u8]| -> Corpus {
     let Ok(case) = Case::arbitrary(&mut Unstructured::new(data)) else { return Corpus::Reject };
@@ -25,10 +25,10 @@ fuzz_target!(|data: &[u8]| -> Corpus {
 async fn in_headers(case: &Case, signer: &Signer) {
     let mut once = case.parts.clone();
     if let Err(error) = signer.sign(&mut once, case.payload()).await {
-        keeps_secrets(case, &error);
+        has_no_secrets(case, &error);
         assert!(
             once.uri == case.parts.uri && once.headers == case.parts.headers,
-            "an error leaves all as it was"
+            "an error leaves the request unchanged"
         );
         return;
     }
@@ -36,7 +36,7 @@ async fn in_headers(case: &Case, signer: &Signer) {
         assert!(once.uri == case.parts.uri && once.headers == case.parts.headers, "skipped");
         return;
     }
-    let claim = signed::check(case, &once);
+    let parsed = signed::check(case, &once);
 
     let mut twice = once.clone();
     signer.sign(&mut twice, case.payload()).await.expect("a signed request can be signed");
@@ -46,30 +46,31 @@ async fn in_headers(case: &Case, signer: &Signer) {
         assert_eq!(once.headers, twice.headers, "signing again changes nothing");
     }
 
-    let mut explained = case.parts.clone();
-    let explanation = signer.sign_with_details(&mut explained, case.payload()).await.expect("what can be signed, too");
-    assert_eq!(once.headers, explained.headers);
-    explains(case, &explanation);
+    let mut with_details = case.parts.clone();
+    let details =
+        signer.sign_with_details(&mut with_details, case.payload()).await.expect("what can be signed, too");
+    assert_eq!(once.headers, with_details.headers);
+    check_details(case, &details);
 
     let s3_token = once.headers.contains_key("x-amz-s3session-token");
     let token_header = if s3_token { "x-amz-s3session-token" } else { "x-amz-security-token" };
     let how = Signed::InHeaders { token_header };
-    if let Some(by_aws) = aws::signature(case, &claim, &once.uri, &once.headers, &how) {
-        assert_eq!(claim.signature, by_aws, "{explanation}");
+    if let Some(by_aws) = aws::signature(case, &parsed, &once.uri, &once.headers, &how) {
+        assert_eq!(parsed.signature, by_aws, "{details}");
     }
 }
 
 async fn in_query(case: &Case, signer: &Signer) {
     let presigning = PresigningConfig::new(case.expires_in).refuse_shortening(case.refuse_shortening);
-    // The same bit decides two things: a shortened lifetime has nothing to do with the payload.
+    // One bit decides both, as the lifetime and the payload do not depend on each other.
     let default_payload = case.refuse_shortening;
     let presigning = if default_payload { presigning } else { presigning.payload(case.payload()) };
     let presigned = match signer.presign_request(&case.parts, presigning).await {
         Ok(presigned) => presigned,
-        Err(error) => return keeps_secrets(case, &error),
+        Err(error) => return has_no_secrets(case, &error),
     };
     assert!(presigned.expires_in() <= case.expires_in && !presigned.expires_in().is_zero());
-    explains(case, presigned.details());
+    check_details(case, presigned.details());
     let out = presigned.uri();
     signed::check_uri(&case.parts.uri, out);
 
@@ -81,12 +82,16 @@ async fn in_query(case: &Case, signer: &Signer) {
         assert!(all.next().is_none(), "{name} once");
         value
     };
-    let said = |name| value(name).unwrap_or_else(|| panic!("no {name}"));
-    assert_eq!(said("X-Amz-Algorithm"), "AWS4-HMAC-SHA256");
-    assert_eq!(said("X-Amz-Expires"), presigned.expires_in().as_secs().to_string());
-    let claim = Claim::new(&said("X-Amz-Credential"), &said("X-Amz-SignedHeaders"), &said("X-Amz-Signature"));
+    let required = |name| value(name).unwrap_or_else(|| panic!("no {name}"));
+    assert_eq!(required("X-Amz-Algorithm"), "AWS4-HMAC-SHA256");
+    assert_eq!(required("X-Amz-Expires"), presigned.expires_in().as_secs().to_string());
+    let parsed = ParsedAuthorization::new(
+        &required("X-Amz-Credential"),
+        &required("X-Amz-SignedHeaders"),
+        &required("X-Amz-Signature"),
+    );
     let headers = presigned.headers().clone();
-    claim.check(case, &headers, &said("X-Amz-Date"));
+    parsed.check(case, &headers, &required("X-Amz-Date"));
     let (token, s3_token) = (value("X-Amz-Security-Token"), value("X-Amz-S3session-Token"));
     let token_parameter = if s3_token.is_some() { "X-Amz-S3session-Token" } else { "X-Amz-Security-Token" };
     let token = token.or(s3_token);
@@ -101,7 +106,7 @@ async fn in_query(case: &Case, signer: &Signer) {
         Ok(again) => {
             assert!(again.uri() == out || case.declared().is_some(), "presigning again changes nothing");
         }
-        // What is presigned may be just short enough to be sent, and too long to be read again.
+        // A presigned URL is short enough to be presigned again.
         Err(error) => panic!("{error}"),
     }
 
@@ -112,12 +117,12 @@ async fn in_query(case: &Case, signer: &Signer) {
         default_payload,
     };
     let base = without_signature(out);
-    if let Some(by_aws) = aws::signature(case, &claim, &base, &headers, &how) {
-        assert_eq!(claim.signature, by_aws, "{}", presigned.details());
+    if let Some(by_aws) = aws::signature(case, &parsed, &base, &headers, &how) {
+        assert_eq!(parsed.signature, by_aws, "{}", presigned.details());
     }
 }
 
-/// The URL that was presigned.
+/// The URL without the parameters of the signature.
 fn without_signature(uri: &Uri) -> Uri {
     let own = |pair: &&str| {
         let own =
@@ -133,10 +138,10 @@ fn without_signature(uri: &Uri) -> Uri {
     Uri::from_parts(parts).expect("a URI")
 }
 
-/// What is explained is what was signed, and holds no token.
-fn explains(case: &Case, explanation: &SigningDetails) {
-    let canonical = explanation.canonical_request();
-    let lines: Vec<&str> = explanation.string_to_sign().lines().collect();
+/// Checks that the details match the signature and contain no session token.
+fn check_details(case: &Case, details: &SigningDetails) {
+    let canonical = details.canonical_request();
+    let lines: Vec<&str> = details.string_to_sign().lines().collect();
     assert_eq!(lines.len(), 4);
     match case.keys.token.as_deref().filter(|token| !token.is_empty()) {
         // Cookies are redacted as well.
@@ -149,10 +154,10 @@ fn explains(case: &Case, explanation: &SigningDetails) {
     }
 }
 
-fn keeps_secrets(case: &Case, error: &Error) {
+fn has_no_secrets(case: &Case, error: &Error) {
     let text = format!("{error} {error:?}");
     for secret in [Some(&case.keys.secret), case.keys.token.as_ref()].into_iter().flatten() {
-        // The key id and other parts of the request are drawn from the same words.
+        // The key id and other parts of the request are made of the same words.
         let extensions = &case.parts.extensions;
         let scope = (
             extensions.get::<overrides::SigningName>(),

@@ -1,4 +1,4 @@
-//! URIs only: the strict form is a fixpoint, and says what the URI said.
+//! Any request target: the form that is sent is a fixpoint, and means the same as the original.
 #![no_main]
 
 use std::cell::LazyCell;
@@ -10,9 +10,9 @@ use http::Uri;
 use http::request::Parts;
 use libfuzzer_sys::{Corpus, fuzz_target};
 use percent_encoding::percent_decode_str;
-use sigv4_middleware::{ErrorKind, PlusInQuery, SigningSettings, Signer};
+use sigv4_middleware::{ErrorKind, PlusInQuery, Signer, SigningSettings};
 use sigv4_middleware_fuzz::signed::check_uri;
-use sigv4_middleware_fuzz::{At, run, text};
+use sigv4_middleware_fuzz::{FixedClock, run, text};
 
 const SIGNATURE: [&str; 9] = [
     "x-amz-algorithm",
@@ -41,14 +41,14 @@ fuzz_target!(|data: &[u8]| -> Corpus {
             return Corpus::Keep;
         }
     };
-    let twice = sign(&once.uri).expect("what was rewritten can be signed");
+    let twice = sign(&once.uri).expect("a rewritten target can be signed");
     assert_eq!(once.uri.to_string(), twice.uri.to_string(), "a fixpoint");
     assert_eq!(once.headers, twice.headers);
     check_uri(&uri, &once.uri);
 
-    // The same bytes are meant, but for parameters of a signature and empty ones.
+    // Decoded, both are equal, except for parameters of a signature and empty ones.
     let path = |uri: &Uri| -> Vec<Vec<u8>> {
-        // An escaped slash is none.
+        // An escaped slash does not separate segments.
         uri.path().split('/').map(|segment| percent_decode_str(segment).collect()).collect()
     };
     assert_eq!(path(&uri), path(&once.uri));
@@ -57,7 +57,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%/".contains(&byte);
         assert!(once.uri.path().bytes().all(allowed), "{}", once.uri.path());
     } else if uri.path().is_ascii() {
-        assert_eq!(uri.path(), once.uri.path(), "other paths go as they came");
+        assert_eq!(uri.path(), once.uri.path(), "other paths are sent unchanged");
     }
     Corpus::Keep
 });
@@ -75,7 +75,7 @@ fn signer(plus: PlusInQuery) -> Signer {
         .region("eu-west-1")
         .allow_host("example.com")
         .plus_in_query(plus)
-        .time_source(At(UNIX_EPOCH + Duration::from_secs(1_440_938_160)))
+        .time_source(FixedClock(UNIX_EPOCH + Duration::from_secs(1_440_938_160)))
         .build()
         .expect("a signer")
 }
@@ -88,7 +88,7 @@ fn sign(signer: &Signer, uri: &Uri, strict: bool) -> Result<Parts, sigv4_middlew
     Ok(parts)
 }
 
-/// The decoded parameters that are sent, in their order: a bare key differs from one with an empty value.
+/// The decoded parameters in order. A key without `=` differs from one with an empty value.
 fn parameters(uri: &Uri, plus_is_literal: bool) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
     let decode = |text: &str| -> Vec<u8> {
         let text = if plus_is_literal { text.to_owned() } else { text.replace('+', "%20") };

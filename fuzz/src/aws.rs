@@ -1,4 +1,4 @@
-//! aws-sigv4's opinion of a request that was signed, wherever it has one.
+//! The signature that aws-sigv4 makes for a signed request, where it can be compared.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use aws_sigv4::sign::v4;
 use http::{HeaderMap, Uri};
 
 use crate::case::{Body, Case};
-use crate::signed::Claim;
+use crate::signed::ParsedAuthorization;
 
-/// How a request came by its token, as aws-sigv4 is told of it.
+/// Where the signature and the session token are, for aws-sigv4's settings.
 pub enum Signed {
     InHeaders {
         token_header: &'static str,
@@ -26,10 +26,16 @@ pub enum Signed {
     },
 }
 
-/// The signature that aws-sigv4 makes for a claim's headers and a URI in the form that is sent; none where it panics,
-/// or differs on purpose.
-pub fn signature(case: &Case, claim: &Claim, uri: &Uri, headers: &HeaderMap, how: &Signed) -> Option<String> {
-    let profile = case.profile_for(&claim.service);
+/// The signature that aws-sigv4 makes for the signed headers and the URI that is sent. `None` where aws-sigv4 panics or
+/// signs differently by design.
+pub fn signature(
+    case: &Case,
+    parsed: &ParsedAuthorization,
+    uri: &Uri,
+    headers: &HeaderMap,
+    how: &Signed,
+) -> Option<String> {
+    let profile = case.profile_for(&parsed.service);
     if !in_domain(case, uri, profile.normalize) {
         return None;
     }
@@ -86,8 +92,8 @@ pub fn signature(case: &Case, claim: &Claim, uri: &Uri, headers: &HeaderMap, how
     let own = ["x-amz-date", "x-amz-security-token", "x-amz-s3session-token"];
     let adds = |name: &str| own.contains(&name) || (name == "x-amz-content-sha256" && !in_query);
     let mut given = Vec::new();
-    for name in claim.signed_headers.iter().filter(|name| !adds(name)) {
-        // PresigningConfig, it leaves these out.
+    for name in parsed.signed_headers.iter().filter(|name| !adds(name)) {
+        // aws-sigv4 leaves these out of presigned URLs.
         if in_query && matches!(&**name, "x-amz-user-agent" | "x-amz-checksum-mode") {
             return None;
         }
@@ -101,8 +107,8 @@ pub fn signature(case: &Case, claim: &Claim, uri: &Uri, headers: &HeaderMap, how
     }
     let params = v4::SigningParams::builder()
         .identity(&identity)
-        .region(&claim.region)
-        .name(&claim.service)
+        .region(&parsed.region)
+        .name(&parsed.service)
         .time(case.now)
         .settings(settings)
         .build()
@@ -115,7 +121,7 @@ pub fn signature(case: &Case, claim: &Claim, uri: &Uri, headers: &HeaderMap, how
     Some(output.signature().to_owned())
 }
 
-/// Whether aws-sigv4 is known to sign this as every other signer does.
+/// Whether aws-sigv4 signs this request as other signers do.
 fn in_domain(case: &Case, uri: &Uri, normalizes: bool) -> bool {
     let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
     let port = authority.rsplit_once(']').map_or(authority, |(_, tail)| tail).split_once(':');
@@ -124,7 +130,7 @@ fn in_domain(case: &Case, uri: &Uri, normalizes: bool) -> bool {
     let last_dots = uri.path().ends_with("/.") || uri.path().ends_with("/..");
     let token = case.keys.token.as_deref().unwrap_or("-");
     let plain_token = !token.is_empty() && !token.contains([' ', '\t']);
-    // It re-encodes the query, with a `=` for each parameter, and panics where that is too long.
+    // aws-sigv4 re-encodes the query, adds a `=` to each parameter, and panics if the result is too long.
     let query = uri.query().unwrap_or_default();
     let room =
         authority.len() + uri.path().len() + query.len() + query.matches('&').count() + 3 * token.len();

@@ -1,4 +1,4 @@
-//! One request with all that its signature depends on.
+//! One request, with everything that its signature depends on.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,12 +7,12 @@ use aws_credential_types::Credentials;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Uri};
-use sigv4_middleware::overrides::{SigningRegion, SigningRegionSet, SigningName, SignHeaders, SkipSigning};
-use sigv4_middleware::{Payload, PlusInQuery, SigningSettings, Signer, SignerBuilder};
+use sigv4_middleware::overrides::{SignHeaders, SigningName, SigningRegion, SigningRegionSet, SkipSigning};
+use sigv4_middleware::{Payload, PlusInQuery, Signer, SignerBuilder, SigningSettings};
 
-use crate::{At, text};
+use crate::{FixedClock, text};
 
-/// Beyond the last second of the year 9999 by a day.
+/// A day after the last second of the year 9999.
 const LATEST: u64 = 253_402_387_199;
 
 const HEADERS: [&str; 30] = [
@@ -74,7 +74,7 @@ const SERVICES: [&str; 8] = [
 const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "cn-north-1", "auto"];
 const KEYS: [&str; 4] = ["AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "=", "/"];
 
-/// A request, its signer's settings, and the moment.
+/// A request, the signer's settings and the time.
 #[derive(Debug)]
 pub struct Case {
     pub parts: Parts,
@@ -102,7 +102,7 @@ pub struct Keys {
     pub expiry: Option<SystemTime>,
 }
 
-/// A service profile whose public knobs are all set, over the one of a service.
+/// `SigningSettings` of a service, with every public setting changed.
 #[derive(Clone, Copy, Debug)]
 pub struct Profile {
     pub of: &'static str,
@@ -113,7 +113,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// What a signer takes for a service where nobody says another.
+    /// The signer's default for a service.
     pub fn for_service(name: &str) -> Self {
         let s3 = is_s3(name);
         Self {
@@ -144,7 +144,7 @@ fn is_s3(name: &str) -> bool {
     matches!(name, "s3" | "s3-outposts" | "s3-object-lambda" | "s3express")
 }
 
-/// What the builder is told.
+/// Settings of the signer's builder.
 #[derive(Debug)]
 pub struct Settings {
     service: Option<String>,
@@ -153,7 +153,7 @@ pub struct Settings {
     default_region: Option<String>,
     allow: Option<String>,
     sign_header: Option<HeaderName>,
-    /// Yes or no for everything that is a yes or a no, bit by bit.
+    /// One bit for each boolean setting.
     switches: u8,
     plus: PlusInQuery,
     profile: Option<Profile>,
@@ -175,7 +175,7 @@ fn region(u: &mut Unstructured<'_>) -> Result<String> {
     text::one_of(u, &REGIONS)
 }
 
-fn moment(u: &mut Unstructured<'_>) -> Result<SystemTime> {
+fn time(u: &mut Unstructured<'_>) -> Result<SystemTime> {
     let seconds = match u.int_in_range(0..=15)? {
         0 => u.int_in_range(0..=LATEST)?,
         1 => LATEST,
@@ -222,7 +222,7 @@ impl Arbitrary<'_> for Keys {
             id: part(u)?,
             secret: part(u)?,
             token: sometimes(u, 2, part)?,
-            expiry: sometimes(u, 8, moment)?,
+            expiry: sometimes(u, 8, time)?,
         })
     }
 }
@@ -258,7 +258,7 @@ impl Settings {
         self.switches & (1 << bit) != 0
     }
 
-    /// The settings on a builder, without origins to allow.
+    /// A builder with these settings, without the origin to allow.
     fn builder(&self) -> SignerBuilder {
         let mut builder = Signer::builder()
             .cache_credentials(self.on(0))
@@ -325,7 +325,7 @@ impl Arbitrary<'_> for Case {
             parts,
             profile,
             keys: u.arbitrary()?,
-            now: moment(u)?,
+            now: time(u)?,
             settings: u.arbitrary()?,
             expires_in: Duration::from_secs(u.int_in_range(0..=700_000)?),
             refuse_shortening: u.arbitrary()?,
@@ -334,7 +334,7 @@ impl Arbitrary<'_> for Case {
     }
 }
 
-/// One error type for both ways to a URI.
+/// One error type for both ways of building a URI.
 fn return_uri(uri: std::result::Result<Uri, http::Error>) -> std::result::Result<Uri, http::uri::InvalidUri> {
     uri.map_err(|_| "\u{0}".parse::<Uri>().expect_err("a NUL is no URI"))
 }
@@ -354,12 +354,13 @@ impl Case {
         headers.get("x-amz-content-sha256").filter(|_| !signed)
     }
 
-    /// The signer, which may sign for the request's own origin wherever that can be allowed.
+    /// A signer that may sign for the request's origin, where that origin can be allowed.
     pub fn signer(&self) -> Option<Signer> {
         let keys = &self.keys;
         let credentials =
             Credentials::new(keys.id.clone(), keys.secret.clone(), keys.token.clone(), keys.expiry, "fuzz");
-        let builder = || self.settings.builder().credentials(credentials.clone()).time_source(At(self.now));
+        let builder =
+            || self.settings.builder().credentials(credentials.clone()).time_source(FixedClock(self.now));
         let scheme =
             if matches!(self.parts.uri.scheme_str(), Some("http" | "ws")) { "http" } else { "https" };
         let authority = self.parts.uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
@@ -379,7 +380,7 @@ impl Case {
         }
     }
 
-    /// The profile that a request for a service is signed by.
+    /// The settings that a request for this service is signed with.
     pub fn profile_for(&self, service: &str) -> Profile {
         self.profile.or(self.settings.profile).unwrap_or_else(|| Profile::for_service(service))
     }

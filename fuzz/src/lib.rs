@@ -1,8 +1,11 @@
-//! What the fuzz targets share: text that is likely to mean something, a request with all its settings, and what must
-//! hold of a signed one.
+//! Code that the fuzz targets share: generators of text, requests, bodies and responses, and checks of signed requests.
 
 pub mod aws;
 pub mod case;
+pub mod chunked;
+pub mod provider;
+pub mod response;
+pub mod scripted;
 pub mod signed;
 pub mod text;
 
@@ -13,17 +16,17 @@ use std::time::SystemTime;
 use aws_smithy_async::time::TimeSource;
 use tokio::runtime::{Builder, Runtime};
 
-/// A clock that stands still.
+/// A clock that always gives the same time.
 #[derive(Clone, Copy, Debug)]
-pub struct At(pub SystemTime);
+pub struct FixedClock(pub SystemTime);
 
-impl TimeSource for At {
+impl TimeSource for FixedClock {
     fn now(&self) -> SystemTime {
         self.0
     }
 }
 
-/// Runs a future on this thread; its timers do not wait.
+/// Runs a future on this thread, with tokio's clock paused.
 pub fn run<T>(future: impl Future<Output = T>) -> T {
     thread_local! {
         static RUNTIME: LazyCell<Runtime> = LazyCell::new(|| {

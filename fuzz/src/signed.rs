@@ -1,16 +1,16 @@
-//! What must hold of a signed request, read out of it as a server would.
+//! Checks of a signed request, which is parsed as a server would.
 
 use http::request::Parts;
 use http::{HeaderMap, Uri};
 
 use crate::case::Case;
 
-/// The longest URI that can be parsed again.
+/// The longest URI that the `http` crate parses.
 pub const MAX_URI: usize = 65_534;
 
-/// The claim of an Authorization header, or of a presigned URL.
+/// The parts of an Authorization header, or of a presigned URL.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Claim {
+pub struct ParsedAuthorization {
     pub key_id: String,
     pub day: String,
     pub region: String,
@@ -19,8 +19,8 @@ pub struct Claim {
     pub signature: String,
 }
 
-impl Claim {
-    /// Reads the claim of a request that was signed in its headers.
+impl ParsedAuthorization {
+    /// Parses the Authorization header.
     pub fn of_headers(headers: &HeaderMap) -> Self {
         let mut all = headers.get_all("authorization").iter();
         let authorization = all.next().expect("an Authorization header").to_str().expect("text");
@@ -56,7 +56,7 @@ impl Claim {
         }
     }
 
-    /// What holds of every claim of a case.
+    /// Checks that hold for headers and presigned URLs alike.
     pub fn check(&self, case: &Case, headers: &HeaderMap, date: &str) {
         assert_eq!(self.key_id, case.keys.id);
         assert_eq!(date.len(), 16);
@@ -70,22 +70,22 @@ impl Claim {
     }
 }
 
-/// What holds of a request signed in its headers.
-pub fn check(case: &Case, signed: &Parts) -> Claim {
-    let claim = Claim::of_headers(&signed.headers);
+/// Checks a request that is signed in its headers.
+pub fn check(case: &Case, signed: &Parts) -> ParsedAuthorization {
+    let parsed = ParsedAuthorization::of_headers(&signed.headers);
     let value = |name| signed.headers.get(name).map(|value| value.to_str().expect("text"));
-    claim.check(case, &signed.headers, value("x-amz-date").expect("a date"));
+    parsed.check(case, &signed.headers, value("x-amz-date").expect("a date"));
     for name in signed.headers.keys() {
-        let signs = claim.signed_headers.iter().any(|signed| signed == name.as_str());
+        let signs = parsed.signed_headers.iter().any(|signed| signed == name.as_str());
         assert!(signs || !name.as_str().starts_with("x-amz-"), "{name} is not signed");
     }
     let token = value("x-amz-security-token").or(value("x-amz-s3session-token"));
     assert_eq!(token, case.keys.token.as_deref().filter(|token| !token.is_empty()), "the session token");
     check_uri(&case.parts.uri, &signed.uri);
-    claim
+    parsed
 }
 
-/// A URI that was rewritten is one.
+/// Checks that the rewritten URI is valid and has the same host.
 pub fn check_uri(given: &Uri, out: &Uri) {
     let target = out.path_and_query().map_or(0, |target| target.as_str().len());
     assert!(target <= MAX_URI, "a target of {target} bytes");

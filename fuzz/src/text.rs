@@ -1,8 +1,8 @@
-//! Text that is likely to mean something.
+//! Generated text: hosts, request targets, words.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-/// Longer than any target that may be signed.
+/// Longer than the longest target that can be signed, in bytes.
 const LONG: usize = 70_000;
 
 const HOSTS: [&str; 20] = [
@@ -110,7 +110,7 @@ const LABELS: [&str; 40] = [
     "xn--",
 ];
 
-/// Pieces of text put together: single characters, words of this kind of text, escapes.
+/// Single characters, some of these words, and percent escapes, in any order.
 pub fn text(u: &mut Unstructured<'_>, words: &[&str]) -> Result<String> {
     let mut out = String::new();
     while !u.is_empty() && out.len() < LONG && u.ratio(9, 10)? {
@@ -129,18 +129,18 @@ pub fn text(u: &mut Unstructured<'_>, words: &[&str]) -> Result<String> {
     Ok(out)
 }
 
-/// What stands behind the authority of a URI.
+/// A path and query.
 pub fn target(u: &mut Unstructured<'_>) -> Result<String> {
     let slash = if u.ratio(31, 32)? { "/" } else { "" };
     Ok(format!("{slash}{}", text(u, &TARGET)?))
 }
 
-/// A host name, or something else.
+/// A host name, or an invalid one.
 pub fn host(u: &mut Unstructured<'_>) -> Result<String> {
     if u.ratio(1, 4)? { text(u, &LABELS) } else { Ok((*u.choose(&HOSTS)?).to_owned()) }
 }
 
-/// `host[:port]`, or something else.
+/// `host[:port]`, or an invalid authority.
 pub fn authority(u: &mut Unstructured<'_>) -> Result<String> {
     let mut host = host(u)?;
     if u.ratio(1, 8)? {
@@ -157,12 +157,12 @@ pub fn authority(u: &mut Unstructured<'_>) -> Result<String> {
     Ok(format!("{user}{host}{port}"))
 }
 
-/// One of these most of the time, else any text.
+/// One of these words, or one time in four other text.
 pub fn one_of(u: &mut Unstructured<'_>, words: &[&str]) -> Result<String> {
     if u.ratio(3, 4)? { Ok((*u.choose(words)?).to_owned()) } else { text(u, words) }
 }
 
-/// Labels of AWS's hosts put together.
+/// A host made of labels that AWS's hosts have.
 pub fn hosts(u: &mut Unstructured<'_>) -> Result<String> {
     let mut host = String::new();
     for _ in 0..u.int_in_range(1..=6)? {

@@ -23,7 +23,11 @@ pub(crate) struct Buffered {
 }
 
 impl Buffered {
+    /// A body of one frame; of none if that is empty, as a body that has ended has no more frames.
     pub(super) fn single(frame: Bytes) -> Self {
+        if frame.is_empty() {
+            return Self::default();
+        }
         Self { len: frame.len() as u64, frames: SmallVec::from_iter([frame]) }
     }
 

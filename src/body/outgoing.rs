@@ -360,6 +360,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_frame_without_data_is_sent_again_as_no_body() {
+        let mut outgoing = outgoing(Scripted([data("")].into()), &PayloadMode::Unsigned, 100).await;
+        let first = outgoing.take(&mut attempt()).unwrap();
+        assert!(!first.is_end_stream());
+        assert_eq!(first.collect().await.unwrap().to_bytes(), "");
+        let mut second = outgoing.take(&mut attempt()).unwrap();
+        assert!(second.is_end_stream() && second.frame().await.is_none());
+    }
+
+    #[tokio::test]
     async fn not_kept_beyond_the_limit_or_half_sent() {
         let mode = PayloadMode::Unsigned;
         let mut long = outgoing(Full::new(Bytes::from(TEXT)), &mode, TEXT.len() as u64 - 1).await;

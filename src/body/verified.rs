@@ -28,7 +28,7 @@ pin_project! {
 struct Check {
     expected: [u8; 32],
     hasher: Sha256,
-    /// The length that the request's headers declare.
+    /// The length that the client sends as `content-length`: the request's own, or the exact one that the source claims.
     length: Option<u64>,
     /// Bytes that have come.
     received: u64,
@@ -45,8 +45,8 @@ impl<B: Body> VerifiedBody<B> {
     pub(super) fn new(source: B, expected: [u8; 32], headers: &HeaderMap) -> Result<Self, Error> {
         let hint = if source.is_end_stream() { SizeHint::with_exact(0) } else { source.size_hint() };
         let ended = hint.exact() == Some(0);
-        let length = content_length(headers);
-        if let Some(length) = length
+        let declared = content_length(headers);
+        if let Some(length) = declared
             && (length < hint.lower() || hint.upper().is_some_and(|upper| length > upper))
         {
             return Err(mismatch(format!(
@@ -56,6 +56,7 @@ impl<B: Body> VerifiedBody<B> {
             )));
         }
         let hasher = Sha256::new();
+        let length = declared.or_else(|| hint.exact());
         let check = Check { expected, hasher, length, received: 0, held: Bytes::new(), ended };
         if ended && !check.has_hash() {
             return Err(mismatch(
@@ -75,7 +76,8 @@ impl Check {
         self.received += data.len() as u64;
         match self.length.filter(|length| self.received > *length) {
             Some(length) => Err(mismatch(format!(
-                "the body is longer than its content-length of {length} bytes; it was cut off before its end"
+                "the body is longer than the {length} bytes that its content-length or its own size hint declares; it was cut off \
+                 before its end"
             ))),
             None => {
                 self.hasher.update(data);
@@ -88,7 +90,8 @@ impl Check {
         self.ended = true;
         match self.length.filter(|length| self.received != *length) {
             Some(length) => Err(mismatch(format!(
-                "the body ended after {} bytes, and its content-length is {length}; it was cut off",
+                "the body ended after {} of the {length} bytes that its content-length or its own size hint declares; it was cut \
+                 off",
                 self.received
             ))),
             None if self.has_hash() => Ok(()),
@@ -210,6 +213,39 @@ mod tests {
         }
         let right = verified(frames(["abc", "d", "ef"]), sha256, Some(6)).unwrap();
         assert_eq!(right.collect().await.unwrap().to_bytes(), "abcdef");
+    }
+
+    /// A client that finds an exact size hint sends it as `content-length`.
+    #[tokio::test]
+    async fn a_body_of_another_length_than_its_size_hint_is_cut_off() {
+        struct Hinted<B>(B, u64);
+        impl<B: Body + Unpin> Body for Hinted<B> {
+            type Data = B::Data;
+            type Error = B::Error;
+
+            fn poll_frame(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+            ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+                Pin::new(&mut self.0).poll_frame(cx)
+            }
+
+            fn size_hint(&self) -> SizeHint {
+                SizeHint::with_exact(self.1)
+            }
+        }
+        for (claimed, declared, seen) in
+            [(3, "abc", ""), (4, "abcd", "abc"), (4, "other", "abc"), (9, "abcdef", "abcd")]
+        {
+            let body = Hinted(frames(["abc", "d", "ef"]), claimed);
+            let body = verified(body, Sha256::digest(declared).into(), None).unwrap();
+            let (given_out, error) = cut_off(body).await;
+            assert_eq!(
+                (error.kind(), &given_out[..]),
+                (ErrorKind::BodyMismatch, seen.as_bytes()),
+                "{claimed}"
+            );
+        }
     }
 
     #[test]
