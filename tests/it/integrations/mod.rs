@@ -1,10 +1,12 @@
 //! The integrations as they are used, against `IamGateway`.
 
 mod accept;
+mod advice;
 mod as_sent;
 #[cfg(feature = "blocking")]
 mod blocking;
 mod bodies;
+mod by_hand;
 mod chunked;
 mod disabled;
 mod event_stream;
@@ -13,5 +15,6 @@ mod payloads;
 mod presigned;
 mod refuse;
 mod retries;
+mod same_body;
 mod secrets;
 mod tamper;
