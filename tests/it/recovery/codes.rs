@@ -313,7 +313,7 @@ const AWS: &[Row] = &[
         unread: 2,
         ..ROW
     },
-    // What does not read bodies goes by a date that every service refuses, and by no other.
+    // Without the body, a date counts only if it is so far off that every service refuses it.
     Row {
         name: "S3: a date that some services take",
         service: "s3",

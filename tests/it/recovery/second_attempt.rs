@@ -339,7 +339,7 @@ fn empty_frames(given: &Arc<AtomicUsize>) -> TestBody {
 /// A code that would stand in the body.
 const UNKNOWN: &str = "unknown";
 
-/// Responds by itself: first with a refusal of empty frames.
+/// Responds without a server: first with a refusal of empty frames.
 struct EmptyFrames {
     code: &'static str,
     given: Arc<AtomicUsize>,

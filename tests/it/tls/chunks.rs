@@ -86,7 +86,7 @@ fn time_of(received: &ReceivedRequest) -> SystemTime {
     time.unwrap().assume_utc().into()
 }
 
-/// The signature of the request's head, as it came.
+/// The signature of the head that was received.
 fn seed_by_aws(received: &ReceivedRequest) -> String {
     let mut settings = SigningSettings::default();
     settings.percent_encoding_mode = PercentEncodingMode::Single;
