@@ -1,13 +1,13 @@
-//! Calls an API with IAM authorization as a role: STS issues the role's credentials, and the signer renews them before they
-//! expire.
+//! Calls an API with IAM authorization as a role: STS issues the role's credentials, and the signer renews them before
+//! they expire.
 //!
 //! ```text
 //! assume_role ROLE_ARN URL [SERVICE]
 //! ```
 //!
 //! The credentials that may assume the role, and the region, come from the default chain (environment, profile, …).
-//! SERVICE is the signing name, for a URL from whose host it cannot be inferred. `AWS_ENDPOINT_URL` sends the call of STS to
-//! another endpoint, such as an emulator.
+//! SERVICE is the signing name, for a URL from whose host it cannot be inferred. `AWS_ENDPOINT_URL` sends the call of
+//! STS to another endpoint, such as an emulator.
 
 use std::error::Error;
 

@@ -4,8 +4,7 @@
 //! [cargo-lambda](https://www.cargo-lambda.info), and set:
 //!
 //! - `API_URL`: the URL to call, such as `https://….execute-api.….amazonaws.com/stage/path`
-//! - `API_SERVICE`: the service's signing name, such as `execute-api`, if the URL's host is not one of AWS's, from which it
-//!   is inferred
+//! - `API_SERVICE`: the service's signing name, such as `execute-api`, if it cannot be inferred from the URL's host
 //!
 //! Lambda sets credentials and region in the function's environment. `tests/it/examples/lambda.rs` runs it on loopback.
 

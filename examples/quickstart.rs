@@ -93,8 +93,8 @@ async fn call_gateway_on_loopback() -> Result<bool, BoxError> {
 
 /// Whether a real API refused the unsigned request and accepted the signed one.
 async fn call_real_endpoint(url: &str) -> Result<bool, BoxError> {
-    // Service and region are inferred from AWS's hosts. For a domain of your own, configure the service, and allow the host:
-    // `Signer::builder().credentials_from_env().service("execute-api").allow_host("api.example.com").build()?`
+    // Service and region are inferred from AWS's hosts. For a domain of your own, configure the service, and allow the
+    // host: `Signer::builder().credentials_from_env().service("execute-api").allow_host("api.example.com").build()?`
     let signer = Signer::from_env()?;
     // Errors leave out the query, as it may hold secrets.
     let without_query = url.split('?').next().unwrap_or_default();

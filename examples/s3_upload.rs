@@ -1,4 +1,5 @@
-//! Uploads a file of any size to S3 or a compatible store, in constant memory, and downloads it again by a presigned URL.
+//! Uploads a file of any size to S3 or a compatible store, in constant memory, and downloads it again by a presigned
+//! URL.
 //!
 //! ```console
 //! $ cargo run --release --example s3_upload -- FILE https://BUCKET.s3.eu-west-1.amazonaws.com/KEY
@@ -8,8 +9,8 @@
 //! The first takes credentials and region from the environment. The second starts a store on loopback, s3s-fs, which
 //! verifies the signature of every chunk (`cargo install s3s-fs --features binary`).
 //!
-//! The file is sent in chunks that are signed one by one, with a CRC-64 after the last (`aws-chunked`), so that only its
-//! length has to be known beforehand.
+//! The file is sent in chunks that are signed one by one, with a CRC-64 after the last (`aws-chunked`), so that only
+//! its length has to be known beforehand.
 
 #[path = "shared/advice.rs"]
 mod advice;

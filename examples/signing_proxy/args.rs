@@ -13,8 +13,8 @@ use crate::host_port::{HostPort, PageOrigin};
 /// A reverse proxy that signs every request with the credentials of the environment.
 ///
 /// Credentials are read from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, the region from AWS_REGION
-/// or AWS_DEFAULT_REGION. Whoever can connect to the proxy can make requests with these credentials. Requests of web pages
-/// are refused, except of pages whose origin --allow-origin names.
+/// or AWS_DEFAULT_REGION. Whoever can connect to the proxy can make requests with these credentials. Requests of web
+/// pages are refused, except of pages whose origin --allow-origin names.
 #[derive(Debug, Parser)]
 #[command(name = "signing_proxy")]
 pub(crate) struct Args {
@@ -41,8 +41,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     pub(crate) upstream: UpstreamOrigin,
 
-    /// The service's signing name (execute-api, s3, …), if it cannot be inferred from the upstream's host, or to replace
-    /// the inferred one
+    /// The service's signing name (execute-api, s3, …), if it cannot be inferred from the upstream's host, or to
+    /// replace the inferred one
     #[arg(long, value_name = "NAME")]
     pub(crate) service: Option<String>,
 

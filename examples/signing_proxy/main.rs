@@ -5,8 +5,8 @@
 //!     curl http://127.0.0.1:8080/prod/orders
 //!     cargo run --example signing_proxy -- --help
 //!
-//! Whoever can connect to it makes requests with its credentials. It listens on loopback unless `--expose` is given, and
-//! refuses the requests of web pages unless `--allow-origin` names their origin.
+//! Whoever can connect to it makes requests with its credentials. It listens on loopback unless `--expose` is given,
+//! and refuses the requests of web pages unless `--allow-origin` names their origin.
 
 mod advice;
 mod args;

@@ -62,8 +62,8 @@ pub(crate) struct Args {
     #[arg(short = 'S', long)]
     pub(crate) show_error: bool,
 
-    /// The service's signing name (execute-api, s3, …), if it cannot be inferred from the host, or to replace the inferred
-    /// one
+    /// The service's signing name (execute-api, s3, …), if it cannot be inferred from the host, or to replace the
+    /// inferred one
     #[arg(long, value_name = "NAME")]
     pub(crate) service: Option<String>,
 
@@ -75,7 +75,8 @@ pub(crate) struct Args {
     #[arg(long = "allow-host", value_name = "HOST")]
     pub(crate) allowed_hosts: Vec<String>,
 
-    /// An origin (scheme, host and port) to which signed requests may be sent, such as http://minio:9000; may be repeated
+    /// An origin (scheme, host and port) to which signed requests may be sent, such as http://minio:9000; may be
+    /// repeated
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     pub(crate) allowed_origins: Vec<String>,
 

@@ -146,8 +146,8 @@ impl IamGateway {
         self.state.mutable().response = response;
     }
 
-    /// Responds to the next `requests` authorized requests with this status and API Gateway's message for it. Faults are
-    /// used in the order in which they were added; a refused request uses none.
+    /// Responds to the next `requests` authorized requests with this status and API Gateway's message for it. Faults
+    /// are used in the order in which they were added; a refused request uses none.
     pub fn fail_next(&self, requests: usize, status: StatusCode) {
         self.push_faults(requests, Fault::Fail(status));
     }
@@ -161,8 +161,8 @@ impl IamGateway {
         self.state.mutable().faults.extend(std::iter::repeat_n(fault, requests));
     }
 
-    /// The requests received so far, each with the status of its response, in the order of the responses. They are kept,
-    /// with their bodies, until [`clear`](Self::clear).
+    /// The requests received so far, each with the status of its response, in the order of the responses. They are
+    /// kept, with their bodies, until [`clear`](Self::clear).
     #[must_use]
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.state.mutable().received.clone()
@@ -203,8 +203,8 @@ pub struct IamGatewayBuilder {
 }
 
 impl IamGatewayBuilder {
-    /// Adds credentials to accept. A request signed with credentials that have a session token must carry it. Credentials
-    /// with an expiry are refused as expired when the gateway's clock reaches it.
+    /// Adds credentials to accept. A request signed with credentials that have a session token must carry it.
+    /// Credentials with an expiry are refused as expired when the gateway's clock reaches it.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials.push(credentials);
         self
