@@ -2,7 +2,6 @@
 #![no_main]
 
 use std::cell::LazyCell;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, UNIX_EPOCH};
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -10,37 +9,8 @@ use aws_credential_types::Credentials;
 use http::Uri;
 use libfuzzer_sys::{Corpus, fuzz_target};
 use sigv4_middleware::{Endpoint, Signer, SignerBuilder};
+use sigv4_middleware_fuzz::hosts::{is_below_aws, is_loopback};
 use sigv4_middleware_fuzz::{FixedClock, run, text};
-
-/// AWS's domains, from its documents and botocore's partitions.
-const DOMAINS: [&str; 26] = [
-    "amazonaws.com",
-    "api.aws",
-    "on.aws",
-    "amazonaws.com.cn",
-    "api.amazonwebservices.com.cn",
-    "on.amazonwebservices.com.cn",
-    "amazonaws.eu",
-    "api.amazonwebservices.eu",
-    "on.amazonwebservices.eu",
-    "c2s.ic.gov",
-    "api.aws.ic.gov",
-    "sc2s.sgov.gov",
-    "api.aws.scloud",
-    "cloud.adc-e.uk",
-    "api.cloud-aws.adc-e.uk",
-    "csp.hci.ic.gov",
-    "api.aws.hci.ic.gov",
-    "signin.amazonaws-eusc.eu",
-    "signin.amazonaws-us-gov.com",
-    "signin.amazonaws.cn",
-    "signin.aws.amazon.com",
-    "signin.c2shome.ic.gov",
-    "signin.csphome.adc-e.uk",
-    "signin.csphome.hci.ic.gov",
-    "signin.sc2shome.sgov.gov",
-    "r2.cloudflarestorage.com",
-];
 
 fuzz_target!(|data: &[u8]| -> Corpus {
     let mut u = Unstructured::new(data);
@@ -48,7 +18,7 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let inferred = Endpoint::infer(&host);
     let _ = Endpoint::infer_with_path(&host, &path);
     if let Ok(endpoint) = &inferred {
-        let below = below_aws(&host);
+        let below = is_below_aws(&host);
         assert!(below, "{host:?} was recognized as {endpoint:?}");
         let plain = |text: &str| {
             !text.is_empty()
@@ -73,21 +43,6 @@ fuzz_target!(|data: &[u8]| -> Corpus {
 fn input(u: &mut Unstructured<'_>) -> arbitrary::Result<(String, String, String)> {
     let host = if bool::arbitrary(u)? { text::host(u)? } else { text::hosts(u)? };
     Ok((host, text::target(u)?, text::authority(u)?))
-}
-
-fn below_aws(host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    let host = host.strip_suffix('.').unwrap_or(&host);
-    DOMAINS
-        .iter()
-        .any(|domain| host == *domain || host.strip_suffix(domain).is_some_and(|front| front.ends_with('.')))
-}
-
-fn is_loopback(host: &str) -> bool {
-    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
-        || inner.and_then(|host| host.parse().ok()).is_some_and(|address: Ipv6Addr| address.is_loopback())
 }
 
 /// A signer without allowed hosts signs for loopback, and over https for hosts of AWS that an endpoint is inferred

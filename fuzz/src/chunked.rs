@@ -15,7 +15,7 @@ pub struct Decoded {
 /// Parses a body; `None` if it is not complete.
 ///
 /// # Panics
-/// If what is there is not well formed.
+/// If the part that was received is malformed.
 pub fn decode(mut body: &[u8], is_signed: bool) -> Option<Decoded> {
     let mut data = Vec::new();
     loop {

@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod case;
 pub mod chunked;
+pub mod hosts;
 pub mod provider;
 pub mod response;
 pub mod scripted;

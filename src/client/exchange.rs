@@ -214,10 +214,11 @@ where
             Ok(keys) => signer.signature(keys, &view, self.body.payload()),
             Err(error) => Err(error),
         };
-        let mut signature =
-            signature.map_err(|error| if self.redirected { error.of_redirect() } else { error })?;
+        let redirected = self.redirected;
+        let explain = |error: Error| if redirected { error.of_redirect() } else { error };
+        let mut signature = signature.map_err(explain)?;
         if let Some(target) = signature.rewritten.take() {
-            self.head.set_target(target)?;
+            self.head.set_target(target).map_err(explain)?;
         }
         let mut head = self.head.duplicate()?;
         let mut signed_with = signature.apply(head.headers_mut());

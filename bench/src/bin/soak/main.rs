@@ -29,7 +29,7 @@ const SERVICE: &str = "execute-api";
 /// Callers of each kind.
 const CALLERS: usize = 8;
 /// Memory is measured from here on.
-const WARM_UP: Duration = Duration::from_secs(15);
+const WARM_UP: Duration = Duration::from_secs(10);
 
 /// Signs and sends for minutes while credentials rotate and faults come and go.
 #[derive(Parser)]
@@ -156,7 +156,7 @@ fn leaked(runtime: &Runtime) -> usize {
         if metrics.num_alive_tasks() == 0 {
             break;
         }
-        runtime.block_on(tokio::time::sleep(Duration::from_millis(100)));
+        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
     }
     metrics.num_alive_tasks()
 }
