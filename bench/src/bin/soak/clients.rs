@@ -38,7 +38,7 @@ struct Call {
 #[derive(Clone)]
 pub(crate) enum Caller {
     Middleware(ClientWithMiddleware),
-    Layer(SigV4<Client<HttpConnector, Full<Bytes>>>),
+    Layer(Box<SigV4<Client<HttpConnector, Full<Bytes>>>>),
 }
 
 impl Caller {
@@ -53,7 +53,7 @@ impl Caller {
             let client = reqwest_middleware::ClientBuilder::new(builder.build()?);
             all.push(Self::Middleware(client.with(SigV4Middleware::new(signer.clone())).build()));
             let client = Client::builder(TokioExecutor::new()).http2_only(over_h2).build_http();
-            all.push(Self::Layer(SigV4::new(client, signer.clone())));
+            all.push(Self::Layer(Box::new(SigV4::new(client, signer.clone()))));
         }
         Ok(all)
     }
