@@ -217,7 +217,7 @@ fn is_reported(
 }
 
 /// Whether a server whose clock is ahead by `offset` can have written this date during the round trip.
-fn fits(offset: Offset, server: SystemTime, sent_at: SystemTime, received_at: SystemTime) -> bool {
+pub(crate) fn fits(offset: Offset, server: SystemTime, sent_at: SystemTime, received_at: SystemTime) -> bool {
     let ahead_of_sent = Offset::between(server, offset.apply(sent_at)).milliseconds;
     let ahead_of_received = Offset::between(server, offset.apply(received_at)).milliseconds;
     let grain = GRAIN.as_millis() as i64;

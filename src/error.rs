@@ -14,7 +14,8 @@ pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 /// tells failures apart, and [`was_sent`](Self::was_sent) whether anything may have reached a server. Clones share one
 /// cause, so that many waiting callers can be given the same failure.
 ///
-/// Neither Display nor Debug ever contains a secret access key, a session token, or the value of a header.
+/// Neither Display nor Debug ever contains a secret access key, a session token, a signature, or the value of a header
+/// other than Host. A URI that has to be sent in another form is shown in it.
 ///
 /// ```
 /// use sigv4_middleware::{Error, ErrorKind};
@@ -110,6 +111,13 @@ impl Error {
         }
     }
 
+    /// The same failure, of a request that was being sent.
+    pub(crate) fn while_sending(&self) -> Self {
+        let source = self.source().is_some().then(|| self.clone().into());
+        let (kind, message) = (self.kind(), self.inner.message.clone());
+        Self { inner: Arc::new(Inner { kind, message, source, was_sent: true }) }
+    }
+
     /// The same failure, of a request that a redirect asked for.
     #[cfg(any(feature = "tower", feature = "reqwest"))]
     pub(crate) fn of_redirect(self) -> Self {
@@ -173,8 +181,12 @@ impl Error {
 #[error("{0}")]
 struct Wrapped(#[source] Error);
 
-/// An error's cause; also that of a `reqwest_middleware::Error`, which shows the error within as itself.
+/// An error's cause; also that of an `io::Error` and of a `reqwest_middleware::Error`, which show the error within as
+/// themselves.
 fn beneath<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    if let Some(within) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        return Some(within);
+    }
     #[cfg(feature = "reqwest")]
     if let Some(reqwest_middleware::Error::Middleware(within)) = error.downcast_ref() {
         return within.chain().next();

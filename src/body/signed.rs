@@ -1,5 +1,6 @@
 //! [`SignedBody`]: the body of a signed request.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
@@ -20,7 +21,6 @@ pin_project! {
     /// It is what [`SigV4Layer::map_body`](crate::SigV4Layer::map_body) hands to its function. Its
     /// [`size_hint`](Body::size_hint) is exact if it is in memory or in chunks, so that HTTP/1.1 sends `content-length`.
     /// Not `Clone`: a clone of a half-sent body would sign its chunks twice.
-    #[derive(Debug)]
     pub struct SignedBody<B> {
         #[pin]
         repr: Repr<B>,
@@ -38,7 +38,6 @@ pub(super) type FailureCell = Arc<OnceLock<Error>>;
 
 pin_project! {
     #[project = ReprProjection]
-    #[derive(Debug)]
     enum Repr<B> {
         Buffered { body: Buffered, next: usize },
         Unchanged { #[pin] body: B },
@@ -134,6 +133,20 @@ impl<B> SignedBody<B> {
     }
 }
 
+/// Without the bytes, which may be somebody's secret.
+impl<B> fmt::Debug for SignedBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("SignedBody");
+        match &self.repr {
+            Repr::Buffered { body, .. } => out.field("in_memory", &body.len),
+            Repr::Unchanged { .. } => out.field("sent", &"unchanged"),
+            Repr::Verified { .. } => out.field("sent", &"verified"),
+            Repr::Encoded { .. } => out.field("sent", &"encoded"),
+        };
+        out.finish_non_exhaustive()
+    }
+}
+
 impl<B> Body for SignedBody<B>
 where
     B: Body,
@@ -146,7 +159,7 @@ where
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = match self.as_mut().project().repr.project() {
+        let mut frame = match self.as_mut().project().repr.project() {
             ReprProjection::Buffered { body, next } => {
                 let frame = body.frames.get_mut(*next).map(std::mem::take);
                 *next += 1;
@@ -160,12 +173,15 @@ where
             ReprProjection::Verified { body } => ready!(body.poll_frame(cx)),
             ReprProjection::Encoded { body } => ready!(body.poll_frame(cx)),
         };
-        if let Some(Err(error)) = &frame
-            && let Some(error) = Error::find(error.as_ref())
+        if let Some(Err(error)) = &mut frame
+            && let Some(found) = Error::find(error.as_ref()).map(Error::while_sending)
         {
-            tracing::warn!(%error, "a request body was cut off");
+            tracing::warn!(error = %found, "a request body was cut off");
             if let Some(failure) = self.as_mut().project().failure {
-                failure.get_or_init(|| error.clone());
+                failure.get_or_init(|| found.clone());
+            }
+            if error.is::<Error>() {
+                *error = found.into();
             }
         }
         if let Some(replay) = self.as_mut().project().replay.take()

@@ -9,18 +9,18 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::clock::RETRY_BEYOND;
 
-/// Codes that may mean that the date was wrong.
-const MAY_BE_SKEW: [&str; 9] = [
-    "AccessDenied",
-    "AccessDeniedException",
-    "AuthFailure",
-    "BadRequestException",
+/// Codes of a signature or a date that was refused.
+const BAD_SIGNATURE: [&str; 5] = [
     "InvalidSignatureException",
     "RequestExpired",
     "RequestInTheFuture",
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
 ];
+
+/// Codes that may mean a wrong date, among other things.
+const MAY_BE_SKEW: [&str; 4] =
+    ["AccessDenied", "AccessDeniedException", "AuthFailure", "BadRequestException"];
 
 /// Codes that mean that the credentials have expired.
 const EXPIRED: [&str; 2] = ["ExpiredToken", "ExpiredTokenException"];
@@ -46,10 +46,12 @@ pub(crate) enum Recovery {
 }
 
 /// How far the date that a request was signed with is from the server's.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DateCheck {
     /// By more than a server may allow, and not so if the request were signed now.
     pub(crate) is_off: bool,
+    /// Whether that is also what a server would send that took its time, and whose clock agrees with ours.
+    pub(crate) may_be_slow: bool,
     /// The distance, if the response has a `Date`.
     pub(crate) distance: Option<Duration>,
 }
@@ -60,7 +62,7 @@ pub(crate) enum Refusal {
     Recoverable(Recovery),
     /// Its code, if it has one, is in the body.
     SeeBody {
-        date_is_off: bool,
+        date: DateCheck,
         /// What the head alone allows: a new date, if the date is so far off that every service refuses it.
         without_body: Option<Recovery>,
     },
@@ -81,28 +83,31 @@ pub(crate) fn classify(
         return None;
     }
     if let Some(code) = code_in_head(headers) {
-        return recovery(&code, date.is_off, service).map(Refusal::Recoverable);
+        return recovery(&code, date, service).map(Refusal::Recoverable);
     }
     if request_id(headers).is_none() || !(date.is_off || has_token) {
         return None;
     }
-    let far_off = date.is_off && date.distance.is_some_and(|distance| distance > REFUSED_BEYOND);
+    let far_off =
+        date.is_off && !date.may_be_slow && date.distance.is_some_and(|distance| distance > REFUSED_BEYOND);
     let expired = has_token.then_some(Recovery::MaybeNewCredentials);
     let without_body = far_off.then_some(Recovery::NewDate).or(expired);
     // The response to a HEAD has no body, and a HEAD changes nothing.
     if *method == Method::HEAD {
         return date.is_off.then_some(Refusal::Recoverable(Recovery::NewDate));
     }
-    Some(Refusal::SeeBody { date_is_off: date.is_off, without_body })
+    Some(Refusal::SeeBody { date, without_body })
 }
 
 /// How to recover from a refusal with this code.
-pub(crate) fn recovery(code: &str, date_is_off: bool, service: &str) -> Option<Recovery> {
+pub(crate) fn recovery(code: &str, date: DateCheck, service: &str) -> Option<Recovery> {
     let invalid_token = code == INVALID_TOKEN && (service == "sts" || service.starts_with("s3"));
     if EXPIRED.contains(&code) || invalid_token {
         return Some(Recovery::NewCredentials);
     }
-    (date_is_off && MAY_BE_SKEW.contains(&code)).then_some(Recovery::NewDate)
+    // A request that a server worked on for minutes was signed as long ago when the response is dated.
+    let means_date = BAD_SIGNATURE.contains(&code) || (MAY_BE_SKEW.contains(&code) && !date.may_be_slow);
+    (date.is_off && means_date).then_some(Recovery::NewDate)
 }
 
 /// Whether a status is one that requests are refused with.
@@ -238,8 +243,48 @@ mod tests {
             ("sts", Some(Recovery::NewCredentials)),
             ("execute-api", None),
         ] {
-            assert_eq!(recovery("InvalidToken", false, service), expected, "{service}");
-            assert_eq!(recovery("ExpiredToken", false, service), Some(Recovery::NewCredentials));
+            let date = DateCheck { is_off: false, may_be_slow: true, distance: None };
+            assert_eq!(recovery("InvalidToken", date, service), expected, "{service}");
+            assert_eq!(recovery("ExpiredToken", date, service), Some(Recovery::NewCredentials));
+        }
+    }
+
+    #[test]
+    fn a_slow_server_is_not_taken_for_a_wrong_date() {
+        let headers = |code: Option<&'static str>| {
+            let id = ("x-amzn-requestid", "1");
+            let code = code.map(|code| ("x-amzn-errortype", code));
+            let pairs = code.into_iter().chain([id]);
+            pairs.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect::<HeaderMap>()
+        };
+        let date_of = |may_be_slow| DateCheck {
+            is_off: true,
+            may_be_slow,
+            distance: Some(Duration::from_secs(16 * 60)),
+        };
+        for (code, slow, skewed) in [
+            (Some("BadRequestException"), false, true),
+            (Some("AccessDeniedException"), false, true),
+            (Some("ValidationException"), false, false),
+            (Some("InvalidSignatureException"), true, true),
+            (None, false, true),
+        ] {
+            for (may_be_slow, expected) in [(true, slow), (false, skewed)] {
+                let found = classify(
+                    &Method::POST,
+                    StatusCode::FORBIDDEN,
+                    &headers(code),
+                    date_of(may_be_slow),
+                    "execute-api",
+                    false,
+                );
+                let again = match found {
+                    Some(Refusal::Recoverable(recovery)) => Some(recovery),
+                    Some(Refusal::SeeBody { without_body, .. }) => without_body,
+                    None => None,
+                };
+                assert_eq!(again == Some(Recovery::NewDate), expected, "{code:?} {may_be_slow}");
+            }
         }
     }
 

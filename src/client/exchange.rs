@@ -14,7 +14,7 @@ use super::classify::{
     DateCheck, Recovery, Refusal, classify, code_in_head, distance, is_refusal, is_stale, request_id,
 };
 use crate::body::{OutgoingBody, SignedBody};
-use crate::clock::{server_date, should_retry};
+use crate::clock::{fits, server_date, should_retry};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::signing::overrides::Overrides;
 use crate::signing::request::RequestView;
@@ -126,8 +126,8 @@ impl Refusal {
         match (self, body) {
             (Self::Recoverable(recovery), _) => Some(*recovery),
             #[cfg(feature = "reqwest")]
-            (Self::SeeBody { date_is_off, .. }, RefusalBody::Read { code, .. }) => {
-                recovery(code.as_deref()?, *date_is_off, service)
+            (Self::SeeBody { date, .. }, RefusalBody::Read { code, .. }) => {
+                recovery(code.as_deref()?, *date, service)
             }
             #[cfg(feature = "tower")]
             (Self::SeeBody { without_body, .. }, RefusalBody::Unread) => *without_body,
@@ -242,11 +242,13 @@ where
             return None;
         }
         let (clock, reading, host) = (signer.clock(), signed_with.reading, self.head.authority());
-        let learned = clock.learn(host, headers, reading.local, clock.now());
+        let received = clock.now();
+        let learned = clock.learn(host, headers, reading.local, received);
         let skewed = learned.is_some_and(|learned| should_retry(reading.offset, learned));
         let server = server_date(headers);
         let date = DateCheck {
             is_off: skewed || is_stale(server, reading.corrected(), clock.now_for(host)),
+            may_be_slow: server.is_some_and(|date| fits(reading.offset, date, reading.local, received)),
             distance: server.map(|server| distance(server, reading.corrected())),
         };
         let has_token = signed_with.keys.token().is_some();

@@ -194,7 +194,7 @@ impl Signer {
         presigning: PresigningConfig<'_>,
     ) -> Result<Presigned, Error> {
         let request = RequestView::of(parts);
-        if self.skips_all() {
+        if self.skips_all() || request.overrides.skip {
             return Ok(Presigned::unsigned(parts, &presigning));
         }
         let keys = self.keys_for(&request).await?;

@@ -8,8 +8,8 @@ use arc_swap::ArcSwapOption;
 use http::{HeaderMap, Method, Uri, request::Parts};
 
 use super::details::SigningDetails;
+use super::headers::signature_headers;
 use super::known_host::KnownHost;
-use super::overrides::Overrides;
 use super::payload::Payload;
 use super::request::RequestView;
 use super::settings::{BufferLimits, Settings};
@@ -123,17 +123,21 @@ impl Signer {
     /// the rule by which the scope was inferred.
     ///
     /// # Errors
-    /// As [`sign`](Self::sign), and [`ErrorKind::UnsupportedPayload`] for a request with
-    /// [`SkipSigning`](crate::overrides::SkipSigning).
+    /// As [`sign`](Self::sign), and [`ErrorKind::UnsupportedPayload`] for a request that is to be sent unsigned. The
+    /// details of a signer that is [disabled](Self::disabled) are empty.
     pub async fn sign_with_details<'p>(
         &self,
         parts: &mut Parts,
         payload: impl Into<Payload<'p>>,
     ) -> Result<SigningDetails, Error> {
-        if Overrides::of(&parts.extensions).skip {
+        if self.is_disabled() {
+            return Ok(SigningDetails::default());
+        }
+        if self.passes_through(Some(&parts.extensions), || RequestView::of(parts)) {
             return Err(Error::new(
                 ErrorKind::UnsupportedPayload,
-                "the request has SkipSigning in its extensions, so nothing is signed; call sign() instead",
+                "the request is to be sent unsigned, by SkipSigning in its extensions or since its origin is disallowed \
+                 and the signer lets such requests pass; call sign() instead",
             ));
         }
         let payload = payload.into();
@@ -168,8 +172,8 @@ impl Signer {
     #[doc = concat!("```rust,ignore\nuse sigv4_middleware::{BoxError, Payload, Signer};\n\n", include_str!("../../docs/recipes/reqwest_0_12.rs"), "```")]
     ///
     /// # Errors
-    /// As [`sign`](Self::sign), and [`ErrorKind::InvalidUri`] if the URI is not in the strict form that is signed; the
-    /// message shows that form.
+    /// As [`sign`](Self::sign); [`ErrorKind::InvalidUri`] if the URI is not in the strict form that is signed, which the
+    /// message shows; [`ErrorKind::HostMismatch`] or [`ErrorKind::InvalidHeader`] for a header that has to be removed.
     pub async fn signed_headers<'p>(
         &self,
         method: &Method,
@@ -191,7 +195,24 @@ impl Signer {
                 format!("the request's URI is not in the form that is signed; send {strict} and sign that"),
             ));
         }
+        if signature.drop_host {
+            return Err(Error::new(
+                ErrorKind::HostMismatch,
+                "the Host header spells the URI's host in another way than it is signed; remove it, the client sends the \
+                 URI's host",
+            ));
+        }
         signature.apply(&mut out);
+        let mut own = signature_headers::ALL.into_iter();
+        let stale = own.find(|name| headers.contains_key(name) && !out.contains_key(name));
+        if let Some(name) = stale {
+            return Err(Error::new(
+                ErrorKind::InvalidHeader,
+                format!(
+                    "the request has the header {name} of an earlier signature, and this one has none; remove it"
+                ),
+            ));
+        }
         Ok(out)
     }
 

@@ -13,6 +13,7 @@ mod event_stream;
 mod events;
 mod payloads;
 mod presigned;
+mod promises;
 mod refuse;
 mod retries;
 mod same_body;

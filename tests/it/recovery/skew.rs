@@ -262,3 +262,27 @@ async fn a_presigned_url_is_never_shifted() {
     assert_eq!(Integration::LayerOnHyper.send(&signer, request).await.status, 200);
     assert_eq!(gateway.requests()[2].header("x-amz-date"), Some("20150830T133600Z"));
 }
+
+/// A server that works for minutes dates its refusal long after the request was signed, and was not late to see it.
+#[tokio::test]
+async fn a_slow_server_gets_a_request_once() {
+    for (code, tries) in
+        [("BadRequestException", 1), ("AccessDeniedException", 1), ("InvalidSignatureException", 2)]
+    {
+        let clock = ManualTimeSource::new(noon());
+        let working = clock.clone();
+        let server = Server::start(move |_| {
+            working.advance(Duration::from_secs(6 * 60));
+            http::Response::builder()
+                .status(403)
+                .header("x-amzn-errortype", code)
+                .header("date", httpdate::fmt_http_date(aws_smithy_async::time::TimeSource::now(&working)))
+                .body(in_memory("{}"))
+                .unwrap()
+        });
+        let server = server.await;
+        let signer = signer_at(role_of("AKID"), &clock).build().unwrap();
+        assert_eq!(Integration::LayerOnHyper.send(&signer, post(&server.url)).await.status, 403, "{code}");
+        assert_eq!(server.tries(), tries, "{code}");
+    }
+}
