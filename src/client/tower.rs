@@ -67,7 +67,7 @@ use crate::signing::target::Origin;
 ///
 /// # Redirects
 /// It follows none. To a follower above it, such as tower-http's `FollowRedirect`, each hop is a new request without
-/// the extensions of the first, and so it is to the layer: it cannot tell a hop from a request of the caller's. A hop
+/// the extensions of the first, and the layer cannot tell such a hop from a request of the caller's. A hop
 /// to an origin that the signer may not sign for is refused as any request to it is, and nothing is sent there; a
 /// hop to any other allowed origin is signed. [Overrides](crate::overrides) do not reach a hop:
 /// [`SkipSigning`](crate::overrides::SkipSigning) of the first request, too, is forgotten. Let a follower
@@ -147,6 +147,11 @@ impl<S, M: Clone> Layer<S> for SigV4Layer<M> {
 /// How the body of a signed request becomes the body that a client takes.
 ///
 /// Implemented for [`SameBody`], and for every `Fn(SignedBody<B>) -> B2`; see [`SigV4Layer::map_body`].
+#[diagnostic::on_unimplemented(
+    message = "the layer cannot make the client's body from `{B}`",
+    note = "`{B}` has to be `From<Bytes>`; for any other body give the layer a function, as in \
+            `SigV4Layer::new(signer).map_body(BoxBody::new)`"
+)]
 pub trait MakeBody<B> {
     /// What the client takes.
     type Body;
