@@ -12,7 +12,10 @@ const EXPORT_CREDENTIALS: &str = "\n  export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCES
 
 /// Why a program with credentials from the environment has no signer, and what to do.
 pub(crate) fn for_build_error(error: &BuildError, options: &[OptionOf]) -> String {
-    let message = with_options(&error.to_string(), options);
+    let text = error.to_string();
+    // What the library advises a programmer to do about missing credentials follows the reason.
+    let reason = text.split("; set AWS_ACCESS_KEY_ID").next().unwrap_or(&text);
+    let message = with_options(reason, options);
     if error.kind() != BuildErrorKind::MissingCredentials {
         return message.unwrap_or_else(|| "requests cannot be signed with these options".to_owned());
     }

@@ -155,11 +155,15 @@ impl SignerBuilder {
         if let Err(error) = provider.load() {
             let why =
                 std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            let message = format!(
-                "no credentials in the environment: {why}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, give a \
-                 provider by .credentials(…), turn on the feature aws-config for Signer::from_default_chain().await, or \
-                 use Signer::disabled() to send requests unsigned"
-            );
+            let mut message = format!("no credentials in the environment: {why}");
+            // With a profile, the reason says what to do.
+            if env.text("AWS_PROFILE").is_none() {
+                message.push_str(
+                    "; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, give a provider by .credentials(…), turn on the \
+                     feature aws-config for Signer::from_default_chain().await, or use Signer::disabled() to send \
+                     requests unsigned",
+                );
+            }
             self.error = Some(BuildError::with_source(BuildErrorKind::MissingCredentials, message, error));
             return self;
         }
