@@ -158,6 +158,39 @@ async fn every_payload_mode_is_taken() {
     }
 }
 
+/// The store decodes the path to the object's key, and signs that key with its slashes raw.
+#[tokio::test]
+async fn an_object_arrives_under_the_key_its_path_says() {
+    let Some(s3s) = S3s::start("keys") else { return };
+    for integration in WITH_EXTENSIONS {
+        for (number, (path, key)) in [
+            ("a%2Fb", "a/b"),
+            ("deep%2fer/c%2Fd", "deep/er/c/d"),
+            ("e%20f", "e f"),
+            ("g+h", "g+h"),
+            ("i%2Bj=k", "i+j=k"),
+            ("%C3%BCber%25", "über%"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let body = format!("{integration:?} {number}");
+            let url = s3s.url(&format!("{integration:?}/{path}"));
+            let (status, text) =
+                send(integration, put(&url, PayloadMode::Buffered, whole(body.as_bytes()))).await.unwrap();
+            assert_eq!(status, 200, "{integration:?} {path}: {text}");
+            let stored = s3s.stored(&format!("{integration:?}/{key}"));
+            assert_eq!(stored.as_deref(), Some(body.as_bytes()), "{integration:?} {path}");
+            let read = Request::get(&url).body(whole(b"")).unwrap();
+            assert_eq!(
+                send(integration, read).await.unwrap(),
+                (StatusCode::OK, body),
+                "{integration:?} {path}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_stream_whose_length_is_said_is_taken() {
     let Some(s3s) = S3s::start("streams") else { return };
