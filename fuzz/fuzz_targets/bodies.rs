@@ -94,7 +94,7 @@ fn chunked_mode(u: &mut Unstructured<'_>, len: u64) -> Result<Mode> {
 
 impl Arbitrary<'_> for Input {
     fn arbitrary(u: &mut Unstructured<'_>) -> Result<Self> {
-        let steps = steps(u, 6, |u| Vec::arbitrary(u))?;
+        let steps = steps(u, 6, |u| u.arbitrary())?;
         let len = data(&steps).len() as u64;
         let mode = match u.int_in_range(0..=6)? {
             0 => Mode::Buffered,

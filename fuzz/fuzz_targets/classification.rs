@@ -132,10 +132,11 @@ async fn check(input: Input) {
         *request.body_mut() = Some(input.body.clone().into());
         let before = network.sent.lock().expect("not poisoned").len();
         let response = send(&input, signer.clone(), network.clone(), request).await;
-        let sent = network.sent.lock().expect("not poisoned");
-        let expected = &input.responses[sent.len() - 1];
-        check_attempts(&input, &input.responses[before], &sent[before..], is_first);
-        drop(sent);
+        let expected = {
+            let sent = network.sent.lock().expect("not poisoned");
+            check_attempts(&input, &input.responses[before], &sent[before..], is_first);
+            &input.responses[sent.len() - 1]
+        };
         let (head, body) = http::Response::from(response).into_parts();
         assert_eq!((head.status, &head.headers), (expected.status, &expected.headers));
         assert_unchanged(body, &expected.steps).await;
@@ -203,7 +204,7 @@ fn check_attempts(input: &Input, first: &ScriptedResponse, attempts: &[Sent], is
             if is_first_request && before.0 == after.0 {
                 assert!(is_off(first), "the date was right");
                 let is_head = input.method == Method::HEAD && code_in_head.is_none();
-                let has_code = SKEWED.iter().chain(&EXPIRED).any(|code| has(code));
+                let has_code = SKEWED.iter().chain(&EXPIRED).any(has);
                 assert!(is_head || has_code, "a refusal has a code, except that of a HEAD");
             }
         }

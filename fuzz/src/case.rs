@@ -244,7 +244,7 @@ impl Arbitrary<'_> for Settings {
             region: sometimes(u, 4, region)?,
             region_set: sometimes(u, 32, region)?,
             default_region: sometimes(u, 2, region)?,
-            allow: sometimes(u, 16, |u| text::authority(u))?,
+            allow: sometimes(u, 16, text::authority)?,
             sign_header: sometimes(u, 4, header_name)?,
             switches: u.arbitrary()?,
             plus: *u.choose(&[PlusInQuery::Space, PlusInQuery::Literal, PlusInQuery::Refuse])?,

@@ -76,7 +76,7 @@ impl Caller {
                 })
             }
             Self::Layer(client) => {
-                let client = client.clone();
+                let client = SigV4::clone(client);
                 Box::pin(async move {
                     let request = Request::builder().method(call.method).uri(call.url).header(ID, call.id);
                     let response = client.oneshot(request.body(Full::new(call.body))?).await?;
