@@ -69,6 +69,10 @@ async fn in_query(case: &Case, signer: &Signer) {
         Ok(presigned) => presigned,
         Err(error) => return has_no_secrets(case, &error),
     };
+    if case.skips() {
+        let is_unchanged = *presigned.uri() == case.parts.uri && presigned.headers().is_empty();
+        return assert!(is_unchanged, "skipped");
+    }
     assert!(presigned.expires_in() <= case.expires_in && !presigned.expires_in().is_zero());
     check_details(case, presigned.details());
     let out = presigned.uri();
