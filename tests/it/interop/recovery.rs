@@ -160,7 +160,7 @@ async fn with_correction_off_the_refusal_comes_through_whole() {
 }
 
 #[tokio::test]
-async fn s3s_invalid_token_is_recovered_by_a_refresh() {
+async fn s3s_invalid_token_is_recovered_by_a_reload() {
     let Some(ministack) = Ministack::shared() else { return };
     let setup = &ministack.setup;
     let url = format!("{}/{}/recovery-token", setup.endpoint, setup.bucket);
@@ -171,7 +171,18 @@ async fn s3s_invalid_token_is_recovered_by_a_refresh() {
         let renewed = FakeProvider::of([revoked, good]);
         let signer = signer(setup, "s3", 0).credentials(renewed).build().unwrap();
         let (status, tries, text) = send(integration, &signer, &Method::PUT, &url, "an object").await;
-        assert_eq!((status, tries), (200, 2), "{integration:?}: {text}");
+        if integration.reads_refusals() {
+            assert_eq!((status, tries), (200, 2), "{integration:?}: {text}");
+        } else {
+            // The code is in the body alone. The credentials are reloaded in the background, for the next request.
+            assert_eq!((status, tries), (400, 1), "{integration:?}: {text}");
+            let reloaded = async {
+                while send(integration, &signer, &Method::PUT, &url, "an object").await.0 != 200 {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(30), reloaded).await.expect("credentials are reloaded");
+        }
 
         let wrong = Keys { session_token: Some("never good".to_owned()), ..setup.session.clone() };
         let signer = self::signer(setup, "s3", 0).credentials(credentials(&wrong)).build().unwrap();

@@ -144,7 +144,7 @@ pub(crate) fn modes(body: &[u8]) -> Vec<PayloadMode> {
 #[tokio::test]
 async fn every_payload_mode_is_taken() {
     let Some(s3s) = S3s::start("modes") else { return };
-    for integration in WITH_EXTENSIONS {
+    for integration in WRAPPING {
         for (number, length) in [0, 1, 8192, 65_536, 200_000].into_iter().enumerate() {
             let body = bytes(length);
             for (mode_number, mode) in modes(&body).into_iter().enumerate() {
@@ -197,7 +197,7 @@ async fn a_stream_whose_length_is_said_is_taken() {
     let body = bytes(300_000);
     let frames = || body.chunks(7001).map(|frame| Ok(Bytes::copy_from_slice(frame))).collect::<Vec<_>>();
     let mode = AwsChunked::signed().trailer(ChecksumAlgorithm::Crc32c);
-    for integration in WITH_EXTENSIONS {
+    for integration in WRAPPING {
         let key = format!("{integration:?}");
         let said = PayloadMode::AwsChunked(mode.decoded_length(300_000));
         let (status, text) = send(integration, put(&s3s.url(&key), said, streamed(frames()))).await.unwrap();
@@ -228,7 +228,7 @@ async fn a_stream_whose_length_is_said_is_taken() {
 async fn nothing_half_signed_is_kept() {
     let Some(s3s) = S3s::start("broken") else { return };
     let frame = || Ok(Bytes::from(bytes(40_000)));
-    for integration in WITH_EXTENSIONS {
+    for integration in WRAPPING {
         for mode in [
             AwsChunked::signed(),
             AwsChunked::signed().trailer(ChecksumAlgorithm::Crc32),
@@ -261,7 +261,7 @@ async fn nothing_half_signed_is_kept() {
 #[tokio::test]
 async fn nothing_dropped_midway_is_kept() {
     let Some(s3s) = S3s::start("dropped") else { return };
-    for integration in WITH_EXTENSIONS {
+    for integration in WRAPPING {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let mut sender = Some(sender);
         let frames = stream::repeat_with(|| Ok(Frame::data(Bytes::from(bytes(30_000))))).take(4);

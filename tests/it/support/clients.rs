@@ -152,6 +152,9 @@ pub(crate) const INTEGRATIONS: [Integration; 4] = [
 pub(crate) const WITH_EXTENSIONS: [Integration; 3] =
     [Integration::Middleware, Integration::LayerSameBody, Integration::LayerOnHyper];
 
+/// Those of them that can check or encode a body while it is sent.
+pub(crate) const WRAPPING: [Integration; 2] = [Integration::Middleware, Integration::LayerOnHyper];
+
 /// Every integration, over every version of HTTP.
 pub(crate) fn ways() -> impl Iterator<Item = (Integration, Http)> {
     INTEGRATIONS.into_iter().flat_map(|integration| [(integration, Http::One), (integration, Http::Two)])
