@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use smallvec::SmallVec;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{BoxError, Error, ErrorKind};
 
 /// Frames shorter than this, in bytes, are joined: a body that comes byte by byte would take 32 times its size.
 const SMALL_FRAME: usize = 1024;
@@ -62,6 +62,23 @@ pub(crate) fn poll_frame<B: Body>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Po
         return Poll::Pending;
     }
     polled
+}
+
+/// The data of a body's next frame that is not empty.
+///
+/// # Errors
+/// The body's own, and [`ErrorKind::BodyTrailers`]
+pub(super) fn poll_data<B>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    poll_frame(body, cx).map(|frame| {
+        frame.map(|frame| {
+            let mut data = data(frame.map_err(Into::into)?)?;
+            Ok(data.copy_to_bytes(data.remaining()))
+        })
+    })
 }
 
 /// The data of a frame.

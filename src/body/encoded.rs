@@ -3,12 +3,12 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::chunked::{self, Framing};
-use super::coalesce::{data, poll_frame};
+use super::coalesce::poll_data;
 #[cfg(feature = "event-stream")]
 use super::event_stream;
 use crate::error::{BoxError, Error};
@@ -124,12 +124,9 @@ where
             } else if this.source.is_end_stream() {
                 this.encoder.end().map_err(Into::into)
             } else {
-                match ready!(poll_frame(this.source.as_mut(), cx)) {
+                match ready!(poll_data(this.source.as_mut(), cx)) {
                     None => this.encoder.end().map_err(Into::into),
-                    Some(Err(error)) => Err(error.into()),
-                    Some(Ok(frame)) => data(frame).map_err(Into::into).map(|mut data| {
-                        *this.rest = data.copy_to_bytes(data.remaining());
-                    }),
+                    Some(data) => data.map(|data| *this.rest = data),
                 }
             };
             if let Err(error) = taken {

@@ -13,7 +13,6 @@ mod verified;
 
 use buffer::{Buffered, buffer, too_large};
 #[cfg(feature = "reqwest")]
-#[cfg(feature = "reqwest")]
 pub(crate) use coalesce::poll_frame;
 use encoded::EncodedBody;
 pub(crate) use outgoing::OutgoingBody;

@@ -3,14 +3,14 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sha2::{Digest, Sha256};
 
 use super::chunked::content_length;
-use super::coalesce::{data, mismatch, poll_frame, shown_length};
+use super::coalesce::{mismatch, poll_data, shown_length};
 use crate::error::{BoxError, Error};
 
 pin_project! {
@@ -117,16 +117,12 @@ where
         let mut this = self.project();
         let check = &mut **this.check;
         while !check.ended {
-            let received = match ready!(poll_frame(this.source.as_mut(), cx)) {
+            let received = match ready!(poll_data(this.source.as_mut(), cx)) {
                 None => check.end().map(|()| None).map_err(BoxError::from),
-                Some(Err(error)) => Err(error.into()),
-                Some(Ok(frame)) => data(frame)
-                    .and_then(|mut data| {
-                        let data = data.copy_to_bytes(data.remaining());
-                        check.receive(&data)?;
-                        Ok(Some(data))
-                    })
-                    .map_err(BoxError::from),
+                Some(data) => data.and_then(|data| {
+                    check.receive(&data)?;
+                    Ok(Some(data))
+                }),
             };
             match received {
                 Ok(None) => {}

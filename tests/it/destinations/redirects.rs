@@ -11,7 +11,7 @@ use sigv4_middleware::{
 };
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
-use tower_http::follow_redirect::policy::{PolicyExt, SameOrigin, Standard, clone_body_fn};
+use tower_http::follow_redirect::policy::{Policy, PolicyExt, SameOrigin, Standard, clone_body_fn};
 
 use crate::support::*;
 
@@ -244,19 +244,27 @@ async fn an_unsigned_body_goes_along_if_it_is_in_memory() {
     }
 }
 
+/// The status of the last response, with tower-http's follower above the layer.
+async fn follow_above_the_layer<P>(policy: P, scene: &Scene) -> Result<StatusCode, LayerError>
+where
+    P: Policy<Full<Bytes>, LayerError> + Clone,
+{
+    let policy =
+        policy.and::<_, Full<Bytes>, LayerError>(clone_body_fn(|body: &Full<Bytes>| Some(body.clone())));
+    let client = ServiceBuilder::new()
+        .layer(FollowRedirectLayer::with_policy(policy))
+        .layer(SigV4Layer::new(signer("s3")))
+        .service(hyper::<Full<Bytes>>(scene.elsewhere.addr(), Http::One));
+    let response = client.oneshot(scene.http_request(|text| Full::from(Bytes::from(text)))).await?;
+    Ok(response.status())
+}
+
 /// tower-http's follower above the layer: each hop is a request like any other to the layer.
 #[tokio::test]
 async fn followed_above_the_layer() {
     matrix(async |scene| {
-        let policy = Standard::default()
-            .and::<_, Full<Bytes>, LayerError>(clone_body_fn(|body: &Full<Bytes>| Some(body.clone())));
-        let client = ServiceBuilder::new()
-            .layer(FollowRedirectLayer::with_policy(policy))
-            .layer(SigV4Layer::new(signer("s3")))
-            .service(hyper::<Full<Bytes>>(scene.elsewhere.addr(), Http::One));
-        let outcome = client.oneshot(scene.http_request(|text| Full::from(Bytes::from(text)))).await;
-        let outcome = outcome.map(|response| response.status()).map_err(Into::into);
-        scene.assert_followed(outcome, scene.place.refusal());
+        let outcome = follow_above_the_layer(Standard::default(), &scene).await;
+        scene.assert_followed(outcome.map_err(Into::into), scene.place.refusal());
     })
     .await;
 }
@@ -265,14 +273,8 @@ async fn followed_above_the_layer() {
 #[tokio::test]
 async fn followed_above_the_layer_on_the_same_origin_only() {
     matrix(async |scene| {
-        let policy = SameOrigin::default()
-            .and::<_, Full<Bytes>, LayerError>(clone_body_fn(|body: &Full<Bytes>| Some(body.clone())));
-        let client = ServiceBuilder::new()
-            .layer(FollowRedirectLayer::with_policy(policy))
-            .layer(SigV4Layer::new(signer("s3")))
-            .service(hyper::<Full<Bytes>>(scene.elsewhere.addr(), Http::One));
-        let outcome = client.oneshot(scene.http_request(|text| Full::from(Bytes::from(text)))).await;
-        let status = outcome.unwrap().status();
+        let outcome = follow_above_the_layer(SameOrigin::default(), &scene).await;
+        let status = outcome.unwrap();
         let expected = if scene.place == Place::SameOrigin { StatusCode::OK } else { scene.status };
         assert_eq!(status, expected, "{}", scene.name());
         assert!(scene.other.requests().is_empty(), "{}", scene.name());
