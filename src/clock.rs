@@ -178,6 +178,7 @@ impl Clock {
         self.offsets.store(Arc::new(offsets));
         let is_large = is_reported(&mut reported, origin, learned);
         drop(reported);
+        crate::metrics::clock_offset(candidate.milliseconds);
         let offset_seconds = candidate.milliseconds / 1000;
         if is_large {
             tracing::warn!(

@@ -72,6 +72,10 @@ mod emulator;
 mod endpoint;
 mod env;
 mod error;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+mod metrics;
 mod redact;
 #[cfg(feature = "blocking")]
 mod runtime;
@@ -86,6 +90,10 @@ pub use aws_smithy_async::time::TimeSource;
 pub use body::SignedBody;
 #[cfg(feature = "blocking")]
 pub use client::blocking::{SendError, SendSigned, reqwest_blocking_client};
+#[cfg(feature = "tower")]
+pub use client::guard::Guarded;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+pub use client::guard::{RequestChange, SigV4Guard};
 #[cfg(feature = "reqwest")]
 pub use client::redirect::RedirectPolicy;
 #[cfg(feature = "reqwest")]

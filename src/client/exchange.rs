@@ -13,9 +13,11 @@ use super::classify::recovery;
 use super::classify::{
     DateCheck, Recovery, Refusal, classify, code_in_head, distance, is_refusal, is_stale, request_id,
 };
+use super::guard::SignedRequest;
 use crate::body::{OutgoingBody, SignedBody};
 use crate::clock::{fits, server_date, should_retry};
 use crate::error::{BoxError, Error, ErrorKind};
+use crate::metrics::{self, Resigned};
 use crate::signing::overrides::Overrides;
 use crate::signing::request::RequestView;
 use crate::signing::signature::SignedWith;
@@ -60,6 +62,9 @@ pub(crate) trait Transport {
     fn extensions(&self) -> Option<&Extensions> {
         None
     }
+
+    /// Notes with a request what was signed, for a guard beneath.
+    fn note(&mut self, _head: &mut Self::Head, _signed: SignedRequest) {}
 
     /// Whether the client takes bodies that are checked or encoded while they are sent.
     const WRAPS: bool = true;
@@ -201,12 +206,15 @@ where
     }
 
     /// The request, signed with the credentials and the clock of this moment.
-    async fn sign(
+    async fn sign<T>(
         &mut self,
         signer: &Signer,
-        extensions: Option<&Extensions>,
-    ) -> Result<(H, Option<SignedBody<B>>, SignedWith), Error> {
-        let mut view = self.head.view(extensions);
+        transport: &mut T,
+    ) -> Result<(H, Option<SignedBody<B>>, SignedWith), Error>
+    where
+        T: Transport<Head = H, Body = B>,
+    {
+        let mut view = self.head.view(transport.extensions());
         if let Some(region) = self.region.as_deref() {
             view.overrides = Overrides { region: Some(region), ..view.overrides };
         }
@@ -222,6 +230,10 @@ where
         }
         let mut head = self.head.duplicate()?;
         let mut signed_with = signature.apply(head.headers_mut());
+        if signer.is_guarded() {
+            let signed = SignedRequest::of(&head.view(None), self.body.payload());
+            transport.note(&mut head, signed);
+        }
         let body = self.body.take(&mut signed_with);
         #[cfg(feature = "reqwest")]
         {
@@ -266,9 +278,11 @@ where
     ) {
         if is_refusal(status) {
             let code = code_in_head(headers);
+            let code = code_in_body.or(code.as_deref());
+            metrics::refused(status, code);
             tracing::debug!(
                 status = status.as_u16(),
-                code = code_in_body.or(code.as_deref()),
+                code,
                 scope = signed_with.key.scope(),
                 host = self.head.authority(),
                 request_id = request_id(headers),
@@ -284,8 +298,9 @@ pub(crate) async fn exchange<T: Transport>(
     transport: &mut T,
     request: &mut OutgoingRequest<T::Head, T::Body>,
 ) -> Result<T::Response, T::Error> {
-    request.read_body(signer, transport).await?;
-    let (head, body, signed_with) = request.sign(signer, transport.extensions()).await?;
+    request.read_body(signer, transport).await.inspect_err(metrics::sign_error)?;
+    let signed = request.sign(signer, transport).await;
+    let (head, body, signed_with) = signed.inspect_err(metrics::sign_error)?;
     let first = transport.send(head, body).await.map_err(|error| blame(request, error))?;
     T::check(&request.head, &first)?;
     match request.classify(signer, &signed_with, T::head_of(&first)) {
@@ -330,9 +345,13 @@ async fn recover<T: Transport>(
     if !again {
         return Ok(first);
     }
-    let Ok((head, body, signed_with)) = request.sign(signer, transport.extensions()).await else {
+    let Ok((head, body, signed_with)) = request.sign(signer, transport).await else {
         return Ok(first);
     };
+    metrics::resigned(match recovery {
+        Some(Recovery::NewDate) => Resigned::Date,
+        _ => Resigned::Credentials,
+    });
     tracing::debug!(?recovery, host = request.head.authority(), "signed again after a refusal");
     let holds_a_stream = read.may_hold_a_stream();
     let second = if holds_a_stream && T::blocks_next(&first) {

@@ -16,6 +16,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
+use super::guard::SignedRequest;
 #[cfg(feature = "reqwest")]
 use super::reqwest::{read_refusal, refuse_redirected, with_body};
 use crate::body::SignedBody;
@@ -262,7 +263,7 @@ pub struct ResponseFuture<T> {
 }
 
 impl<T> ResponseFuture<T> {
-    fn new(future: impl Future<Output = Result<T, ServiceError>> + Send + 'static) -> Self {
+    pub(super) fn new(future: impl Future<Output = Result<T, ServiceError>> + Send + 'static) -> Self {
         Self { inner: Box::pin(future) }
     }
 }
@@ -281,7 +282,7 @@ impl<T> fmt::Debug for ResponseFuture<T> {
     }
 }
 
-fn client_error(error: impl Into<BoxError>) -> ServiceError {
+pub(super) fn client_error(error: impl Into<BoxError>) -> ServiceError {
     ServiceError::Client(error.into())
 }
 
@@ -328,7 +329,8 @@ where
             HttpClient { service: self.take_ready(), make_body: self.make_body.clone(), body: PhantomData };
         let signer = self.signer.clone();
         ResponseFuture::new(async move {
-            let (head, body) = request.into_parts();
+            let (mut head, body) = request.into_parts();
+            head.extensions.remove::<SignedRequest>();
             if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
                 return client.send(head, Some(SignedBody::unchanged(body))).await;
             }
@@ -362,6 +364,10 @@ where
     type Error = ServiceError;
 
     const WRAPS: bool = M::WRAPS;
+
+    fn note(&mut self, head: &mut Parts, signed: SignedRequest) {
+        head.extensions.insert(signed);
+    }
 
     async fn send(&mut self, head: Parts, body: Option<SignedBody<B>>) -> Result<Response<R>, ServiceError> {
         let body = self.make_body.make(body.unwrap_or_else(SignedBody::empty));

@@ -425,6 +425,7 @@ impl SignerBuilder {
                 hosts: SmallCache::new(HOSTS),
                 origins,
                 settings: self.settings,
+                guarded: AtomicBool::new(false),
                 logged_disabled: AtomicBool::new(false),
                 #[cfg(feature = "blocking")]
                 runtime: crate::runtime::LazyRuntime::default(),

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::aws_chunked::AwsChunked;
 use super::keys::hex;
 use crate::error::{Error, ErrorKind};
+use crate::metrics;
 
 /// The media type of an event stream.
 #[cfg(feature = "event-stream")]
@@ -235,8 +236,12 @@ impl Payload<'_> {
             Repr::Bytes([]) => {
                 PayloadHash::Text("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
             }
-            Repr::Bytes(bytes) => PayloadHash::Hex(hex(&Sha256::digest(bytes).into())),
+            Repr::Bytes(bytes) => {
+                metrics::hashed(bytes.len());
+                PayloadHash::Hex(hex(&Sha256::digest(bytes).into()))
+            }
             Repr::Frames(frames) => {
+                metrics::hashed(frames.iter().map(Bytes::len).sum());
                 let mut hasher = Sha256::new();
                 frames.iter().for_each(|frame| hasher.update(frame));
                 PayloadHash::Hex(hex(&hasher.finalize().into()))

@@ -22,6 +22,7 @@ use super::streaming::ChunkSigner;
 #[cfg(feature = "event-stream")]
 use super::streaming::EventSigner;
 use crate::error::{Error, ErrorKind};
+use crate::metrics::SigningTimer;
 
 impl Signer {
     /// Signs a request with these credentials, at the current time.
@@ -32,7 +33,7 @@ impl Signer {
         payload: Payload<'_>,
     ) -> Result<Signature, Error> {
         let prepared = self.prepare(*request)?;
-        Ok(self.sign_headers(&prepared, keys, payload, |_, _| ())?.0)
+        Ok(self.sign_headers(&prepared, keys, payload, log_signed(&prepared))?.0)
     }
 
     pub(super) async fn signature_with_details(
@@ -43,6 +44,7 @@ impl Signer {
         let keys = self.keys_for(request).await?;
         let prepared = self.prepare(*request)?;
         let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
+            log_signed(&prepared)(context, canonical);
             context.details(&prepared, canonical)
         };
         self.sign_headers(&prepared, keys, payload, explain)
@@ -81,6 +83,7 @@ impl Signer {
         payload: Payload<'_>,
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
     ) -> Result<(Signature, T), Error> {
+        let timer = SigningTimer::start();
         let inner = &*self.inner;
         let payload = prepared.payload(self, payload)?;
         let reading = inner.clock.read(prepared.origin.authority);
@@ -142,7 +145,27 @@ impl Signer {
                 events,
             },
         };
+        timer.signed(context.key.service());
         Ok((signature, look(&context, &canonical)))
+    }
+}
+
+/// Logs what was signed at TRACE, its secret values redacted.
+fn log_signed<'p>(
+    prepared: &'p PreparedRequest<'_>,
+) -> impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) + 'p {
+    move |context, canonical| {
+        if tracing::enabled!(tracing::Level::TRACE) {
+            let details = context.details(prepared, canonical);
+            tracing::trace!(
+                host = prepared.origin.authority,
+                access_key_id = context.keys.access_key_id(),
+                canonical_request = details.canonical_request(),
+                string_to_sign = details.string_to_sign(),
+                rule = details.rule(),
+                "signed a request"
+            );
+        }
     }
 }
 

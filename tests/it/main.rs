@@ -8,6 +8,7 @@ mod destinations;
 mod differential;
 mod emulator;
 mod examples;
+mod guard;
 mod hosts;
 mod integrations;
 mod interop;
