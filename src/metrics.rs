@@ -91,8 +91,9 @@ impl SigningTimer {
         }
     }
 
-    /// A request was signed in its headers for this service.
-    pub(crate) fn signed(self, service: &str) {
+    /// A request was signed in its headers for this service, and this many bytes of its body hashed.
+    pub(crate) fn signed(self, service: &str, hashed_bytes: usize) {
+        hashed(hashed_bytes);
         #[cfg(feature = "metrics")]
         ::metrics::histogram!(SIGNING_DURATION).record(self.started.elapsed());
         signed(service, "header");

@@ -78,6 +78,13 @@ pub(crate) trait Transport {
 
     fn head_of(response: &Self::Response) -> (StatusCode, &HeaderMap);
 
+    fn extensions_of(response: &mut Self::Response) -> &mut Extensions;
+
+    /// Whether the details of what was signed are wanted with this response, besides where the signer records them all.
+    fn wants_details(&self, _status: StatusCode) -> bool {
+        false
+    }
+
     /// Refuses a response that came from elsewhere than the request was sent to.
     fn check(_sent: &Self::Head, _response: &Self::Response) -> Result<(), Error> {
         Ok(())
@@ -214,10 +221,7 @@ where
     where
         T: Transport<Head = H, Body = B>,
     {
-        let mut view = self.head.view(transport.extensions());
-        if let Some(region) = self.region.as_deref() {
-            view.overrides = Overrides { region: Some(region), ..view.overrides };
-        }
+        let view = self.view(transport.extensions());
         let signature = match signer.keys_for(&view).await {
             Ok(keys) => signer.signature(keys, &view, self.body.payload()),
             Err(error) => Err(error),
@@ -240,6 +244,29 @@ where
             self.signed_for = Some(std::sync::Arc::clone(&signed_with.key));
         }
         Ok((head, body, signed_with))
+    }
+
+    /// Puts what was signed into the response's extensions, where that is wanted.
+    fn record<T>(&self, signer: &Signer, transport: &T, signed_with: &SignedWith, response: &mut T::Response)
+    where
+        T: Transport<Head = H, Body = B>,
+    {
+        let (status, _) = T::head_of(response);
+        if !signer.records_details() && !transport.wants_details(status) {
+            return;
+        }
+        let view = self.view(transport.extensions());
+        if let Ok(details) = signer.details_of(&view, self.body.payload(), signed_with) {
+            T::extensions_of(response).insert(details);
+        }
+    }
+
+    fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a> {
+        let mut view = self.head.view(extensions);
+        if let Some(region) = self.region.as_deref() {
+            view.overrides = Overrides { region: Some(region), ..view.overrides };
+        }
+        view
     }
 
     /// Learns the server's clock from the head of a response, and what it means for this request.
@@ -301,8 +328,9 @@ pub(crate) async fn exchange<T: Transport>(
     request.read_body(signer, transport).await.inspect_err(metrics::sign_error)?;
     let signed = request.sign(signer, transport).await;
     let (head, body, signed_with) = signed.inspect_err(metrics::sign_error)?;
-    let first = transport.send(head, body).await.map_err(|error| blame(request, error))?;
+    let mut first = transport.send(head, body).await.map_err(|error| blame(request, error))?;
     T::check(&request.head, &first)?;
+    request.record(signer, transport, &signed_with, &mut first);
     match request.classify(signer, &signed_with, T::head_of(&first)) {
         None => {
             let (first, read) = read_for_log::<T>(first).await;
@@ -354,13 +382,14 @@ async fn recover<T: Transport>(
     });
     tracing::debug!(?recovery, host = request.head.authority(), "signed again after a refusal");
     let holds_a_stream = read.may_hold_a_stream();
-    let second = if holds_a_stream && T::blocks_next(&first) {
+    let mut second = if holds_a_stream && T::blocks_next(&first) {
         drop(first);
         transport.send(head, body).await?
     } else {
         send_again(transport.send(head, body), first, holds_a_stream).await?
     };
     T::check(&request.head, &second)?;
+    request.record(signer, transport, &signed_with, &mut second);
     request.classify(signer, &signed_with, T::head_of(&second));
     let (second, read) = read_for_log::<T>(second).await;
     request.log_refusal(&signed_with, T::head_of(&second), read.as_ref().and_then(RefusalBody::code));

@@ -195,6 +195,10 @@ impl Transport for MiddlewareClient<'_> {
         (response.status(), response.headers())
     }
 
+    fn extensions_of(response: &mut Response) -> &mut Extensions {
+        response.extensions_mut()
+    }
+
     fn check(sent: &Request, response: &Response) -> Result<(), Error> {
         refuse_redirected(sent.url(), response.url())
     }

@@ -378,6 +378,10 @@ where
         (response.status(), response.headers())
     }
 
+    fn extensions_of(response: &mut Response<R>) -> &mut Extensions {
+        response.extensions_mut()
+    }
+
     async fn read_refusal(response: Response<R>) -> (Response<R>, RefusalBody) {
         (response, RefusalBody::Unread)
     }
@@ -469,6 +473,10 @@ where
 
     fn head_of(response: &reqwest::Response) -> (StatusCode, &HeaderMap) {
         (response.status(), response.headers())
+    }
+
+    fn extensions_of(response: &mut reqwest::Response) -> &mut Extensions {
+        response.extensions_mut()
     }
 
     fn check(sent: &reqwest::Request, response: &reqwest::Response) -> Result<(), Error> {

@@ -12,7 +12,6 @@ use sha2::{Digest, Sha256};
 use super::aws_chunked::AwsChunked;
 use super::keys::hex;
 use crate::error::{Error, ErrorKind};
-use crate::metrics;
 
 /// The media type of an event stream.
 #[cfg(feature = "event-stream")]
@@ -230,18 +229,23 @@ impl Payload<'_> {
         matches!(self.0, Repr::Chunked(_))
     }
 
+    /// How many bytes are hashed for it.
+    pub(crate) fn hashed_len(&self) -> usize {
+        match self.0 {
+            Repr::Bytes(bytes) => bytes.len(),
+            Repr::Frames(frames) => frames.iter().map(Bytes::len).sum(),
+            _ => 0,
+        }
+    }
+
     /// What the canonical request ends with.
     pub(crate) fn hash(&self) -> PayloadHash {
         match self.0 {
             Repr::Bytes([]) => {
                 PayloadHash::Text("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
             }
-            Repr::Bytes(bytes) => {
-                metrics::hashed(bytes.len());
-                PayloadHash::Hex(hex(&Sha256::digest(bytes).into()))
-            }
+            Repr::Bytes(bytes) => PayloadHash::Hex(hex(&Sha256::digest(bytes).into())),
             Repr::Frames(frames) => {
-                metrics::hashed(frames.iter().map(Bytes::len).sum());
                 let mut hasher = Sha256::new();
                 frames.iter().for_each(|frame| hasher.update(frame));
                 PayloadHash::Hex(hex(&hasher.finalize().into()))

@@ -21,6 +21,7 @@ use super::signer::{Inner, Signer};
 use super::streaming::ChunkSigner;
 #[cfg(feature = "event-stream")]
 use super::streaming::EventSigner;
+use crate::clock::ClockReading;
 use crate::error::{Error, ErrorKind};
 use crate::metrics::SigningTimer;
 
@@ -48,6 +49,21 @@ impl Signer {
             context.details(&prepared, canonical)
         };
         self.sign_headers(&prepared, keys, payload, explain)
+    }
+
+    /// What an attempt was signed as, made again from the same request, date and keys.
+    pub(crate) fn details_of(
+        &self,
+        request: &RequestView<'_>,
+        payload: Payload<'_>,
+        signed_with: &SignedWith,
+    ) -> Result<SigningDetails, Error> {
+        let prepared = self.prepare(*request)?;
+        let (keys, reading) = (Arc::clone(&signed_with.keys), signed_with.reading);
+        let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
+            context.details(&prepared, canonical)
+        };
+        Ok(self.sign_headers_at(&prepared, keys, payload, reading, explain)?.1)
     }
 
     /// Credentials for a request, with their keys. One that cannot be signed does not wait for them, but is refused.
@@ -84,9 +100,22 @@ impl Signer {
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
     ) -> Result<(Signature, T), Error> {
         let timer = SigningTimer::start();
+        let reading = self.inner.clock.read(prepared.origin.authority);
+        let (signature, seen) = self.sign_headers_at(prepared, keys, payload, reading, look)?;
+        timer.signed(signature.attempt.service(), payload.hashed_len());
+        Ok((signature, seen))
+    }
+
+    fn sign_headers_at<T>(
+        &self,
+        prepared: &PreparedRequest<'_>,
+        keys: Arc<CredentialsWithKeys>,
+        payload: Payload<'_>,
+        reading: ClockReading,
+        look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
+    ) -> Result<(Signature, T), Error> {
         let inner = &*self.inner;
         let payload = prepared.payload(self, payload)?;
-        let reading = inner.clock.read(prepared.origin.authority);
         let context = SigningContext::new(inner, prepared, Arc::clone(&keys), reading.corrected())?;
         let hash = payload.hash();
         let token = context.keys.token().map(|token| (prepared.profile.token_header, token));
@@ -145,7 +174,6 @@ impl Signer {
                 events,
             },
         };
-        timer.signed(context.key.service());
         Ok((signature, look(&context, &canonical)))
     }
 }

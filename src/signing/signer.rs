@@ -256,6 +256,10 @@ impl Signer {
         self.inner.settings.retry_on_auth_error
     }
 
+    pub(crate) fn records_details(&self) -> bool {
+        self.inner.settings.record_details
+    }
+
     #[cfg(feature = "reqwest")]
     pub(crate) fn region_of_host(&self, host: &str) -> Option<String> {
         self.inner.region_of_host(host)

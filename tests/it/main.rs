@@ -12,6 +12,7 @@ mod guard;
 mod hosts;
 mod integrations;
 mod interop;
+mod observe;
 mod recovery;
 mod runtimes;
 mod support;
