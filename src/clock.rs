@@ -58,6 +58,11 @@ impl Offset {
         shifted.unwrap_or(local)
     }
 
+    /// In whole seconds, rounded towards zero.
+    pub(crate) fn seconds(self) -> i64 {
+        self.milliseconds / 1000
+    }
+
     fn distance(self, other: Self) -> Duration {
         Duration::from_millis(self.milliseconds.abs_diff(other.milliseconds))
     }

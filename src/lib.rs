@@ -67,6 +67,8 @@ mod cache;
 mod client;
 mod clock;
 mod credentials;
+#[cfg(feature = "diagnosis")]
+pub mod diagnosis;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod endpoint;
@@ -138,6 +140,13 @@ const _: () = {
     shared::<overrides::SigningName>();
     shared::<overrides::SignHeaders>();
     shared::<SignedBody<bytes::Bytes>>();
+    #[cfg(feature = "diagnosis")]
+    {
+        shared::<diagnosis::Diagnosis>();
+        shared::<diagnosis::Cause>();
+        shared::<diagnosis::SentRequest>();
+        shared::<diagnosis::RefusedResponse<'static>>();
+    }
     #[cfg(feature = "tower")]
     {
         shared::<SigV4Layer>();

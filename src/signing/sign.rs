@@ -48,7 +48,9 @@ impl Signer {
             log_signed(&prepared)(context, canonical);
             context.details(&prepared, canonical)
         };
-        self.sign_headers(&prepared, keys, payload, explain)
+        let (signature, mut details) = self.sign_headers(&prepared, keys, payload, explain)?;
+        details.set_clock_offset_seconds(signature.attempt.reading.offset.seconds());
+        Ok((signature, details))
     }
 
     /// What an attempt was signed as, made again from the same request, date and keys.
@@ -264,11 +266,14 @@ impl SigningContext {
         canonical: &CanonicalRequest<'_, '_>,
     ) -> SigningDetails {
         let string_to_sign = self.string_to_sign(&canonical_hash(canonical)).concat();
-        SigningDetails {
-            canonical_request: canonical.redacted_text(),
-            string_to_sign: String::from_utf8_lossy(&string_to_sign).into_owned(),
-            rule: prepared.scope.rule().map(str::to_owned),
-        }
+        let string_to_sign = String::from_utf8_lossy(&string_to_sign).into_owned();
+        let mut details = SigningDetails::of_signer(canonical.redacted_text(), string_to_sign)
+            .with_access_key_id(self.keys.access_key_id())
+            .with_session_token(self.keys.token().is_some())
+            .with_url_host(prepared.origin.authority);
+        details.set_sent(prepared.request.headers);
+        details.set_rule(prepared.scope.rule());
+        details
     }
 }
 
