@@ -12,6 +12,7 @@ mod hosts;
 mod integrations;
 mod interop;
 mod recovery;
+mod refusals;
 mod runtimes;
 mod support;
 mod tls;
