@@ -3,7 +3,7 @@
 use http::header::{self, HeaderMap, HeaderName};
 
 use crate::error::{Error, ErrorKind};
-use crate::signing::canonical::SignedHeaders;
+use crate::signing::canonical::{SignedHeaders, ValueLook};
 
 /// More signed header lines than any server accepts; a bound against requests that are slow to sign.
 const MAX_SIGNED: usize = 512;
@@ -69,6 +69,24 @@ pub(crate) mod signature_headers {
     /// Whether a name is one of [`ALL`].
     pub(crate) fn is_one(name: &str) -> bool {
         matches!(name, DATE_NAME | TOKEN_NAME | S3_SESSION_TOKEN_NAME | CONTENT_SHA256_NAME | REGION_SET_NAME)
+    }
+}
+
+/// Which headers that concern more than their own signature a request has; found in one pass, which costs less than a
+/// look-up.
+pub(crate) struct PresentHeaders {
+    pub(crate) host: bool,
+    pub(crate) content_sha256: bool,
+}
+
+impl PresentHeaders {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut present = Self { host: false, content_sha256: false };
+        for name in headers.keys() {
+            present.host |= name == header::HOST;
+            present.content_sha256 |= name.as_str() == signature_headers::CONTENT_SHA256_NAME;
+        }
+        present
     }
 }
 
@@ -153,7 +171,8 @@ impl HeaderPolicy {
             } else if name != header::HOST && signs(name) {
                 // AWS compares text, and would read other bytes as other characters.
                 let bytes = value.as_bytes();
-                if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
+                let look = ValueLook::at(bytes);
+                if !look.is_ascii && std::str::from_utf8(bytes).is_err() {
                     return Err(Error::new(
                         ErrorKind::InvalidHeader,
                         format!(
@@ -169,7 +188,7 @@ impl HeaderPolicy {
                         ),
                     ));
                 }
-                signed.push(name.as_str(), bytes);
+                signed.push_looked_at(name.as_str(), bytes, look);
             }
         }
         Ok(())
@@ -198,11 +217,17 @@ mod tests {
         policy.select(headers, named, &mut SignedHeaders::default())
     }
 
+    fn names_of(signed: &SignedHeaders<'_>) -> String {
+        let mut names = Vec::new();
+        signed.write_names(&mut names);
+        String::from_utf8(names).unwrap()
+    }
+
     fn names(policy: &HeaderPolicy, headers: &HeaderMap) -> String {
         let mut signed = SignedHeaders::default();
         policy.select(headers, &[], &mut signed).unwrap();
         signed.sort();
-        String::from_utf8(signed.names().to_vec()).unwrap()
+        names_of(&signed)
     }
 
     fn headers(names: &[&'static str]) -> HeaderMap {
@@ -261,7 +286,7 @@ mod tests {
             let mut signed = SignedHeaders::default();
             policy.select_to_presign(&given, named, &mut signed).unwrap();
             signed.sort();
-            String::from_utf8(signed.names().to_vec()).unwrap()
+            names_of(&signed)
         };
         let all = "accept;content-length;cookie;x-k8s-aws-id";
         assert_eq!(names(&HeaderPolicy::default(), &[]), all);

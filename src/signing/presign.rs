@@ -220,11 +220,13 @@ impl Signer {
             to_send.insert(signature_headers::CONTENT_SHA256, hash.to_header()?);
         }
         headers.sort();
-        let names = String::from_utf8_lossy(headers.names());
+        let mut signed_names = Vec::with_capacity(headers.names_len());
+        headers.write_names(&mut signed_names);
+        let names = String::from_utf8_lossy(&signed_names);
         let (mut query, appended) = query(&prepared, &context, &names, expires_in)?;
 
         let (signature, details) = {
-            let canonical = prepared.canonical(&query, &headers, hash.as_bytes());
+            let canonical = prepared.canonical(&query, (&headers, &signed_names), hash.as_bytes());
             (context.sign(&canonical), context.details(&prepared, &canonical))
         };
         query.push_str("&X-Amz-Signature=");

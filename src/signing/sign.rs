@@ -19,9 +19,9 @@ use super::prepare::PreparedRequest;
 use super::request::RequestView;
 use super::signature::{Signature, SignedWith};
 use super::signer::{Inner, Signer};
-use super::streaming::ChunkSigner;
 #[cfg(feature = "event-stream")]
 use super::streaming::EventSigner;
+use super::streaming::{ChunkSigner, signature_len};
 use crate::error::{Error, ErrorKind};
 
 impl Signer {
@@ -113,7 +113,10 @@ impl Signer {
         }
         headers.sort();
 
-        let canonical = prepared.canonical(prepared.target.query(), &headers, hash.as_bytes());
+        let mut authorization = start_authorization(&context, &headers);
+        let signed_names = &authorization[context.key.authorization().len()..];
+        let canonical =
+            prepared.canonical(prepared.target.query(), (&headers, signed_names), hash.as_bytes());
         let signature = context.sign(&canonical);
         let chain = payload.is_chunked().then(|| Box::new(context.chain(signature.clone())));
         #[cfg(feature = "event-stream")]
@@ -126,7 +129,9 @@ impl Signer {
             _ => None,
         };
         let looked_at = look(&context, &canonical);
-        let authorization = authorization(&context, headers.names(), &signature)?;
+        authorization.extend_from_slice(BEFORE_SIGNATURE);
+        authorization.extend_from_slice(&signature);
+        let authorization = sensitive_header(authorization)?;
         let token = token.map(|(_, value)| (prepared.profile.token_header_name(), value.clone()));
         let replace = headers.replace;
         drop(headers);
@@ -234,20 +239,21 @@ fn region_set_header(set: &str) -> Result<HeaderValue, Error> {
         .map_err(|error| Error::with_source(ErrorKind::ScopeInvalid, "the region set is not text", error))
 }
 
-fn authorization(
-    context: &SigningContext,
-    signed_headers: &[u8],
-    signature: &[u8],
-) -> Result<HeaderValue, Error> {
-    const BEFORE_SIGNATURE: &[u8] = b", Signature=";
+/// Stands between the names of the signed headers and the signature.
+const BEFORE_SIGNATURE: &[u8] = b", Signature=";
+
+/// An Authorization header up to its signature, in as much memory as the whole needs.
+fn start_authorization(context: &SigningContext, headers: &SignedHeaders<'_>) -> Vec<u8> {
     let start = context.key.authorization().as_bytes();
-    let mut out =
-        Vec::with_capacity(start.len() + signed_headers.len() + BEFORE_SIGNATURE.len() + signature.len());
+    let signature = BEFORE_SIGNATURE.len() + signature_len(false);
+    let mut out = Vec::with_capacity(start.len() + headers.names_len() + signature);
     out.extend_from_slice(start);
-    out.extend_from_slice(signed_headers);
-    out.extend_from_slice(BEFORE_SIGNATURE);
-    out.extend_from_slice(signature);
-    let mut value = HeaderValue::from_maybe_shared(Bytes::from(out)).map_err(|error| {
+    headers.write_names(&mut out);
+    out
+}
+
+fn sensitive_header(text: Vec<u8>) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from(text)).map_err(|error| {
         Error::with_source(ErrorKind::CredentialsInvalid, "the access key id cannot stand in a header", error)
     })?;
     value.set_sensitive(true);
