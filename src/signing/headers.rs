@@ -113,10 +113,10 @@ impl HeaderPolicy {
         self.named.contains(name) || for_this_request.contains(name)
     }
 
+    /// Whether a header is signed whose name does not begin with `x-amz-`; those that do always are.
     fn signs(&self, name: &HeaderName, for_this_request: &[HeaderName]) -> bool {
         let text = name.as_str();
-        text.starts_with("x-amz-")
-            || name == header::CONTENT_TYPE
+        name == header::CONTENT_TYPE
             || text == "content-md5"
             || self.is_named(name, for_this_request)
             || (self.all && !is_never_signed(text) && !is_fragile(text))
@@ -162,13 +162,14 @@ impl HeaderPolicy {
             return Err(Error::new(ErrorKind::InvalidHeader, refusal));
         }
         for (name, value) in headers {
-            if name == header::AUTHORIZATION {
+            let is_amz = name.as_str().starts_with("x-amz-");
+            if !is_amz && name == header::AUTHORIZATION {
                 if !self.replace_authorization && !value.as_bytes().starts_with(b"AWS4-") {
                     return Err(foreign_authorization(value.as_bytes()));
                 }
-            } else if signature_headers::is_one(name.as_str()) {
+            } else if is_amz && signature_headers::is_one(name.as_str()) {
                 signed.replace = true;
-            } else if name != header::HOST && signs(name) {
+            } else if is_amz || (name != header::HOST && signs(name)) {
                 // AWS compares text, and would read other bytes as other characters.
                 let bytes = value.as_bytes();
                 let look = ValueLook::at(bytes);

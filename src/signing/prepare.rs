@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind};
 /// Everything about a request that can be decided, or refused, before its body is looked at.
 #[derive(Debug)]
 pub(crate) struct PreparedRequest<'a> {
-    pub(super) request: RequestView<'a>,
+    pub(super) request: &'a RequestView<'a>,
     pub(super) origin: Origin<'a>,
     pub(super) host: Host<'a>,
     pub(super) scope: Scope<'a>,
@@ -173,17 +173,17 @@ impl PreparedRequest<'_> {
 
 impl Signer {
     /// Decides where, for what and in which form a request is signed.
-    pub(crate) fn prepare<'a>(&'a self, request: RequestView<'a>) -> Result<PreparedRequest<'a>, Error> {
+    pub(crate) fn prepare<'a>(&'a self, request: &'a RequestView<'a>) -> Result<PreparedRequest<'a>, Error> {
         let inner = &*self.inner;
-        let (origin, known) = inner.known_host(&request)?;
-        inner.ensure_allowed(&origin, &request, &known)?;
+        let (origin, known) = inner.known_host(request)?;
+        inner.ensure_allowed(&origin, request, &known)?;
         let present = PresentHeaders::of(request.headers);
         let host = match present.host {
             true => Host::new(&origin, request.headers, inner.settings.allow_host_mismatch)?,
             false => Host::of(&origin),
         };
         let holds_arns = known.holds_arns;
-        let scope = inner.scope(&request, known)?;
+        let scope = inner.scope(request, known)?;
         let (service, _) = scope.service_and_region()?;
         let profile = request.overrides.profile.or(inner.settings.signing);
         let profile = profile.unwrap_or_else(|| SigningSettings::for_service(service));
@@ -229,7 +229,7 @@ impl Signer {
 
     /// Refuses what can be refused before the body is read, and gives the payload mode to read it by.
     pub(crate) fn check(&self, request: RequestView<'_>) -> Result<BodyMode, Error> {
-        let prepared = self.prepare(request)?;
+        let prepared = self.prepare(&request)?;
         prepared.headers(self, &mut SignedHeaders::default())?;
         let payload = prepared.payload_mode()?;
         if payload == PayloadMode::Unsigned {

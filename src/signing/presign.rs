@@ -198,7 +198,7 @@ impl Signer {
             return Ok(Presigned::unsigned(parts, &presigning));
         }
         let keys = self.keys_for(&request).await?;
-        let prepared = self.prepare(request)?;
+        let prepared = self.prepare(&request)?;
         let (context, now) = self.presigning_context(&prepared, keys)?;
         let expires_in = lifetime(&presigning, &context, now)?;
 
@@ -220,7 +220,7 @@ impl Signer {
             to_send.insert(signature_headers::CONTENT_SHA256, hash.to_header()?);
         }
         headers.sort();
-        let mut signed_names = Vec::with_capacity(headers.names_len());
+        let mut signed_names = Vec::with_capacity(headers.names_len);
         headers.write_names(&mut signed_names);
         let names = String::from_utf8_lossy(&signed_names);
         let (mut query, appended) = query(&prepared, &context, &names, expires_in)?;

@@ -32,7 +32,7 @@ impl Signer {
         request: &RequestView<'_>,
         payload: Payload<'_>,
     ) -> Result<Signature, Error> {
-        let prepared = self.prepare(*request)?;
+        let prepared = self.prepare(request)?;
         Ok(self.sign_headers(&prepared, keys, payload, |_, _| ())?.0)
     }
 
@@ -42,7 +42,7 @@ impl Signer {
         payload: Payload<'_>,
     ) -> Result<(Signature, SigningDetails), Error> {
         let keys = self.keys_for(request).await?;
-        let prepared = self.prepare(*request)?;
+        let prepared = self.prepare(request)?;
         let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
             context.details(&prepared, canonical)
         };
@@ -57,7 +57,7 @@ impl Signer {
         if let Some(keys) = self.inner.cached_keys() {
             return Ok(keys);
         }
-        self.prepare(*request)?;
+        self.prepare(request)?;
         // Boxed to keep the future of the usual case small.
         Box::pin(self.inner.load_keys()).await
     }
@@ -246,7 +246,7 @@ const BEFORE_SIGNATURE: &[u8] = b", Signature=";
 fn start_authorization(context: &SigningContext, headers: &SignedHeaders<'_>) -> Vec<u8> {
     let start = context.key.authorization().as_bytes();
     let signature = BEFORE_SIGNATURE.len() + signature_len(false);
-    let mut out = Vec::with_capacity(start.len() + headers.names_len() + signature);
+    let mut out = Vec::with_capacity(start.len() + headers.names_len + signature);
     out.extend_from_slice(start);
     headers.write_names(&mut out);
     out

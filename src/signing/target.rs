@@ -346,10 +346,14 @@ fn broken_escape(part: &str, at: usize) -> Error {
 /// `keep_escaped_slash`: whether `%2F` stays and does not become `/`.
 fn strict_path(path: &str, keep_escaped_slash: bool) -> Result<Cow<'_, str>, Error> {
     let bytes = path.as_bytes();
-    let strict = bytes.iter().enumerate().all(|(at, byte)| match byte {
-        b'%' => is_strict_escape(&bytes[at..]) && (keep_escaped_slash || !bytes[at + 1..].starts_with(b"2F")),
-        byte => is_unreserved(*byte) || *byte == b'/',
-    });
+    let is_plain = |byte: &u8| is_unreserved(*byte) || *byte == b'/';
+    let strict = bytes.iter().all(is_plain)
+        || bytes.iter().enumerate().all(|(at, byte)| match byte {
+            b'%' => {
+                is_strict_escape(&bytes[at..]) && (keep_escaped_slash || !bytes[at + 1..].starts_with(b"2F"))
+            }
+            byte => is_plain(byte),
+        });
     if strict {
         return Ok(Cow::Borrowed(path));
     }
