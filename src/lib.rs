@@ -72,6 +72,18 @@ mod emulator;
 mod endpoint;
 mod env;
 mod error;
+// Documentation only, with links to items of every feature.
+#[cfg(all(
+    doc,
+    feature = "tower",
+    feature = "blocking",
+    feature = "aws-config",
+    feature = "sigv4a",
+    feature = "checksums",
+    feature = "event-stream",
+    feature = "emulator"
+))]
+pub mod guide;
 mod redact;
 #[cfg(feature = "blocking")]
 mod runtime;
