@@ -2,6 +2,7 @@
 
 mod crosscheck;
 mod integrations;
+mod presign_post;
 mod proxy;
 mod recovery;
 mod s3s;
