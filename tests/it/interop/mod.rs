@@ -2,6 +2,7 @@
 
 mod assume_role;
 mod crosscheck;
+mod diagnosis;
 mod integrations;
 mod proxy;
 mod recovery;
