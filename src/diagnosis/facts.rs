@@ -145,6 +145,11 @@ impl<'a> Facts<'a> {
         self.sent.service.as_deref().or_else(of_details)
     }
 
+    pub(super) fn region(&self) -> Option<&str> {
+        let of_details = || self.sent.details.as_ref().and_then(|details| details.region());
+        self.sent.region.as_deref().or_else(of_details)
+    }
+
     pub(super) fn url_host(&self) -> Option<&str> {
         let of_details = || self.sent.details.as_ref().and_then(|details| details.url_host());
         self.sent.url_host.as_deref().or_else(of_details)
@@ -184,8 +189,7 @@ impl<'a> Facts<'a> {
             let details = self.sent.details.as_ref()?;
             let sent = details.signs("x-api-key")
                 || details.unsigned_headers().iter().any(|name| name == "x-api-key");
-            // Of a record without names of unsigned headers, nothing follows.
-            (sent || !details.unsigned_headers().is_empty()).then_some(sent)
+            (sent || details.knows_sent_headers()).then_some(sent)
         };
         self.sent.api_key.or_else(of_details)
     }

@@ -48,7 +48,7 @@ fn head(facts: &Facts<'_>) -> Option<Verdict> {
         return None;
     }
     let region = facts.header("x-amz-bucket-region");
-    let signed = facts.sent.details.as_ref().and_then(|details| details.region());
+    let signed = facts.region();
     let mut verdict = Verdict::from(Cause::HeadWithoutBody);
     if let Some((region, signed)) = region.zip(signed).filter(|(region, signed)| region != signed) {
         let why = format!("the bucket is in the region {region}, and signed was {signed}");
