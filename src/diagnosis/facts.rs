@@ -95,6 +95,31 @@ impl<'a> Facts<'a> {
             || (self.has_aws_id() && self.body.field("errorType").is_some())
     }
 
+    /// Whether an application answered, as far as the response shows: it has neither an error code of AWS nor words that
+    /// only AWS uses, and no request id of AWS, or the trace id that comes with an application's own responses.
+    pub(super) fn is_application(&self) -> bool {
+        const WORDS: [&str; 12] = [
+            "signature we calculated",
+            "credential should be scoped",
+            "signature expired:",
+            "signature not yet current:",
+            "security token included in the request",
+            "is not authorized to perform:",
+            "key=value pair",
+            "requires 'credential' parameter",
+            "signedheader",
+            "no permissions for [",
+            "x-amz-",
+            "aws4-hmac-sha256",
+        ];
+        let own_words = self.says_any(&WORDS)
+            || self.body.message().contains("Missing Authentication Token")
+            || self.body.message().contains("missing Authentication Token")
+            || self.server_text.string_to_sign.is_some();
+        let own_id = self.has_aws_id() && !self.has("x-amzn-trace-id");
+        !(own_words || own_id || self.is_aws() || self.body.form == Form::Xml)
+    }
+
     /// An XML document of S3, EC2 or a query service.
     pub(super) fn is_error_document(&self) -> bool {
         self.body.form == Form::Xml

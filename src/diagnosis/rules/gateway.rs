@@ -10,6 +10,7 @@ use crate::diagnosis::record;
 
 pub(super) fn unexplained(facts: &Facts<'_>) -> Option<Verdict> {
     not_found(facts)
+        .or_else(|| not_offered(facts))
         .or_else(|| head(facts))
         .or_else(|| aoss(facts))
         .or_else(|| function_url(facts))
@@ -33,6 +34,12 @@ fn not_found(facts: &Facts<'_>) -> Option<Verdict> {
     let gateway = facts.has_aws_id()
         && ["not found", "no route matched", "workspace not found"].contains(&&*facts.words);
     (code || gateway).then(|| Cause::WrongStageOrRoute.into())
+}
+
+/// OpenSearch Service's word for an operation that it does not offer.
+fn not_offered(facts: &Facts<'_>) -> Option<Verdict> {
+    let said = facts.says("your request: '") && facts.says("is not allowed");
+    said.then(|| Verdict::from(Cause::WrongStageOrRoute).because("the service does not offer this operation"))
 }
 
 /// A refusal without a body.
