@@ -68,7 +68,12 @@ pub(super) enum Detail {
 
 impl Refusal {
     fn forbidden(error_type: &'static str, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::FORBIDDEN, error_type, message: message.into(), detail: Box::new(Detail::None) }
+        Self {
+            status: StatusCode::FORBIDDEN,
+            error_type,
+            message: message.into(),
+            detail: Box::new(Detail::None),
+        }
     }
 
     pub(super) fn with(self, detail: Detail) -> Self {
