@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sigv4_middleware::IamGateway;
 use tokio::net::{TcpListener, TcpStream};
@@ -36,6 +37,12 @@ fn provider() -> Arc<CryptoProvider> {
 /// The authority's certificate, for reqwest.
 pub fn root_certificate() -> reqwest::Certificate {
     reqwest::Certificate::from_der(&AUTHORITY.certificate).unwrap()
+}
+
+/// The authority's certificate, for a file that `SSL_CERT_FILE` names.
+pub fn root_certificate_pem() -> String {
+    let text = BASE64_STANDARD.encode(&AUTHORITY.certificate);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
 }
 
 /// What a client of rustls needs to trust the authority. The client sets the versions of HTTP.
