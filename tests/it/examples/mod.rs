@@ -1,6 +1,5 @@
 //! Runs the built examples as programs, against servers on loopback.
 
-mod curl;
 mod lambda;
 mod proxy;
 mod quickstart;
