@@ -1,9 +1,9 @@
 //! Opens a web socket by a presigned URL: the signature is in the URL, so any client can make the handshake.
 //!
-//! `cargo run --example websocket` starts a server on loopback that accepts only signed handshakes, and opens a socket
+//! `cargo run -p websocket` starts a server on loopback that accepts only signed handshakes, and opens a socket
 //! there without and with a signature.
 //!
-//! `cargo run --example websocket -- wss://….execute-api.….amazonaws.com/stage [MESSAGE]` opens one at a real API,
+//! `cargo run -p websocket -- wss://….execute-api.….amazonaws.com/stage [MESSAGE]` opens one at a real API,
 //! with the credentials and the region of the environment, and prints messages until the socket is closed.
 
 use std::process::ExitCode;

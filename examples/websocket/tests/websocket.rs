@@ -1,12 +1,16 @@
-//! `websocket`.
+//! The program as a user runs it.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+use sigv4_test_support::{
+    HANDSHAKE, SECRET_QUERY, assert_fails_without_secrets, first_byte, program, run, with_role,
+};
 use tokio::net::TcpListener;
 
-use super::{HANDSHAKE, example, first_byte, run, with_role};
+const PROGRAM: &str = env!("CARGO_BIN_EXE_websocket");
 
 #[tokio::test]
 async fn one_refusal_and_one_socket() {
-    let output = run(&mut example("websocket")).await;
+    let output = run(&mut program(PROGRAM)).await;
 
     assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
     let lines: Vec<_> = output.stdout.lines().collect();
@@ -28,11 +32,11 @@ async fn one_refusal_and_one_socket() {
 
 #[tokio::test]
 async fn an_unknown_service_is_not_signed_for() {
-    let output = run(with_role("websocket").args(["ws://127.0.0.1:1/chat", "hello"])).await;
+    let output = run(with_role(PROGRAM).args(["ws://127.0.0.1:1/chat", "hello"])).await;
 
     assert_eq!((output.code, output.stdout.as_str()), (1, ""));
     assert!(output.stderr.starts_with("error: ") && output.stderr.contains(".service("), "{}", output.stderr);
-    let output = run(example("websocket").arg("wss://abc.execute-api.eu-west-1.amazonaws.com/prod")).await;
+    let output = run(program(PROGRAM).arg("wss://abc.execute-api.eu-west-1.amazonaws.com/prod")).await;
     assert!(output.code == 1 && output.stderr.contains("AWS_ACCESS_KEY_ID is not set"), "{}", output.stderr);
 }
 
@@ -44,4 +48,12 @@ async fn a_secure_socket_speaks_tls() {
     let (first_byte, opened) = tokio::join!(first_byte(listener), tokio_tungstenite::connect_async(url));
     assert_eq!(first_byte, HANDSHAKE);
     assert!(opened.is_err());
+}
+
+#[tokio::test]
+async fn urls_are_printed_without_the_query() {
+    for url in ["ws://[127.0.0.1/path", "ws://127.0.0.1:1/path"] {
+        let output = run(with_role(PROGRAM).arg(format!("{url}?{SECRET_QUERY}"))).await;
+        assert_fails_without_secrets(&output, 1, "error: ");
+    }
 }
