@@ -22,20 +22,24 @@ const TYPES: [(&str, &str); 10] = [
     (".xml", "application/xml"),
 ];
 
+/// What may follow `;`.
+const OPTIONS: [&str; 3] = ["type=", "filename=", "headers="];
+
 /// One field of a form.
 struct Field<'a> {
     name: &'a str,
-    content: Content<'a>,
+    content: Content,
     content_type: Option<&'a str>,
     filename: Option<String>,
+    headers: Option<String>,
 }
 
-enum Content<'a> {
-    Text(&'a str),
+enum Content {
+    Text(String),
     /// `<FILE`: a text field.
-    TextOf(&'a Path),
+    TextOf(PathBuf),
     /// `@FILE`: an upload.
-    Upload(&'a Path),
+    Upload(PathBuf),
 }
 
 impl<'a> Field<'a> {
@@ -45,38 +49,57 @@ impl<'a> Field<'a> {
             .split_once('=')
             .ok_or_else(|| Failure::new(Failure::USAGE, format!("-F {text:?}: write it as name=content")))?;
         if literal {
-            return Ok(Self { name, content: Content::Text(rest), content_type: None, filename: None });
+            return Ok(Self {
+                name,
+                content: Content::Text(rest.to_owned()),
+                content_type: None,
+                filename: None,
+                headers: None,
+            });
         }
-        let (content, parameters) = first_part(rest);
-        let (mut content_type, mut filename) = (None, None);
-        let mut parameters = parameters;
-        while let Some(rest) = parameters.strip_prefix(';') {
-            let (parameter, rest) = first_part(rest);
-            let parameter = parameter.trim();
-            if let Some(value) = parameter.strip_prefix("type=") {
-                // A media type has parameters of its own.
-                content_type = Some(value);
-            } else if let Some(value) = parameter.strip_prefix("filename=") {
-                filename = Some(unquoted(value));
+        let (prefix, rest) = match rest.split_at_checked(1) {
+            Some((prefix @ ("@" | "<"), rest)) => (prefix, rest),
+            _ => ("", rest),
+        };
+        let (content, mut parameters) = word(rest);
+        let (mut content_type, mut filename, mut headers) = (None::<&str>, None, None);
+        while let Some(after) = parameters.strip_prefix(';') {
+            let trimmed = after.trim_start();
+            if let Some(value) = trimmed.strip_prefix("type=") {
+                // Parameters of the media type follow it.
+                let mut end = value.find(';').unwrap_or(value.len());
+                while let Some(next) = value[end..].strip_prefix(';') {
+                    if OPTIONS.iter().any(|option| next.trim_start().starts_with(option)) {
+                        break;
+                    }
+                    end += 1 + next.find(';').unwrap_or(next.len());
+                }
+                (content_type, parameters) = (Some(value[..end].trim()), &value[end..]);
+            } else if let Some(value) = trimmed.strip_prefix("filename=") {
+                let (value, rest) = word(value);
+                (filename, parameters) = (Some(value), rest);
+            } else if let Some(value) = trimmed.strip_prefix("headers=") {
+                let (value, rest) = word(value);
+                (headers, parameters) = (Some(value), rest);
             } else {
                 return Err(Failure::new(
                     Failure::USAGE,
                     format!(
-                        "-F {name}: ;{parameter} is neither ;type= nor ;filename=; use --form-string for text with ;"
+                        "-F {name}: what follows ; is none of type=, filename= and headers=; use --form-string for text \
+                         with ;, or quotes"
                     ),
                 ));
             }
-            parameters = rest;
         }
-        let content = match content.split_at_checked(1) {
-            Some(("@", path)) => Content::Upload(Path::new(path)),
-            Some(("<", path)) => Content::TextOf(Path::new(path)),
+        let content = match prefix {
+            "@" => Content::Upload(content.into()),
+            "<" => Content::TextOf(content.into()),
             _ => Content::Text(content),
         };
         if let (Content::Upload(path), None) = (&content, &filename) {
             filename = Some(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
         }
-        Ok(Self { name, content, content_type, filename })
+        Ok(Self { name, content, content_type, filename, headers })
     }
 
     /// The part's head, without the empty line.
@@ -85,15 +108,21 @@ impl<'a> Field<'a> {
         if let Some(filename) = &self.filename {
             head += &format!("; filename=\"{}\"", escaped(filename));
         }
-        let guessed = self.filename.as_deref().filter(|_| matches!(self.content, Content::Upload(_)));
-        if let Some(content_type) = self.content_type.or_else(|| guessed.map(type_of)) {
+        let guessed = match &self.content {
+            Content::Upload(path) => Some(type_of(&path.to_string_lossy())),
+            Content::Text(_) | Content::TextOf(_) => None,
+        };
+        if let Some(content_type) = self.content_type.or(guessed) {
             head += &format!("\r\nContent-Type: {content_type}");
+        }
+        if let Some(headers) = &self.headers {
+            head += &format!("\r\n{headers}");
         }
         head + "\r\n"
     }
 
     fn content(&self) -> Result<Segment, Failure> {
-        match self.content {
+        match &self.content {
             Content::Text(text) => Ok(Segment::Bytes(Bytes::copy_from_slice(text.as_bytes()))),
             Content::TextOf(path) => Ok(Segment::Bytes(read(path)?.into())),
             Content::Upload(path) => Segment::file(path),
@@ -101,28 +130,31 @@ impl<'a> Field<'a> {
     }
 }
 
-/// What is before the first `;` that is not in quotes, and the rest.
-fn first_part(text: &str) -> (&str, &str) {
-    let mut in_quotes = false;
-    let mut escaped = false;
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if in_quotes => escaped = true,
-            '"' => in_quotes = !in_quotes,
-            ';' if !in_quotes => return text.split_at(at),
-            _ => {}
+/// A value without white space around it, up to `;` or in quotes with `\"` and `\\`; and what follows it.
+fn word(text: &str) -> (String, &str) {
+    let trimmed = text.trim_start();
+    if let Some(quoted) = trimmed.strip_prefix('"') {
+        let mut value = String::new();
+        let mut chars = quoted.char_indices();
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '"' => {
+                    let rest = &quoted[at + 1..];
+                    return (value, &rest[rest.find(';').unwrap_or(rest.len())..]);
+                }
+                '\\' => match quoted[at + 1..].chars().next() {
+                    Some(next @ ('"' | '\\')) => {
+                        chars.next();
+                        value.push(next);
+                    }
+                    _ => value.push(c),
+                },
+                c => value.push(c),
+            }
         }
     }
-    (text, "")
-}
-
-/// The text within quotes, `\"` and `\\` resolved.
-fn unquoted(text: &str) -> String {
-    let Some(within) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
-        return text.to_owned();
-    };
-    within.replace("\\\"", "\"").replace("\\\\", "\\")
+    let end = trimmed.find(';').unwrap_or(trimmed.len());
+    (trimmed[..end].trim_end().to_owned(), &trimmed[end..])
 }
 
 /// As browsers write a name within quotes.

@@ -85,7 +85,9 @@ fn defaults(args: &Args, body: &Body, method: &Method) -> Result<HeaderMap, Fail
         args.request.user_agent.as_deref().unwrap_or(concat!("sigv4-curl/", env!("CARGO_PKG_VERSION")));
     let agent = HeaderValue::from_str(agent)
         .map_err(|error| Failure::new(Failure::USAGE, format!("-A {agent:?}: {error}")))?;
-    headers.insert(USER_AGENT, agent);
+    if !agent.is_empty() {
+        headers.insert(USER_AGENT, agent);
+    }
     headers.insert(ACCEPT, body.accept.clone().unwrap_or(HeaderValue::from_static("*/*")));
     if let Some(content_type) = &body.content_type {
         headers.insert(CONTENT_TYPE, content_type.clone());
