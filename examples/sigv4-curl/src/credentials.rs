@@ -98,13 +98,14 @@ async fn region(args: &SigningArgs, host: Option<&str>) -> Option<Region> {
         profile = profile.profile_name(name);
     }
     let found = match EnvironmentVariableRegionProvider::new().region().await {
-        Some(region) => Some(region),
-        None => profile.build().region().await,
+        Some(region) if !region.as_ref().is_empty() => Some(region),
+        _ => profile.build().region().await,
     };
     let inferred = host
         .and_then(|host| Endpoint::infer(host).ok())
         .and_then(|endpoint| endpoint.region().map(|region| Region::new(region.to_owned())));
-    match found.or(inferred) {
+    // The environment's may be set to nothing.
+    match found.filter(|region| !region.as_ref().is_empty()).or(inferred) {
         Some(region) => Some(region),
         None => DefaultRegionChain::builder().build().region().await,
     }

@@ -109,7 +109,10 @@ impl<'a> Field<'a> {
             head += &format!("; filename=\"{}\"", escaped(filename));
         }
         let guessed = match &self.content {
-            Content::Upload(path) => Some(type_of(&path.to_string_lossy())),
+            Content::Upload(path) => {
+                let named = self.filename.as_deref().and_then(type_of);
+                Some(named.or_else(|| type_of(&path.to_string_lossy())).unwrap_or("application/octet-stream"))
+            }
             Content::Text(_) | Content::TextOf(_) => None,
         };
         if let Some(content_type) = self.content_type.or(guessed) {
@@ -162,10 +165,9 @@ fn escaped(text: &str) -> String {
     text.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-fn type_of(filename: &str) -> &'static str {
+fn type_of(filename: &str) -> Option<&'static str> {
     let lower = filename.to_ascii_lowercase();
-    let known = TYPES.iter().find(|(end, _)| lower.ends_with(end));
-    known.map_or("application/octet-stream", |(_, media_type)| media_type)
+    TYPES.iter().find(|(end, _)| lower.ends_with(end)).map(|(_, media_type)| *media_type)
 }
 
 /// A form's content type and body.

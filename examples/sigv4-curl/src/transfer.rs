@@ -169,7 +169,16 @@ impl Transfer<'_> {
         if let Some(body) = self.body.to_reqwest(self.args.output.silent) {
             request = request.body(body);
         }
-        Ok(request.send().await?)
+        request.send().await.map_err(|error| {
+            let failure = Failure::from(error);
+            // Of the two, the proxy is resolved here.
+            match failure.code {
+                Failure::RESOLVE if self.args.transfer.proxy.as_ref().is_some_and(|proxy| !proxy.is_empty()) => {
+                    Failure { code: Failure::RESOLVE_PROXY, ..failure }
+                }
+                _ => failure,
+            }
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Responds 200 to everything, one request a connection.
+/// Responds to everything alike, one request a connection.
 pub(crate) struct Recorder {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -27,19 +27,26 @@ impl Request {
 }
 
 impl Recorder {
+    /// Responds 200 without a body.
     pub(crate) async fn start() -> Self {
+        Self::responding("200 OK", "").await
+    }
+
+    /// Responds with this status and body.
+    pub(crate) async fn responding(status: &str, body: &str) -> Self {
+        let length = body.len();
+        let response = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&requests);
         let task = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let kept = Arc::clone(&kept);
+                let (kept, response) = (Arc::clone(&kept), response.clone());
                 tokio::spawn(async move {
                     if let Some(request) = receive(&mut stream).await {
                         kept.lock().unwrap().push(request);
-                        let response = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-                        let _ = stream.write_all(response).await;
+                        let _ = stream.write_all(response.as_bytes()).await;
                     }
                 });
             }
