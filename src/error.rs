@@ -86,6 +86,8 @@ pub enum ErrorKind {
     UnsupportedPayload,
     /// A presigned URL's lifetime is out of range, or longer than its credentials live.
     InvalidExpiry,
+    /// The request was changed after it was signed; found by a [`SigV4Guard`](crate::SigV4Guard), and not sent.
+    RequestChanged,
     /// The response came from another URL than the request was sent to, since the client beneath followed a redirect; or
     /// a redirect that was to be followed leads nowhere, or there were too many. The request was sent.
     Redirected,
@@ -139,6 +141,13 @@ impl Error {
             self.kind(),
             ErrorKind::CredentialsUnavailable | ErrorKind::CredentialsExpired | ErrorKind::CredentialsInvalid
         )
+    }
+
+    /// How the request was changed after it was signed, if that is the error; see [`SigV4Guard`](crate::SigV4Guard).
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    #[must_use]
+    pub fn request_change(&self) -> Option<&crate::RequestChange> {
+        self.source()?.downcast_ref()
     }
 
     /// Whether the request, or the beginning of it, may have reached a server.

@@ -67,11 +67,17 @@ mod cache;
 mod client;
 mod clock;
 mod credentials;
+#[cfg(feature = "diagnosis")]
+pub mod diagnosis;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod endpoint;
 mod env;
 mod error;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+mod metrics;
 mod redact;
 #[cfg(feature = "blocking")]
 mod runtime;
@@ -86,6 +92,10 @@ pub use aws_smithy_async::time::TimeSource;
 pub use body::SignedBody;
 #[cfg(feature = "blocking")]
 pub use client::blocking::{SendError, SendSigned, reqwest_blocking_client};
+#[cfg(feature = "tower")]
+pub use client::guard::Guarded;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+pub use client::guard::{RequestChange, SigV4Guard};
 #[cfg(feature = "reqwest")]
 pub use client::redirect::RedirectPolicy;
 #[cfg(feature = "reqwest")]
@@ -130,6 +140,13 @@ const _: () = {
     shared::<overrides::SigningName>();
     shared::<overrides::SignHeaders>();
     shared::<SignedBody<bytes::Bytes>>();
+    #[cfg(feature = "diagnosis")]
+    {
+        shared::<diagnosis::Diagnosis>();
+        shared::<diagnosis::Cause>();
+        shared::<diagnosis::SentRequest>();
+        shared::<diagnosis::RefusedResponse<'static>>();
+    }
     #[cfg(feature = "tower")]
     {
         shared::<SigV4Layer>();

@@ -11,7 +11,11 @@ mod outgoing;
 mod signed;
 mod verified;
 
-use buffer::{Buffered, buffer, too_large};
+use buffer::too_large;
+#[cfg(feature = "tower")]
+pub(crate) use buffer::{Buffered, buffer};
+#[cfg(not(feature = "tower"))]
+use buffer::{Buffered, buffer};
 #[cfg(feature = "reqwest")]
 pub(crate) use coalesce::poll_frame;
 use encoded::EncodedBody;

@@ -4,6 +4,7 @@
 pub(crate) mod blocking;
 mod classify;
 mod exchange;
+pub(crate) mod guard;
 #[cfg(feature = "reqwest")]
 mod proxy;
 #[cfg(feature = "reqwest")]

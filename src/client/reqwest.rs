@@ -5,11 +5,13 @@ use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
 use reqwest_middleware::{Middleware, Next};
 
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
+use super::guard::SignedRequest;
 use super::proxy;
 use super::redirect::{Redirect, RedirectPolicy, SignedFor};
 use super::response_body;
 use crate::body::{OutgoingBody, SignedBody, set_length};
 use crate::error::{Error, ErrorKind};
+use crate::metrics::{self, Resigned};
 use crate::signing::overrides::Overrides;
 use crate::signing::payload::{Payload, PayloadMode};
 use crate::signing::request::RequestView;
@@ -131,6 +133,8 @@ impl Middleware for SigV4Middleware {
     ) -> reqwest_middleware::Result<Response> {
         let signer = &self.signer;
         if signer.passes_through(Some(extensions), || request.view(None)) {
+            // What an earlier request of the same chain was signed as.
+            extensions.remove::<SignedRequest>();
             return next.run(request, extensions).await;
         }
         let mut client = MiddlewareClient { next, extensions };
@@ -179,12 +183,20 @@ impl Transport for MiddlewareClient<'_> {
         Some(self.extensions)
     }
 
+    fn note(&mut self, _: &mut Request, signed: SignedRequest) {
+        self.extensions.insert(signed);
+    }
+
     async fn send(&mut self, head: Request, body: Option<SignedBody<Body>>) -> Result<Response, ClientError> {
         self.next.clone().run(with_body(head, body), self.extensions).await.map_err(ClientError)
     }
 
     fn head_of(response: &Response) -> (StatusCode, &HeaderMap) {
         (response.status(), response.headers())
+    }
+
+    fn extensions_of(response: &mut Response) -> &mut Extensions {
+        response.extensions_mut()
     }
 
     fn check(sent: &Request, response: &Response) -> Result<(), Error> {
@@ -282,6 +294,7 @@ impl OutgoingRequest<Request, Body> {
         *self.head.method_mut() = redirect.method;
         *self.head.url_mut() = redirect.url;
         self.redirected = true;
+        metrics::resigned(Resigned::Redirect);
         Ok(true)
     }
 }
@@ -323,6 +336,10 @@ impl Signer {
         if self.passes_through(None, || request.view(None)) {
             return Ok(());
         }
+        self.sign_reqwest_attempt(request).await.inspect_err(metrics::sign_error)
+    }
+
+    async fn sign_reqwest_attempt(&self, request: &mut Request) -> Result<(), Error> {
         let keys = self.keys_for(&request.view(None)).await?;
         let mode = self.check(request.view(None))?;
         let in_memory = request.body().map_or(Some(&[][..]), Body::as_bytes);

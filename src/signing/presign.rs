@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, Method, Request, Uri, header::HOST, request::Parts};
 
 use crate::error::{Error, ErrorKind};
+use crate::metrics::{self, Skipped};
 use crate::signing::canonical::SignedHeaders;
 use crate::signing::details::SigningDetails;
 use crate::signing::encode::strict_value;
@@ -193,8 +194,13 @@ impl Signer {
         parts: &Parts,
         presigning: PresigningConfig<'_>,
     ) -> Result<Presigned, Error> {
+        self.presigned(parts, presigning).await.inspect_err(metrics::sign_error)
+    }
+
+    async fn presigned(&self, parts: &Parts, presigning: PresigningConfig<'_>) -> Result<Presigned, Error> {
         let request = RequestView::of(parts);
         if self.skips_all() || request.overrides.skip {
+            metrics::skipped(if self.is_disabled() { Skipped::Disabled } else { Skipped::SkipSigning });
             return Ok(Presigned::unsigned(parts, &presigning));
         }
         let keys = self.keys_for(&request).await?;
@@ -227,6 +233,7 @@ impl Signer {
             let canonical = prepared.canonical(&query, &headers, hash.as_bytes());
             (context.sign(&canonical), context.details(&prepared, &canonical))
         };
+        metrics::presigned(context.key.service());
         query.push_str("&X-Amz-Signature=");
         query.push_str(&String::from_utf8_lossy(&signature));
         query.push_str(&appended);
