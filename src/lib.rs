@@ -92,6 +92,8 @@ pub use aws_smithy_async::time::TimeSource;
 pub use body::SignedBody;
 #[cfg(feature = "blocking")]
 pub use client::blocking::{SendError, SendSigned, reqwest_blocking_client};
+#[cfg(all(feature = "diagnosis", any(feature = "tower", feature = "reqwest")))]
+pub use client::diagnose::Diagnose;
 #[cfg(feature = "tower")]
 pub use client::guard::Guarded;
 #[cfg(any(feature = "tower", feature = "reqwest"))]
@@ -100,6 +102,8 @@ pub use client::guard::{RequestChange, SigV4Guard};
 pub use client::redirect::RedirectPolicy;
 #[cfg(feature = "reqwest")]
 pub use client::reqwest::{SigV4Middleware, reqwest_client};
+#[cfg(all(feature = "diagnosis", any(feature = "tower", feature = "reqwest")))]
+pub use client::response_body::ResponseBody;
 #[cfg(feature = "tower")]
 pub use client::tower::{MakeBody, ResponseFuture, SameBody, ServiceError, SigV4, SigV4Layer};
 pub use credentials::{CachedCredentials, CachedCredentialsBuilder, EnvironmentCredentials};

@@ -25,7 +25,7 @@
     allow(unused_variables, clippy::missing_const_for_fn, reason = "nothing is counted without the feature")
 )]
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use http::StatusCode;
 
@@ -206,7 +206,7 @@ pub(crate) fn credentials_loaded(loaded: bool) {
 /// Credentials that were loaded then are replaced by others now.
 pub(crate) fn credentials_replaced(loaded_at: SystemTime, now: SystemTime) {
     #[cfg(feature = "metrics")]
-    ::metrics::histogram!(CREDENTIAL_AGE).record(now.duration_since(loaded_at).unwrap_or(Duration::ZERO));
+    ::metrics::histogram!(CREDENTIAL_AGE).record(now.duration_since(loaded_at).unwrap_or_default());
 }
 
 /// The offset of a server's clock was learned.

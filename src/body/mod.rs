@@ -16,7 +16,7 @@ use buffer::too_large;
 pub(crate) use buffer::{Buffered, buffer};
 #[cfg(not(feature = "tower"))]
 use buffer::{Buffered, buffer};
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "diagnosis")]
 pub(crate) use coalesce::poll_frame;
 use encoded::EncodedBody;
 pub(crate) use outgoing::OutgoingBody;

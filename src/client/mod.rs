@@ -3,6 +3,8 @@
 #[cfg(feature = "blocking")]
 pub(crate) mod blocking;
 mod classify;
+#[cfg(feature = "diagnosis")]
+pub(crate) mod diagnose;
 mod exchange;
 pub(crate) mod guard;
 #[cfg(feature = "reqwest")]
@@ -11,7 +13,7 @@ mod proxy;
 pub(crate) mod redirect;
 #[cfg(feature = "reqwest")]
 pub(crate) mod reqwest;
-#[cfg(feature = "reqwest")]
-mod response_body;
+#[cfg(feature = "diagnosis")]
+pub(crate) mod response_body;
 #[cfg(feature = "tower")]
 pub(crate) mod tower;
