@@ -18,7 +18,7 @@ const OPTIONS: [(&str, &str, &str); 8] = [
     ("replace_authorization", "--replace-authorization", ""),
 ];
 
-const GET_CREDENTIALS: &str = "\n  with the AWS CLI: aws configure, aws configure sso or aws sso login, and --profile NAME;\n  \
+pub(crate) const GET_CREDENTIALS: &str = "\n  with the AWS CLI: aws configure, aws configure sso or aws sso login, and --profile NAME;\n  \
      without it: export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, with a role's credentials, AWS_SESSION_TOKEN";
 
 /// Why there is no signer, and what to do.
@@ -32,20 +32,30 @@ pub(crate) fn for_error(error: &Error) -> String {
     let mut message = of_this_program(error)
         .or_else(|| with_options(&error.to_string()))
         .unwrap_or_else(|| for_kind(error.kind()));
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    let mut last = String::new();
-    for cause in causes {
-        // Many an error repeats its cause.
-        let Some(cause) = with_options(&cause.to_string()).filter(|cause| !last.contains(cause)) else {
-            continue;
-        };
-        message += &format!("\n  because: {cause}");
-        last = cause;
+    if let Some(cause) = error.source() {
+        for line in causes_of(cause).lines() {
+            message += &format!("\n  because: {line}");
+        }
     }
     if error.kind() == ErrorKind::CredentialsUnavailable {
         message += GET_CREDENTIALS;
     }
     message
+}
+
+/// An error and its causes, a line each, without repetitions and in terms of this program.
+pub(crate) fn causes_of(error: &dyn std::error::Error) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // Many an error repeats its cause.
+        match with_options(&error.to_string()) {
+            Some(line) if !lines.iter().any(|before| before.contains(&line)) => lines.push(line),
+            _ => {}
+        }
+        next = error.source();
+    }
+    lines.join("\n")
 }
 
 /// What the library says in terms of its types, where this program has something better to say.

@@ -13,7 +13,7 @@ use crate::data::{Data, DataKind};
 /// Credentials come from AWS's default chain: the environment, the profile (static keys, roles, SSO, processes), a web
 /// identity, a container, an EC2 instance. Service and region are inferred from AWS's hosts. `sigv4-curl doctor URL` checks
 /// step by step why a request is refused.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(
     name = "sigv4-curl",
     version,
@@ -43,7 +43,7 @@ pub(crate) struct Args {
 }
 
 /// What is requested.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Request")]
 pub(crate) struct RequestArgs {
     /// The method [default: GET, with a body POST, with -T PUT, with -I HEAD]
@@ -105,7 +105,7 @@ pub(crate) struct RequestArgs {
 }
 
 /// How it is signed, and for whom.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Signing")]
 pub(crate) struct SigningArgs {
     /// The service's signing name (execute-api, s3, …), where none can be inferred from the host, or to replace it
@@ -184,7 +184,7 @@ pub(crate) enum PayloadArg {
 }
 
 /// How it is sent.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Transfer")]
 pub(crate) struct TransferArgs {
     /// Follow redirects to the same origin, between AWS hosts of the same service as S3's, and to origins of
@@ -242,7 +242,7 @@ pub(crate) struct TransferArgs {
 }
 
 /// What is shown and written.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
     /// Show the response's status and headers before its body

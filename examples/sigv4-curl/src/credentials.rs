@@ -19,7 +19,7 @@ use crate::args::SigningArgs;
 use crate::failure::Failure;
 
 /// STS's global endpoint is in this region.
-const STS_REGION: &str = "us-east-1";
+pub(crate) const STS_REGION: &str = "us-east-1";
 
 /// The configuration of the AWS SDK with the credentials to sign with.
 pub(crate) struct Identity {

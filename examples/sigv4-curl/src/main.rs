@@ -2,14 +2,18 @@
 //!
 //!     sigv4-curl https://….execute-api.eu-west-1.amazonaws.com/prod/orders
 //!     sigv4-curl -T report.pdf https://bucket.s3.eu-west-1.amazonaws.com/2026/
+//!     sigv4-curl doctor https://….execute-api.eu-west-1.amazonaws.com/prod/orders
 //!     sigv4-curl --help
 
 mod advice;
 mod args;
 mod body;
+mod change;
 mod connect;
 mod credentials;
 mod data;
+mod doctor;
+mod explain;
 mod failure;
 mod form;
 mod output;
@@ -34,6 +38,9 @@ use transfer::Transfer;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == "doctor") {
+        return doctor::main().await;
+    }
     let matches = Args::command().get_matches();
     let args = Args::from_matches(&matches).unwrap_or_else(|error| error.exit());
     match run(&args).await {
@@ -58,7 +65,8 @@ async fn run(args: &Args) -> Result<(), Failure> {
     }
     let format = args.output.write_out.as_deref().map(write_out::format).transpose()?;
     let client = connect::client(args, &url)?;
-    let (report, result) = Transfer { args, url: &url, head, body, client, signer }.run().await;
+    let (report, result) =
+        Transfer { args, url: &url, head, body, client, signer, source: identity.source }.run().await;
     if let Some(format) = format {
         let written = write_out::expand(&format, &report, result.as_ref().err());
         eprint!("{}", written.stderr);

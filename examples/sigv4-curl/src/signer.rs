@@ -1,11 +1,15 @@
 //! The signer with the settings of the command line.
 
-use sigv4_middleware::{BuildError, RedirectPolicy, Signer};
+use sigv4_middleware::{BuildError, RedirectPolicy, Signer, SignerBuilder};
 
 use crate::args::{PayloadArg, SigningArgs, TransferArgs};
 use crate::credentials::Identity;
 
 pub(crate) fn build(args: &SigningArgs, identity: &Identity) -> Result<Signer, BuildError> {
+    builder(args, identity).build()
+}
+
+pub(crate) fn builder(args: &SigningArgs, identity: &Identity) -> SignerBuilder {
     // A service or region on the command line takes precedence over what the host implies.
     let mut builder = Signer::builder()
         .sdk_config(&identity.config)
@@ -15,7 +19,8 @@ pub(crate) fn build(args: &SigningArgs, identity: &Identity) -> Result<Signer, B
         .allow_unsigned_over_http(args.allow_unsigned_over_http)
         .replace_authorization(args.replace_authorization)
         // The program has it in memory already, or streams it.
-        .body_limit(u64::MAX);
+        .body_limit(u64::MAX)
+        .record_signing_details(true);
     if let Some(service) = &args.service {
         builder = builder.service(service.clone());
     }
@@ -34,7 +39,7 @@ pub(crate) fn build(args: &SigningArgs, identity: &Identity) -> Result<Signer, B
     if args.payload == PayloadArg::Unsigned {
         builder = builder.payload_mode(sigv4_middleware::PayloadMode::Unsigned);
     }
-    builder.build()
+    builder
 }
 
 /// Which redirects are followed: with `-L`, those that a server may ask for without choosing whom the signature is for.

@@ -8,7 +8,8 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use http::request::Parts;
 use reqwest::{Client, Response, Url};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
-use sigv4_middleware::{Endpoint, SigV4Middleware, Signer};
+use sigv4_middleware::diagnosis::Diagnosis;
+use sigv4_middleware::{Diagnose, Endpoint, SigV4Middleware, Signer, SigningDetails};
 
 use crate::args::Args;
 use crate::body::Body;
@@ -16,6 +17,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::signer::redirects;
 use crate::trace::{Head, Seen, Trace};
+use crate::{change, explain, show};
 
 /// curl's wait before the first retry, and the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -44,6 +46,8 @@ pub(crate) struct Transfer<'a> {
     pub(crate) body: Body,
     pub(crate) client: Client,
     pub(crate) signer: Signer,
+    /// Where the credentials come from.
+    pub(crate) source: String,
 }
 
 impl Transfer<'_> {
@@ -113,6 +117,13 @@ impl Transfer<'_> {
         let output = &self.args.output;
         let client = self.signing_client(start, seen)?;
         let response = self.send(&client).await?;
+        let remote = response.remote_addr();
+        let (mut response, mut diagnosis) = response.diagnose().await;
+        // The middleware cannot send a file again; by now the signer knows the server's clock.
+        if !self.body.is_in_memory() && diagnosis.as_ref().is_some_and(explain::is_clock) {
+            (response, diagnosis) = self.send(&client).await?.diagnose().await;
+        }
+        self.explain(&response, diagnosis.as_ref());
         let (status, redirects) = (response.status(), seen.lock().map(|seen| seen.redirects.clone()));
         let mut redirects = redirects.unwrap_or_default();
         if status.is_redirection() {
@@ -120,7 +131,7 @@ impl Transfer<'_> {
         }
         report.url = response.url().clone();
         report.redirects = redirects.len();
-        report.remote = response.remote_addr();
+        report.remote = remote;
         report.head = Some(Head::of(&response));
         if !last && is_transient(status) {
             return Ok(Attempt::Transient(retry_after(&response)));
@@ -144,6 +155,19 @@ impl Transfer<'_> {
         }
         out.body(response, report).await?;
         after.map_or(Ok(Attempt::Written), Err)
+    }
+
+    /// What was signed with `-v`, and why the request was refused if it was.
+    fn explain(&self, response: &Response, diagnosis: Option<&Diagnosis>) {
+        let output = &self.args.output;
+        let details = response.extensions().get::<SigningDetails>();
+        if let Some(details) = details.filter(|_| output.verbose) {
+            show::details(details);
+        }
+        if let Some(diagnosis) = diagnosis.filter(|_| output.shows_messages()) {
+            let change = change::for_diagnosis(diagnosis, response, self.args, &self.source);
+            explain::print(diagnosis, change.as_ref());
+        }
     }
 
     /// A client that signs above the trace, so that every try and every hop is seen as it is sent.
@@ -173,7 +197,9 @@ impl Transfer<'_> {
             let failure = Failure::from(error);
             // Of the two, the proxy is resolved here.
             match failure.code {
-                Failure::RESOLVE if self.args.transfer.proxy.as_ref().is_some_and(|proxy| !proxy.is_empty()) => {
+                Failure::RESOLVE
+                    if self.args.transfer.proxy.as_ref().is_some_and(|proxy| !proxy.is_empty()) =>
+                {
                     Failure { code: Failure::RESOLVE_PROXY, ..failure }
                 }
                 _ => failure,

@@ -47,7 +47,8 @@ async fn assert_accepted(mut command: Command, input: &[u8]) -> String {
 
 #[tokio::test]
 async fn a_profile() {
-    let keys = format!("aws_access_key_id={KEY}\naws_secret_access_key={SECRET}\naws_session_token={TOKEN}\n");
+    let keys =
+        format!("aws_access_key_id={KEY}\naws_secret_access_key={SECRET}\naws_session_token={TOKEN}\n");
     let home = home(&[
         ("config", &format!("[default]\nregion={REGION}\n[profile orders]\nregion={REGION}\n")),
         ("credentials", &format!("[default]\n{keys}[orders]\n{keys}")),
@@ -58,10 +59,15 @@ async fn a_profile() {
     assert_accepted(command, b"").await;
     // Before the environment's keys.
     let mut command = at_home(bare(), &home);
-    command.args(["--profile", "orders"]).env("AWS_ACCESS_KEY_ID", "AKIAOTHER").env("AWS_SECRET_ACCESS_KEY", "x");
+    command
+        .args(["--profile", "orders"])
+        .env("AWS_ACCESS_KEY_ID", "AKIAOTHER")
+        .env("AWS_SECRET_ACCESS_KEY", "x");
     assert_accepted(command, b"").await;
 
-    let output = run(at_home(bare(), &home).args(["--profile", "typo", "--service", "s3", "http://127.0.0.1:1/"])).await;
+    let output =
+        run(at_home(bare(), &home).args(["--profile", "typo", "--service", "s3", "http://127.0.0.1:1/"]))
+            .await;
     assert_eq!(output.code, 94);
     assert!(output.stderr.contains("typo"), "{}", output.stderr);
 }
@@ -141,7 +147,8 @@ async fn a_role_with_an_external_id() {
     assert_accepted(command, b"").await;
     let request = sts.take().remove(0);
     let body = String::from_utf8(request.body.clone()).unwrap();
-    for text in ["Action=AssumeRole&", "RoleArn=arn%3Aaws%3Aiam", "ExternalId=ext%2F1", "RoleSessionName=me"] {
+    for text in ["Action=AssumeRole&", "RoleArn=arn%3Aaws%3Aiam", "ExternalId=ext%2F1", "RoleSessionName=me"]
+    {
         assert!(body.contains(text), "{body}");
     }
     assert!(request.header("authorization").unwrap().contains("Credential=AKIASOURCE/"));
@@ -161,13 +168,18 @@ async fn a_role_with_mfa() {
     assert!(stderr.contains("MFA code for arn:aws:iam::123456789012:mfa/me: "), "{stderr}");
     let stderr = assert_accepted(command(&["--mfa-code", "654321"]), b"").await;
     assert_eq!(stderr, "");
-    let bodies: Vec<_> = sts.take().into_iter().map(|request| String::from_utf8(request.body).unwrap()).collect();
+    let bodies: Vec<_> =
+        sts.take().into_iter().map(|request| String::from_utf8(request.body).unwrap()).collect();
     for (body, code) in bodies.iter().zip(["123456", "654321"]) {
-        assert!(body.contains("SerialNumber=arn%3Aaws") && body.contains(&format!("TokenCode={code}")), "{body}");
+        assert!(
+            body.contains("SerialNumber=arn%3Aaws") && body.contains(&format!("TokenCode={code}")),
+            "{body}"
+        );
     }
 
     // The standard input is one of the two.
-    let output = run_with_input(command(&["-d", "@-", "http://127.0.0.1:1/"]).arg("--service=s3"), b"123456\n").await;
+    let output =
+        run_with_input(command(&["-d", "@-", "http://127.0.0.1:1/"]).arg("--service=s3"), b"123456\n").await;
     assert_eq!(output.code, 2);
     assert!(output.stderr.contains("--mfa-code"), "{}", output.stderr);
     let output = run(command(&["http://127.0.0.1:1/"]).arg("--service=s3")).await;

@@ -124,7 +124,8 @@ async fn of_tls() {
     // OpenSSL takes certificates for self-signed whose names are those of their issuer.
     let output = run(&mut curl(&["--cacert", ca.to_str().unwrap(), &url])).await;
     assert_eq!(output.code, 0, "{}", output.stderr);
-    let output = run(&mut curl(&["--cacert", ca.to_str().unwrap(), "--resolve", "a.test:443:127.0.0.1", &url])).await;
+    let output =
+        run(&mut curl(&["--cacert", ca.to_str().unwrap(), "--resolve", "a.test:443:127.0.0.1", &url])).await;
     assert_eq!(output.code, 0, "{}", output.stderr);
 }
 

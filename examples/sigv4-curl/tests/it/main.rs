@@ -1,9 +1,12 @@
 //! Runs `sigv4-curl` as a user runs it, against servers on loopback.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod between;
 mod credentials;
+mod doctor;
 mod errors;
 mod exit_codes;
+mod interop;
 mod like_curl;
 mod output;
 mod recorder;
