@@ -144,11 +144,12 @@ impl Content {
                             return file.read_to_end(&mut memory).await.map(drop);
                         }
                         let mut chunk = vec![0; CHUNK];
-                        while hashes {
-                            match file.read(&mut chunk).await? {
-                                0 => break,
-                                n => hash.update(&chunk[..n]),
+                        loop {
+                            let n = if hashes { file.read(&mut chunk).await? } else { 0 };
+                            if n == 0 {
+                                break;
                             }
+                            hash.update(&chunk[..n]);
                         }
                         Ok(())
                     };

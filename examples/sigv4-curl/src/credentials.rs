@@ -12,7 +12,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
-use aws_sdk_sts::error::DisplayErrorContext;
+use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata};
 use sigv4_middleware::Endpoint;
 
 use crate::args::SigningArgs;
@@ -38,9 +38,8 @@ impl Identity {
     ) -> Result<Self, Failure> {
         let region = region(args, host).await;
         let mut loader = aws_config::defaults(BehaviorVersion::latest());
-        if let Some(region) = &region {
-            loader = loader.region(region.clone());
-        }
+        // None, too: the loader would look for one again.
+        loader = loader.region(region.clone());
         if let Some(profile) = &args.profile {
             loader = loader.profile_name(profile);
         }
@@ -107,7 +106,10 @@ async fn region(args: &SigningArgs, host: Option<&str>) -> Option<Region> {
     // The environment's may be set to nothing.
     match found.filter(|region| !region.as_ref().is_empty()).or(inferred) {
         Some(region) => Some(region),
-        None => DefaultRegionChain::builder().build().region().await,
+        None => {
+            let found = DefaultRegionChain::builder().build().region().await;
+            found.filter(|region| !region.as_ref().is_empty())
+        }
     }
 }
 
@@ -160,13 +162,9 @@ impl AssumedRole {
         let call = self.sts.assume_role().role_arn(&self.role_arn).role_session_name(&self.session_name);
         let call = call.set_external_id(self.external_id.clone()).set_serial_number(self.mfa_serial.clone());
         let output = call.set_token_code(code).send().await.map_err(|error| {
-            CredentialsError::provider_error(format!(
-                "role {} cannot be assumed: {}",
-                self.role_arn,
-                error
-                    .as_service_error()
-                    .map_or_else(|| DisplayErrorContext(&error).to_string(), ToString::to_string)
-            ))
+            let reason =
+                error.message().map_or_else(|| DisplayErrorContext(&error).to_string(), str::to_owned);
+            CredentialsError::provider_error(format!("role {} cannot be assumed: {reason}", self.role_arn))
         })?;
         let Some(keys) = output.credentials else {
             return Err(CredentialsError::provider_error("STS returned no credentials"));

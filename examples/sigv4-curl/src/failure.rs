@@ -61,6 +61,15 @@ impl Failure {
         Self::new(Self::WRITE, format!("the response cannot be written: {error}"))
     }
 
+    /// The request was not signed with credentials from this source.
+    pub(crate) fn signing(error: &Error, source: &str) -> Self {
+        let mut failure = Self::from(error);
+        if error.kind() == ErrorKind::CredentialsUnavailable {
+            failure.message = failure.message.replacen('\n', &format!("\n  looked for in: {source}\n"), 1);
+        }
+        failure
+    }
+
     pub(crate) fn timeout(message: impl Into<String>) -> Self {
         Self::new(Self::TIMEOUT, message)
     }

@@ -61,7 +61,7 @@ async fn run(args: &Args) -> Result<(), Failure> {
     let identity = Identity::from_args(&args.signing, url.host_str(), args.reads_stdin()).await?;
     let signer = signer::build(&args.signing, &identity)?;
     if let Some(seconds) = args.signing.presign {
-        return presign::presign(args, head, &body, &signer, seconds).await;
+        return presign::presign(args, head, &body, &signer, &identity.source, seconds).await;
     }
     let format = args.output.write_out.as_deref().map(write_out::format).transpose()?;
     let client = connect::client(args, &url)?;

@@ -17,6 +17,7 @@ pub(crate) async fn presign(
     mut parts: Parts,
     body: &Body,
     signer: &Signer,
+    source: &str,
     seconds: u64,
 ) -> Result<(), Failure> {
     // All headers of a request to be presigned are signed: none that are curl's own, and that another client changes.
@@ -29,7 +30,8 @@ pub(crate) async fn presign(
     if let Some(payload) = body.presigned_payload(args.signing.payload) {
         presigning = presigning.payload(payload);
     }
-    let presigned = signer.presign_request(&parts, presigning).await?;
+    let presigned = signer.presign_request(&parts, presigning).await;
+    let presigned = presigned.map_err(|error| Failure::signing(&error, source))?;
     if args.output.verbose {
         crate::show::details(presigned.details());
     }

@@ -9,7 +9,7 @@ use http::request::Parts;
 use reqwest::{Client, Response, Url};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use sigv4_middleware::diagnosis::Diagnosis;
-use sigv4_middleware::{Diagnose, Endpoint, SigV4Middleware, Signer, SigningDetails};
+use sigv4_middleware::{Diagnose, Endpoint, Error, SigV4Middleware, Signer, SigningDetails};
 
 use crate::args::Args;
 use crate::body::Body;
@@ -194,6 +194,9 @@ impl Transfer<'_> {
             request = request.body(body);
         }
         request.send().await.map_err(|error| {
+            if let Some(error) = Error::find(&error) {
+                return Failure::signing(error, &self.source);
+            }
             let failure = Failure::from(error);
             // Of the two, the proxy is resolved here.
             match failure.code {

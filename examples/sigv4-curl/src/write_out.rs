@@ -96,9 +96,10 @@ fn variable(name: &str, report: &Report, failure: Option<&Failure>) -> Option<St
         "redirect_url" => {
             let location = header(LOCATION.as_str(), report);
             let is_redirect = head.is_some_and(|head| head.status.is_redirection()) && !location.is_empty();
-            is_redirect
-                .then(|| report.url.join(&location).map(Into::into).unwrap_or(location))
-                .unwrap_or_default()
+            if !is_redirect {
+                return Some(String::new());
+            }
+            report.url.join(&location).map(Into::into).unwrap_or(location)
         }
         "remote_ip" => report.remote.map(|remote| remote.ip().to_string()).unwrap_or_default(),
         "remote_port" => report.remote.map_or(0, |remote| remote.port()).to_string(),

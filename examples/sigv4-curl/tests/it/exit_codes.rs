@@ -57,7 +57,7 @@ async fn without_a_server() {
         (&["-T", nowhere, &url], 26),
         (&["-F", &format!("a=@{nowhere}"), &url], 26),
         (&["--resolve", "a:b", &url], 49),
-        (&["--cacert", &ca, "https://127.0.0.1:1/"], 77),
+        (&["--cacert", &ca, &url.replace("http:", "https:")], 77),
         (&["-x", "127.0.0.1:1", &url], 7),
     ];
     for (arguments, code) in cases {

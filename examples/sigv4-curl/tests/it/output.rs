@@ -22,7 +22,7 @@ async fn write_out() {
     assert_eq!(begin, "200 200 POST 16 3 0 0 1.1 HTTP application/json 0");
     assert!(rest.ends_with(&format!(" {url}\n\t|")) && rest.len() > url.len() + 10, "{rest}");
 
-    let output = run(&mut curl(&["-s", "-f", "-w", "%{http_code} %{exitcode}%{stderr}err%{stdout}.", &url])
+    let output = run(curl(&["-s", "-f", "-w", "%{http_code} %{exitcode}%{stderr}err%{stdout}.", &url])
         .env("AWS_SECRET_ACCESS_KEY", "x"))
     .await;
     assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (22, "403 22.", "err"));

@@ -5,9 +5,7 @@ use std::fs;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use sigv4_middleware::{IamGateway, ReceivedRequest};
-use sigv4_test_support::{
-    ProgramOutput, REGION, TOKEN, gateway, role, run, run_with_input, temporary_file,
-};
+use sigv4_test_support::{ProgramOutput, REGION, TOKEN, gateway, role, run, run_with_input, temporary_file};
 
 use crate::{curl, with_role};
 
