@@ -108,7 +108,7 @@ pub use client::response_body::ResponseBody;
 pub use client::tower::{MakeBody, ResponseFuture, SameBody, ServiceError, SigV4, SigV4Layer};
 pub use credentials::{CachedCredentials, CachedCredentialsBuilder, EnvironmentCredentials};
 #[cfg(feature = "emulator")]
-pub use emulator::{IamGateway, IamGatewayBuilder, ReceivedRequest};
+pub use emulator::{IamGateway, IamGatewayBuilder, PolicyDenial, ReceivedRequest, RefusalStyle};
 pub use endpoint::Endpoint;
 pub use error::{BoxError, BuildError, BuildErrorKind, Error, ErrorKind};
 pub use signing::aws_chunked::{AwsChunked, ChecksumAlgorithm};

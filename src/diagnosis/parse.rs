@@ -94,10 +94,9 @@ fn looks_like_code(code: &str) -> bool {
 }
 
 fn is_html(text: &str) -> bool {
-    let start: String = text.chars().take(1024).collect::<String>().to_ascii_lowercase();
-    ["<!doctype html", "<html", "<head", "<title", "<center", "<h1", "<body"]
-        .iter()
-        .any(|tag| start.contains(tag))
+    let start = text.chars().take(1024).collect::<String>().to_ascii_lowercase();
+    let tags = ["<!doctype html", "<html", "<head>", "<title>", "<center>", "<h1>", "<body>", "<body "];
+    tags.iter().any(|tag| start.contains(tag))
 }
 
 /// Reads as far as the document is one.

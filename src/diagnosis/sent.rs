@@ -31,12 +31,10 @@ pub struct SentRequest {
     pub(super) service: Option<String>,
     pub(super) access_key_id: Option<String>,
     pub(super) session_token: Option<bool>,
-    pub(super) presigned: Option<bool>,
     pub(super) has_body: Option<bool>,
     pub(super) content_sha256_signed: Option<bool>,
     pub(super) api_key: Option<bool>,
     pub(super) route_known: Option<bool>,
-    pub(super) allowed_by_policy: Option<bool>,
     pub(super) authorization: Option<SentAuthorization>,
 }
 
@@ -107,11 +105,6 @@ impl SentRequest {
         Self { session_token: Some(sent), ..self }
     }
 
-    /// Whether its signature is in the query, as of a presigned URL.
-    pub fn presigned(self, presigned: bool) -> Self {
-        Self { presigned: Some(presigned), ..self }
-    }
-
     /// Whether it had a body.
     pub fn has_body(self, has_body: bool) -> Self {
         Self { has_body: Some(has_body), ..self }
@@ -130,11 +123,6 @@ impl SentRequest {
     /// Whether method and path are known to exist at the API.
     pub fn route_known(self, known: bool) -> Self {
         Self { route_known: Some(known), ..self }
-    }
-
-    /// Whether the principal is known to be allowed the action.
-    pub fn allowed_by_policy(self, allowed: bool) -> Self {
-        Self { allowed_by_policy: Some(allowed), ..self }
     }
 
     /// The Authorization header that was sent. Its value is not kept.
