@@ -27,6 +27,11 @@ pub(crate) fn url(args: &Args) -> Result<Url, Failure> {
             false => Failure::url(&args.url, "it has no scheme"),
         });
     }
+    // curl makes Basic authentication of it, and so would the client.
+    if !url.username().is_empty() || url.password().is_some() {
+        let message = "the URL has userinfo (user:password@), which cannot be signed; remove it";
+        return Err(Failure::new(Failure::SIGNING, message));
+    }
     if let (Some(path), true) = (&args.request.upload_file, url.path().ends_with('/')) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if let (Ok(mut segments), false) = (url.path_segments_mut(), name == "-") {
