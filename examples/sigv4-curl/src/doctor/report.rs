@@ -99,9 +99,9 @@ impl Report {
                 Status::Skipped => painted("skip", "2"),
             };
             let mut found = step.found.iter();
-            text += &format!("{mark}  {:<12} {}\n", step.name, found.next().map_or("", String::as_str));
+            text += &format!("{mark}  {:<14} {}\n", step.name, found.next().map_or("", String::as_str));
             for line in found {
-                text += &format!("{:18} {line}\n", "");
+                text += &format!("{:20} {line}\n", "");
             }
         }
         let color = if self.verdict == Verdict::Accepted { "1;32" } else { "1;31" };

@@ -41,7 +41,7 @@ pub(super) async fn ask(identity: &Identity, endpoint: Option<&str>) -> Answer {
                     code => Answer::Refused(format!("{code}: {message}")),
                 }
             }
-            None => Answer::Unreachable(advice::causes_of(&error)),
+            None => Answer::Unreachable(advice::causes_of(&error).replace('\n', ": ")),
         },
     }
 }
