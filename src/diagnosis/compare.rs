@@ -103,10 +103,10 @@ fn difference(
     Difference {
         text,
         line,
-        part: part.to_owned(),
+        part: shorten(part, 80),
         ours: ours.map(shown),
         theirs: theirs.map(shown),
-        why: why.into_owned(),
+        why: shorten(&why, LONGEST_LINE),
     }
 }
 

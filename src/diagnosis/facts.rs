@@ -43,7 +43,9 @@ impl<'a> Facts<'a> {
         let code =
             in_header.map(bare).or_else(|| body.code().map(str::to_owned)).filter(|code| !code.is_empty());
         let message = without_server_text(body.message());
-        let words = message.to_lowercase().replace(['\u{2019}', '\u{2018}'], "'");
+        let details = body.field("details").filter(|details| *details != message).unwrap_or_default();
+        let words = format!("{message} {details}");
+        let words = words.trim().to_lowercase().replace(['\u{2019}', '\u{2018}'], "'");
         let server_text = ServerText::of(&body);
         Self { status: refused.status, headers: refused.headers, body, sent, code, words, server_text }
     }
@@ -87,13 +89,17 @@ impl<'a> Facts<'a> {
 
     /// Whether the response is written as AWS, or a store that follows S3, writes one.
     pub(super) fn is_aws(&self) -> bool {
-        self.has("x-amzn-errortype") || self.is_error_document() || self.body.field("__type").is_some()
+        self.has("x-amzn-errortype")
+            || self.is_error_document()
+            || self.body.field("__type").is_some()
+            || (self.has_aws_id() && self.body.field("errorType").is_some())
     }
 
     /// An XML document of S3, EC2 or a query service.
     pub(super) fn is_error_document(&self) -> bool {
         self.body.form == Form::Xml
-            && ["Error", "ErrorResponse", "Response", "Errors"].contains(&&*self.body.root)
+            && (["Error", "ErrorResponse", "Response", "Errors"].contains(&&*self.body.root)
+                || self.body.root.ends_with("Exception"))
             && self.code.is_some()
     }
 

@@ -28,6 +28,9 @@ pub struct SentRequest {
     pub(super) method: Option<String>,
     pub(super) url_host: Option<String>,
     pub(super) signed_host: Option<String>,
+    pub(super) sent_host: Option<String>,
+    pub(super) sent_content_type: Option<String>,
+    pub(super) body_sha256: Option<String>,
     pub(super) service: Option<String>,
     pub(super) access_key_id: Option<String>,
     pub(super) session_token: Option<bool>,
@@ -88,6 +91,21 @@ impl SentRequest {
     /// The Host that was signed.
     pub fn signed_host(self, host: impl Into<String>) -> Self {
         Self { signed_host: Some(host.into()), ..self }
+    }
+
+    /// The Host that was sent, as far as the client saw it.
+    pub fn sent_host(self, host: impl Into<String>) -> Self {
+        Self { sent_host: Some(host.into()), ..self }
+    }
+
+    /// The Content-Type that was sent.
+    pub fn sent_content_type(self, content_type: impl Into<String>) -> Self {
+        Self { sent_content_type: Some(content_type.into()), ..self }
+    }
+
+    /// The SHA-256 of the body that was sent, in hex.
+    pub fn body_sha256(self, sha256: impl Into<String>) -> Self {
+        Self { body_sha256: Some(sha256.into()), ..self }
     }
 
     /// The signing name of the service.

@@ -13,13 +13,19 @@ async fn one_refusal_and_one_socket() {
     let output = run(&mut program(PROGRAM)).await;
 
     assert_eq!(output.code, 0, "{}{}", output.stdout, output.stderr);
-    let lines: Vec<_> = output.stdout.lines().collect();
+    let mut lines = output.stdout.lines();
+    let first = lines.next().unwrap();
+    assert!(first.contains(" listens on ws://127.0.0.1:"), "{first}");
+    let next = output.stdout.split_once("\nNext: ").unwrap().1;
+    assert!(next.contains("cargo run -p websocket -- wss://") && next.contains("Signer::presign"), "{next}");
+    let lines: Vec<_> =
+        lines.take_while(|line| !line.starts_with("Next: ")).filter(|line| !line.is_empty()).collect();
     let expected = [
-        "unsigned",
+        "unsigned: refused",
         "  > GET /chat",
         "  < 403 Forbidden",
         r#"  < {"message":"Missing Authentication Token"}"#,
-        "presigned",
+        "presigned: opened",
         "  > GET /chat",
         "  < 101 Switching Protocols",
         "  > hello",
@@ -40,14 +46,17 @@ async fn an_unknown_service_is_not_signed_for() {
     assert!(output.code == 1 && output.stderr.contains("AWS_ACCESS_KEY_ID is not set"), "{}", output.stderr);
 }
 
-/// The example is built with TLS.
 #[tokio::test]
 async fn a_secure_socket_speaks_tls() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("wss://{}/", listener.local_addr().unwrap());
-    let (first_byte, opened) = tokio::join!(first_byte(listener), tokio_tungstenite::connect_async(url));
+    let mut command = with_role(PROGRAM);
+    let (first_byte, output) =
+        tokio::join!(first_byte(listener), run(command.args([&url, "hello", "execute-api"])));
     assert_eq!(first_byte, HANDSHAKE);
-    assert!(opened.is_err());
+    // The connection was closed.
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    assert!(output.stderr.starts_with("error: "), "{}", output.stderr);
 }
 
 #[tokio::test]

@@ -126,7 +126,8 @@ fn skewed(facts: &Facts<'_>) -> Option<Verdict> {
     let mut verdict = match told {
         Some(ahead) if ahead > 0 => Verdict::from(Cause::ClockSkewBehind),
         Some(_) => Verdict::from(Cause::ClockSkewAhead),
-        None if expired || facts.says("too old") => Verdict::from(Cause::ClockSkewBehind),
+        None if expired => Verdict::from(Cause::ClockSkewBehind),
+        None if facts.says("too old") => Verdict::of(&[Cause::ClockSkew, Cause::ClockSkewBehind]),
         None => Verdict::from(Cause::ClockSkew),
     };
     verdict.clock_offset_seconds = told.or_else(|| record::clock_offset(facts));

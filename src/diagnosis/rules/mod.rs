@@ -18,11 +18,12 @@ mod signature;
 use http::StatusCode;
 
 use super::cause::Cause;
+use super::compare::shorten;
 use super::facts::Facts;
-use super::redaction;
 use super::refused::RefusedResponse;
 use super::report::{Denial, Diagnosis, Difference};
 use super::sent::SentRequest;
+use super::{record, redaction};
 
 /// What a rule concludes.
 #[derive(Debug, Default)]
@@ -55,6 +56,20 @@ impl From<Cause> for Verdict {
         Self::of(&[cause])
     }
 }
+
+/// What the client's record shows by itself, and `otherwise` what it may be if that is not wrong after all.
+fn of_record(facts: &Facts<'_>, otherwise: Cause) -> Option<Verdict> {
+    let found = record::findings(facts);
+    let first = found.first()?.cause;
+    let mut verdict = Verdict::from(first);
+    if !found[0].sure {
+        verdict.causes.push(otherwise);
+    }
+    Some(found.into_iter().fold(verdict, |verdict, finding| verdict.because(finding.why)))
+}
+
+/// The longest sentence of a report, in characters.
+const LONGEST_SENTENCE: usize = 600;
 
 type Rule = fn(&Facts<'_>) -> Option<Verdict>;
 
@@ -91,10 +106,11 @@ pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Opt
     let first = *verdict.causes.first()?;
     Some(Diagnosis {
         status: facts.status,
-        code: facts.code.as_deref().map(|code| super::compare::shorten(code, 128)),
+        code: facts.code.as_deref().map(|code| shorten(code, 128)),
         message: redaction::message(facts.body.message()),
-        evidence: verdict.evidence,
-        what_to_do: verdict.what_to_do.unwrap_or_else(|| first.what_to_do().to_owned()),
+        // What a response names in them may be as long as the response.
+        evidence: verdict.evidence.iter().map(|evidence| shorten(evidence, LONGEST_SENTENCE)).collect(),
+        what_to_do: shorten(verdict.what_to_do.as_deref().unwrap_or(first.what_to_do()), LONGEST_SENTENCE),
         request_ids: facts.request_ids(),
         difference: verdict.difference,
         denial: verdict.denial,

@@ -3,6 +3,7 @@
 mod crosscheck;
 mod diagnosis;
 mod integrations;
+mod presign_post;
 mod proxy;
 mod recovery;
 mod s3s;
