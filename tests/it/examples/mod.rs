@@ -2,7 +2,6 @@
 
 mod curl;
 mod lambda;
-mod proxy;
 mod quickstart;
 mod s3_upload;
 mod secrets;

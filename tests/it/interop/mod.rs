@@ -3,7 +3,6 @@
 mod assume_role;
 mod crosscheck;
 mod integrations;
-mod proxy;
 mod recovery;
 mod s3s;
 #[cfg(feature = "blocking")]
