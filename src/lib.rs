@@ -103,6 +103,7 @@ pub use signing::details::SigningDetails;
 pub use signing::overrides;
 pub use signing::payload::{Payload, PayloadMode};
 pub use signing::presign::{Presigned, PresigningConfig};
+pub use signing::presign_post::{PostPolicy, PresignedPost};
 pub use signing::signer::Signer;
 pub use signing::signing_settings::SigningSettings;
 pub use signing::target::PlusInQuery;
@@ -121,6 +122,8 @@ const _: () = {
     shared::<AwsChunked>();
     shared::<Presigned>();
     shared::<PresigningConfig<'static>>();
+    shared::<PostPolicy>();
+    shared::<PresignedPost>();
     shared::<Endpoint>();
     shared::<Error>();
     shared::<BuildError>();

@@ -247,7 +247,7 @@ fn to_send(prepared: &PreparedRequest<'_>, signed: &SignedHeaders<'_>) -> Header
 }
 
 /// The lifetime asked for, no longer than that of the credentials.
-fn lifetime(
+pub(super) fn lifetime(
     presigning: &PresigningConfig<'_>,
     context: &SigningContext,
     now: SystemTime,
@@ -257,7 +257,7 @@ fn lifetime(
         return Err(Error::new(
             ErrorKind::InvalidExpiry,
             format!(
-                "a presigned URL lives for whole seconds, from 1 to {}; asked for {:?}",
+                "a presigned URL or form lives for whole seconds, from 1 to {}; asked for {:?}",
                 LONGEST.as_secs(),
                 presigning.expires_in
             ),
@@ -271,7 +271,7 @@ fn lifetime(
                 return Err(Error::new(
                     ErrorKind::InvalidExpiry,
                     format!(
-                        "the credentials expire in {left:?}, before a presigned URL of {asked:?} would; ask for a \
+                        "the credentials expire in {left:?}, before a presigned URL or form of {asked:?} would; ask for a \
                          shorter lifetime, or renew the credentials"
                     ),
                 ));
@@ -279,7 +279,7 @@ fn lifetime(
             tracing::warn!(
                 ?asked,
                 ?left,
-                "a presigned URL expires with its credentials, earlier than asked for"
+                "a presigned URL or form expires with its credentials, earlier than asked for"
             );
             Ok(left)
         }

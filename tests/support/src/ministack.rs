@@ -1,4 +1,4 @@
-//! Starts the Python side of these tests: ministack, and the signers that sign once more.
+//! Starts the Python side of the tests against servers and signers that nobody here wrote: ministack, and the signers that sign once more.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -16,35 +16,42 @@ const REQUIREMENTS: &str = "tests/it/interop/requirements.txt";
 
 /// Access keys that ministack knows.
 #[derive(Clone, Deserialize)]
-pub(crate) struct Keys {
-    pub(crate) access_key_id: String,
-    pub(crate) secret_access_key: String,
-    pub(crate) session_token: Option<String>,
+pub struct Keys {
+    /// `AWS_ACCESS_KEY_ID`
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`
+    pub secret_access_key: String,
+    /// `AWS_SESSION_TOKEN`
+    pub session_token: Option<String>,
 }
 
 /// What `start_ministack.py` says it has set up; README.md says how each is called.
 #[derive(Deserialize)]
-pub(crate) struct Setup {
+pub struct Setup {
     /// `http://127.0.0.1:PORT`; an object of S3 is `endpoint/bucket/key`.
-    pub(crate) endpoint: String,
+    pub endpoint: String,
     /// The API's stage, without a slash at its end; sign for `execute-api` in `region`.
-    pub(crate) api_url: String,
-    pub(crate) region: String,
-    pub(crate) bucket: String,
+    pub api_url: String,
+    /// The region to sign for.
+    pub region: String,
+    /// An empty bucket.
+    pub bucket: String,
     /// May do everything; no session token.
-    pub(crate) user: Keys,
+    pub user: Keys,
     /// May do nothing.
-    pub(crate) stranger: Keys,
+    pub stranger: Keys,
     /// May assume the role and do nothing else.
-    pub(crate) assumer: Keys,
-    pub(crate) role_arn: String,
+    pub assumer: Keys,
+    /// What `assumer` may assume.
+    pub role_arn: String,
     /// The assumed role that may do everything, with its session token.
-    pub(crate) session: Keys,
+    pub session: Keys,
 }
 
 /// A running ministack; ends when dropped, and with this process at the latest.
-pub(crate) struct Ministack {
-    pub(crate) setup: Setup,
+pub struct Ministack {
+    /// Where it listens, and what it knows.
+    pub setup: Setup,
     child: Child,
     stdin: Option<ChildStdin>,
 }
@@ -54,7 +61,7 @@ impl Ministack {
     ///
     /// # Panics
     /// When the server does not come up, or there is no python to start it and `SIGV4_INTEROP_REQUIRED` is set.
-    pub(crate) fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let mut child = script("start_ministack.py")?.spawn().expect("python starts");
         let stdin = child.stdin.take();
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
@@ -73,7 +80,10 @@ impl Ministack {
     }
 
     /// One server for all tests of this process.
-    pub(crate) fn shared() -> Option<&'static Self> {
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<Ministack>> = OnceLock::new();
         SHARED.get_or_init(Self::start).as_ref()
     }
@@ -94,7 +104,10 @@ impl Drop for Ministack {
 
 /// Signs requests again with botocore and awscrt; `crosscheck.py` says what a line holds and what comes back.
 /// `None`, having said so, where this is skipped.
-pub(crate) fn crosscheck(lines: &[Value]) -> Option<Vec<Value>> {
+///
+/// # Panics
+/// When the script fails, or there is no python for it and `SIGV4_INTEROP_REQUIRED` is set.
+pub fn crosscheck(lines: &[Value]) -> Option<Vec<Value>> {
     let mut child = script("crosscheck.py")?.spawn().expect("python starts");
     let mut stdin = child.stdin.take().expect("stdin is piped");
     let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
@@ -113,11 +126,14 @@ pub(crate) fn crosscheck(lines: &[Value]) -> Option<Vec<Value>> {
     Some(responses)
 }
 
-/// The command for a script of this folder, both ends piped; `None` where there is no python for it.
-pub(crate) fn script(name: &str) -> Option<Command> {
+/// The command for a script of `tests/it/interop`, both ends piped; `None` where there is no python for it.
+///
+/// # Panics
+/// When there is no python for it and `SIGV4_INTEROP_REQUIRED` is set.
+pub fn script(name: &str) -> Option<Command> {
     let mut command = Command::new(python()?);
     command
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/interop").join(name))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../it/interop").join(name))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     Some(command)

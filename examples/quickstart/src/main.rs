@@ -1,9 +1,10 @@
 //! Calls an API with IAM authorization: unsigned, signed through reqwest, and signed through hyper.
 //!
-//! `cargo run --example quickstart` starts such an API on loopback and calls it. Nothing else is needed.
+//! `cargo run -p quickstart` starts such an API on loopback and calls it. Nothing else is needed.
 //!
-//! `cargo run --example quickstart -- https://….execute-api.….amazonaws.com/stage/path` calls a real one, with the
-//! credentials and the region of the environment.
+//! `cargo run -p quickstart --features https -- https://….execute-api.….amazonaws.com/stage/path` sends one signed request
+//! to a real one, with the credentials and the region of the environment. The service's signing name follows the URL if
+//! it cannot be inferred from the host, as with a domain of your own: `-- https://api.example.com/path execute-api`.
 
 use std::process::ExitCode;
 
@@ -17,13 +18,17 @@ use reqwest_middleware::ClientBuilder;
 use sigv4_middleware::{BoxError, Credentials, IamGateway, SigV4Layer, SigV4Middleware, Signer};
 use tower::{ServiceBuilder, ServiceExt};
 
-const TRY_OPTIONS: &str = "`cargo run --example sigv4_curl -- --help` shows the same settings as options";
+const TRY_OPTIONS: &str = "`cargo run -p sigv4-curl -- --help` shows the same settings as options";
+const WITH_TLS: &str = "-p quickstart --features https";
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let outcome = match std::env::args().nth(1) {
-        None => call_gateway_on_loopback().await,
-        Some(url) => call_real_endpoint(&url).await,
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.as_slice() {
+        [] => call_gateway_on_loopback().await,
+        [url] => call_real_endpoint(url, None).await,
+        [url, service] => call_real_endpoint(url, Some(service)).await,
+        _ => Err("usage: quickstart [URL [SERVICE]]".into()),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -66,7 +71,12 @@ async fn call_gateway_on_loopback() -> Result<bool, BoxError> {
         if let Some(received) = gateway.requests().last() {
             show_request(&received.method, &received.target, &received.headers);
         }
-        as_expected &= show_response(status, body, expected_status);
+        show_response(status, body);
+        if status != expected_status {
+            println!("  {expected_status} was expected");
+            as_expected = false;
+        }
+        println!();
     };
 
     println!("reqwest, unsigned: refused");
@@ -86,21 +96,32 @@ async fn call_gateway_on_loopback() -> Result<bool, BoxError> {
     show(response.status(), &response.into_body().collect().await?.to_bytes(), StatusCode::OK);
 
     println!("Next: call an API of your own, with credentials in AWS_ACCESS_KEY_ID and the like:");
-    println!("  cargo run --example quickstart -- https://….execute-api.….amazonaws.com/stage/path");
-    println!("and sign requests in your program as examples/quickstart.rs does, by `Signer::from_env()`.");
+    println!("  cargo run {WITH_TLS} -- https://….execute-api.….amazonaws.com/stage/path");
+    println!(
+        "and sign requests in your program as examples/quickstart/src/main.rs does, by `Signer::from_env()`."
+    );
     Ok(as_expected)
 }
 
-/// Whether a real API refused the unsigned request and accepted the signed one.
-async fn call_real_endpoint(url: &str) -> Result<bool, BoxError> {
-    // Service and region are inferred from AWS's hosts. For a domain of your own, configure the service, and allow the
-    // host: `Signer::builder().credentials_from_env().service("execute-api").allow_host("api.example.com").build()?`
-    let signer = Signer::from_env()?;
+/// Whether a real API accepted a signed request.
+async fn call_real_endpoint(url: &str, service: Option<&str>) -> Result<bool, BoxError> {
     // Errors leave out the query, as it may hold secrets.
     let without_query = url.split('?').next().unwrap_or_default();
     let url: Url = url.parse().map_err(|error| format!("{without_query} is not a URL: {error}"))?;
-    let client = sigv4_middleware::reqwest_client().build()?;
-    println!("Calling {without_query} twice. Lines with > show what is sent, lines with < the response.\n");
+    if url.scheme() == "https" && !cfg!(feature = "https") {
+        return Err(format!("this build has no TLS: cargo run {WITH_TLS} -- {without_query}").into());
+    }
+    // Service and region are inferred from AWS's hosts.
+    let mut builder = Signer::builder().credentials_from_env();
+    if let Some(service) = service {
+        // A domain of your own needs the service, and has to be allowed: whoever runs that host receives the signed
+        // requests. In a program: `.allow_host("api.example.com")`.
+        builder = builder.service(service.to_owned()).allow_origin(url.origin().ascii_serialization());
+    }
+    let signer = builder.build()?;
+    println!(
+        "Calling {without_query} once, signed. Lines with > show what is sent, lines with < the response.\n"
+    );
 
     // The layer wraps a reqwest client too. The service inside it sees each request in the form that is sent.
     let show_sent = |request: reqwest::Request| {
@@ -109,30 +130,30 @@ async fn call_real_endpoint(url: &str) -> Result<bool, BoxError> {
         show_request(request.method(), &format!("{}{query}", url.path()), request.headers());
         request
     };
-    let unsigned = ServiceBuilder::new()
+    let client = sigv4_middleware::reqwest_client().build()?;
+    let service = ServiceBuilder::new()
+        .layer(SigV4Layer::new(signer))
         .map_request(show_sent)
         .map_err(reqwest::Error::without_url)
         .service(client.clone());
-    let signed = ServiceBuilder::new().layer(SigV4Layer::new(signer)).service(unsigned.clone());
 
-    println!("reqwest, unsigned: to be refused");
-    let response = unsigned.oneshot(client.get(url.clone()).build()?).await?;
+    let response = service.oneshot(client.get(url).build()?).await?;
     let status = response.status();
     let body = response.bytes().await.map_err(reqwest::Error::without_url)?;
-    let mut as_expected = show_response(status, &body, StatusCode::FORBIDDEN);
+    show_response(status, &body);
+    println!();
 
-    println!("reqwest with SigV4Layer: signed");
-    let response = signed.oneshot(client.get(url).build()?).await?;
-    let status = response.status();
-    let body = response.bytes().await.map_err(reqwest::Error::without_url)?;
-    as_expected &= show_response(status, &body, StatusCode::OK);
-
-    if as_expected {
-        println!("Next: put the layer around the client of your program, as this example does.");
-    } else {
-        println!("Next: see what was signed with `cargo run --example sigv4_curl -- -v URL`.");
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => println!(
+            "Refused. Next: the response says why. If it is the signature, compare what the server lists with what was\n\
+             signed: cargo run -p sigv4-curl -- -v URL. If it is the permission, allow the credentials to call this API\n\
+             (action execute-api:Invoke)."
+        ),
+        _ => println!(
+            "Next: put the layer around the client of your program, as examples/quickstart/src/main.rs does."
+        ),
     }
-    Ok(as_expected)
+    Ok(status.is_success())
 }
 
 fn show_request(method: &Method, target: &str, headers: &HeaderMap) {
@@ -143,15 +164,11 @@ fn show_request(method: &Method, target: &str, headers: &HeaderMap) {
     println!("  > Authorization: {}", value("authorization"));
 }
 
-/// Prints a response, and returns whether its status is the expected one.
-fn show_response(status: StatusCode, body: &[u8], expected: StatusCode) -> bool {
+fn show_response(status: StatusCode, body: &[u8]) {
     println!("  < {status}");
-    println!("  < {}", String::from_utf8_lossy(body));
-    if status != expected {
-        println!("  {expected} was expected");
+    for line in String::from_utf8_lossy(body).lines() {
+        println!("  < {line}");
     }
-    println!();
-    status == expected
 }
 
 /// The beginning of a session token, which is a secret until it expires.

@@ -2,8 +2,8 @@
 //! URL.
 //!
 //! ```console
-//! $ cargo run --release --example s3_upload -- FILE https://BUCKET.s3.eu-west-1.amazonaws.com/KEY
-//! $ cargo run --release --example s3_upload -- FILE
+//! $ cargo run --release -p s3-upload -- FILE https://BUCKET.s3.eu-west-1.amazonaws.com/KEY
+//! $ cargo run --release -p s3-upload -- FILE
 //! ```
 //!
 //! The first takes credentials and region from the environment. The second starts a store on loopback, s3s-fs, which
@@ -11,9 +11,6 @@
 //!
 //! The file is sent in chunks that are signed one by one, with a CRC-64 after the last (`aws-chunked`), so that only
 //! its length has to be known beforehand.
-
-#[path = "shared/advice.rs"]
-mod advice;
 
 use std::error::Error;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -55,9 +52,14 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let chain = std::iter::successors(Some(error.as_ref()), |&error| error.source());
-            let mut texts = chain.map(message);
-            eprintln!("error: {}", texts.next().unwrap_or_default());
-            texts.for_each(|cause| eprintln!("  because: {cause}"));
+            let mut texts: Vec<String> = chain.map(ToString::to_string).collect();
+            // Some errors show their cause's text as their own.
+            texts.dedup();
+            let error = texts.join("\n  because: ");
+            eprintln!("error: {error}");
+            if error.contains(".region(") {
+                eprintln!("this program sets it by --region, or by AWS_REGION");
+            }
             ExitCode::FAILURE
         }
     }
@@ -81,18 +83,6 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     }
     println!("the same {} bytes came back", downloaded.0);
     Ok(())
-}
-
-/// An error's message; the library's errors name this program's option and not a method.
-fn message(error: &(dyn Error + 'static)) -> String {
-    let options = [("region", "--region", "NAME")];
-    if let Some(error) = error.downcast_ref() {
-        return advice::for_build_error(error, &options);
-    }
-    let signing_error: Option<&sigv4_middleware::Error> = error.downcast_ref();
-    advice::with_options(&error.to_string(), &options)
-        .or_else(|| Some(advice::for_kind(signing_error?.kind())))
-        .unwrap_or_else(|| error.to_string())
 }
 
 fn signer_for(url: &reqwest::Url, region: Option<String>) -> Result<SignerBuilder, Box<dyn Error>> {
@@ -198,7 +188,7 @@ const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 impl Store {
     fn start() -> Result<Self, Box<dyn Error>> {
         let program = std::env::var_os("SIGV4_S3S_FS").unwrap_or_else(|| "s3s-fs".into());
-        let root = std::env::temp_dir().join(format!("s3_upload-{}", std::process::id()));
+        let root = std::env::temp_dir().join(format!("s3-upload-{}", std::process::id()));
         std::fs::create_dir_all(root.join("bucket"))?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let server = Command::new(program)
@@ -226,7 +216,7 @@ impl Store {
     }
 
     fn signer(&self) -> SignerBuilder {
-        let credentials = Credentials::new(KEY_ID, SECRET, None, None, "s3_upload");
+        let credentials = Credentials::new(KEY_ID, SECRET, None, None, "s3-upload");
         Signer::builder().credentials(credentials).service("s3").region("us-east-1")
     }
 

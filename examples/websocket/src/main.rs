@@ -1,10 +1,11 @@
 //! Opens a web socket by a presigned URL: the signature is in the URL, so any client can make the handshake.
 //!
-//! `cargo run --example websocket` starts a server on loopback that accepts only signed handshakes, and opens a socket
+//! `cargo run -p websocket` starts a server on loopback that accepts only signed handshakes, and opens a socket
 //! there without and with a signature.
 //!
-//! `cargo run --example websocket -- wss://….execute-api.….amazonaws.com/stage [MESSAGE]` opens one at a real API,
-//! with the credentials and the region of the environment, and prints messages until the socket is closed.
+//! `cargo run -p websocket -- wss://….execute-api.….amazonaws.com/stage [MESSAGE]` opens one at a real API,
+//! with the credentials and the region of the environment, and prints messages until the socket is closed. The service's
+//! signing name follows the message if it cannot be inferred from the host, as with a domain of your own.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{CONTENT_TYPE, HOST};
+use http::uri::Authority;
 use http::{Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
@@ -31,10 +33,15 @@ const EXPIRES_IN: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let outcome = match arguments.next() {
-        None => on_loopback().await,
-        Some(url) => at_real_endpoint(&url, arguments.next()).await,
+    // TLS by ring, whatever else the program is built with. Fails only if another was installed before.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.as_slice() {
+        [] => on_loopback().await,
+        [url] => at_real_endpoint(url, None, None).await,
+        [url, message] => at_real_endpoint(url, Some(message), None).await,
+        [url, message, service] => at_real_endpoint(url, Some(message), Some(service)).await,
+        _ => Err("usage: websocket [URL [MESSAGE [SERVICE]]]".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,12 +54,17 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn at_real_endpoint(url: &str, message: Option<String>) -> Result<(), BoxError> {
-    // Service and region are inferred from AWS's hosts: API Gateway's web sockets, and AWS IoT's MQTT at `/mqtt`.
-    let signer = Signer::from_env()?;
+async fn at_real_endpoint(url: &str, message: Option<&str>, service: Option<&str>) -> Result<(), BoxError> {
     // Errors leave out the query, as it may hold secrets.
     let without_query = url.split('?').next().unwrap_or_default();
     let url: Uri = url.parse().map_err(|error| format!("{without_query} is not a URL: {error}"))?;
+    // Service and region are inferred from AWS's hosts: API Gateway's web sockets, and AWS IoT's MQTT at `/mqtt`.
+    let mut builder = Signer::builder().credentials_from_env();
+    if let (Some(service), Some(host)) = (service, url.host()) {
+        // A domain of your own needs the service, and has to be allowed.
+        builder = builder.service(service.to_owned()).allow_host(host);
+    }
+    let signer = builder.build()?;
     let mut socket = open(signer.presign(&Method::GET, &url, EXPIRES_IN).await?).await?;
     if let Some(message) = message {
         socket.send(Message::text(message)).await?;
@@ -73,12 +85,17 @@ async fn on_loopback() -> Result<(), BoxError> {
     // The service is configured as it cannot be inferred from 127.0.0.1.
     let signer = Signer::builder().credentials(role).service("execute-api").region(region).build()?;
 
-    println!("unsigned");
+    let server = url.authority().map(Authority::as_str).unwrap_or_default();
+    println!(
+        "A server of web sockets listens on ws://{server} until this program ends. It accepts signed handshakes.\n"
+    );
+
+    println!("unsigned: refused");
     if open(url.clone()).await.is_ok() {
         return Err("the server accepted an unsigned handshake".into());
     }
 
-    println!("presigned");
+    println!("\npresigned: opened");
     let mut socket = open(signer.presign(&Method::GET, &url, EXPIRES_IN).await?).await?;
     for sent in ["hello", "and again"] {
         socket.send(Message::text(sent)).await?;
@@ -86,6 +103,12 @@ async fn on_loopback() -> Result<(), BoxError> {
         println!("  > {sent}\n  < {received}");
     }
     socket.close(None).await?;
+
+    println!("\nNext: open a socket of your own, with credentials in AWS_ACCESS_KEY_ID and the like:");
+    println!("  cargo run -p websocket -- wss://….execute-api.….amazonaws.com/stage [MESSAGE]");
+    println!(
+        "and presign the URL in your program as examples/websocket/src/main.rs does, by `Signer::presign`."
+    );
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 //! - `API_URL`: the URL to call, such as `https://….execute-api.….amazonaws.com/stage/path`
 //! - `API_SERVICE`: the service's signing name, such as `execute-api`, if it cannot be inferred from the URL's host
 //!
-//! Lambda sets credentials and region in the function's environment. `tests/it/examples/lambda.rs` runs it on loopback.
+//! Lambda sets credentials and region in the function's environment. `tests/lambda_api_gateway.rs` runs it on loopback.
 
 use std::env;
 use std::process::ExitCode;

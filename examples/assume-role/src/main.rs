@@ -2,7 +2,7 @@
 //! they expire.
 //!
 //! ```text
-//! assume_role ROLE_ARN URL [SERVICE]
+//! assume-role ROLE_ARN URL [SERVICE]
 //! ```
 //!
 //! The credentials that may assume the role, and the region, come from the default chain (environment, profile, …).
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (role, url, service) = match arguments.as_slice() {
         [role, url] => (role, url, None),
         [role, url, service] => (role, url, Some(service)),
-        _ => return Err("usage: assume_role ROLE_ARN URL [SERVICE]".into()),
+        _ => return Err("usage: assume-role ROLE_ARN URL [SERVICE]".into()),
     };
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;

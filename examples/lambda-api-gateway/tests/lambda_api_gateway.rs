@@ -1,4 +1,5 @@
-//! `lambda_api_gateway`: the function runs on an emulated Lambda Runtime API and calls an [`IamGateway`].
+//! The function runs on an emulated Lambda Runtime API and calls an [`IamGateway`].
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::sync::Arc;
 
@@ -8,23 +9,26 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use sigv4_middleware::IamGateway;
+use sigv4_test_support::{
+    KEY, REGION, SECRET_QUERY, TOKEN, assert_without_secrets, gateway, in_time, program, run, serve,
+    with_role,
+};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 
-use super::{example, gateway, run, with_role};
-use crate::support::{KEY, REGION, TOKEN, in_time};
+const PROGRAM: &str = env!("CARGO_BIN_EXE_lambda-api-gateway");
 
 /// What a function posted for an event, with the request id.
 #[derive(Debug, PartialEq)]
-pub(super) enum Posted {
+enum Posted {
     Response(String, Value),
     Error(String, Value),
 }
 
 /// The Runtime API that AWS documents as
 /// [Using the Lambda runtime API](https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
-pub(super) struct RuntimeApi {
+struct RuntimeApi {
     address: String,
     events: mpsc::UnboundedSender<(String, Value)>,
     posted: mpsc::UnboundedReceiver<Posted>,
@@ -34,7 +38,7 @@ type Waiting = Arc<Mutex<mpsc::UnboundedReceiver<(String, Value)>>>;
 type Posting = mpsc::UnboundedSender<Posted>;
 
 impl RuntimeApi {
-    pub(super) async fn start() -> Self {
+    async fn start() -> Self {
         let (events, waiting) = mpsc::unbounded_channel();
         let (posting, posted) = mpsc::unbounded_channel();
         let next = get(next).with_state(Arc::new(Mutex::new(waiting)));
@@ -55,7 +59,7 @@ impl RuntimeApi {
     }
 
     /// Sends the function an event and waits for what it posts.
-    pub(super) async fn invoke(&mut self, id: &str, event: Value) -> Posted {
+    async fn invoke(&mut self, id: &str, event: Value) -> Posted {
         self.events.send((id.to_owned(), event)).unwrap();
         in_time(self.posted.recv()).await.unwrap()
     }
@@ -90,7 +94,7 @@ fn json(text: &str) -> Value {
 }
 
 /// The environment that Lambda sets for a function, besides its role's credentials.
-pub(super) fn function<'c>(command: &'c mut Command, runtime: &RuntimeApi, api_url: &str) -> &'c mut Command {
+fn function<'c>(command: &'c mut Command, runtime: &RuntimeApi, api_url: &str) -> &'c mut Command {
     command
         .env("AWS_LAMBDA_RUNTIME_API", &runtime.address)
         .env("AWS_LAMBDA_FUNCTION_NAME", "orders")
@@ -116,8 +120,8 @@ fn response(id: &str, status: u16, body: &str) -> Posted {
 
 #[tokio::test]
 async fn calls_the_api_with_its_roles_credentials() {
-    let gateway = gateway().await;
-    let (mut runtime, _child) = start(&mut with_role("lambda_api_gateway"), &gateway).await;
+    let gateway = gateway("execute-api").await;
+    let (mut runtime, _child) = start(&mut with_role(PROGRAM), &gateway).await;
 
     for id in ["8476a536-e9f4-11e8-9739-2dfe598c3fcd", "8476a536-e9f4-11e8-9739-2dfe598c3fce"] {
         let posted = runtime.invoke(id, json!({ "customer": 42 })).await;
@@ -141,8 +145,8 @@ async fn calls_the_api_with_its_roles_credentials() {
 
 #[tokio::test]
 async fn a_wrong_secret_is_the_apis_403() {
-    let gateway = gateway().await;
-    let mut command = with_role("lambda_api_gateway");
+    let gateway = gateway("execute-api").await;
+    let mut command = with_role(PROGRAM);
     let (mut runtime, _child) = start(command.env("AWS_SECRET_ACCESS_KEY", "another"), &gateway).await;
 
     let posted = runtime.invoke("1", json!({})).await;
@@ -155,8 +159,8 @@ async fn a_wrong_secret_is_the_apis_403() {
 
 #[tokio::test]
 async fn a_request_that_cannot_be_signed_is_the_functions_error() {
-    let gateway = gateway().await;
-    let mut command = with_role("lambda_api_gateway");
+    let gateway = gateway("execute-api").await;
+    let mut command = with_role(PROGRAM);
     let mut runtime = RuntimeApi::start().await;
     let url = "https://bucket.s3.ap-northeast-1.amazonaws.com/key";
     let _child = function(&mut command, &runtime, url).spawn().unwrap();
@@ -172,7 +176,7 @@ async fn a_request_that_cannot_be_signed_is_the_functions_error() {
 #[tokio::test]
 async fn without_credentials_it_does_not_start() {
     let runtime = RuntimeApi::start().await;
-    let mut command = example("lambda_api_gateway");
+    let mut command = program(PROGRAM);
 
     let output = run(function(&mut command, &runtime, "http://127.0.0.1:1/")).await;
 
@@ -182,8 +186,21 @@ async fn without_credentials_it_does_not_start() {
 
 #[tokio::test]
 async fn outside_of_lambda_it_says_so() {
-    let output = run(with_role("lambda_api_gateway").env("API_URL", "http://127.0.0.1:1/")).await;
+    let output = run(with_role(PROGRAM).env("API_URL", "http://127.0.0.1:1/")).await;
 
     assert_eq!(output.code, 1);
     assert!(output.stderr.contains("cargo lambda watch"), "{}", output.stderr);
+}
+
+#[tokio::test]
+async fn errors_are_posted_without_the_query() {
+    for responses in [vec![], vec![String::new()]] {
+        let mut runtime = RuntimeApi::start().await;
+        let url = format!("{}/prod/orders?{SECRET_QUERY}", serve(responses).await);
+        let mut command = with_role(PROGRAM);
+        let _child = function(&mut command, &runtime, &url).spawn().unwrap();
+        let Posted::Error(_, error) = runtime.invoke("1", json!({})).await else { panic!("a response") };
+        assert!(error.to_string().contains("error sending request"), "{error}");
+        assert_without_secrets(&error.to_string());
+    }
 }

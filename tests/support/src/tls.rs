@@ -34,12 +34,12 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 /// The authority's certificate, for reqwest.
-pub(crate) fn root_certificate() -> reqwest::Certificate {
+pub fn root_certificate() -> reqwest::Certificate {
     reqwest::Certificate::from_der(&AUTHORITY.certificate).unwrap()
 }
 
 /// What a client of rustls needs to trust the authority. The client sets the versions of HTTP.
-pub(crate) fn client_config() -> ClientConfig {
+pub fn client_config() -> ClientConfig {
     static CONFIG: LazyLock<ClientConfig> = LazyLock::new(|| {
         let mut roots = RootCertStore::empty();
         roots.add(AUTHORITY.certificate.clone()).unwrap();
@@ -65,13 +65,17 @@ impl ResolvesServerCert for AnyName {
 }
 
 /// Ends TLS for HTTP/1.1 and HTTP/2, as the client offers, and hands what is within to a server that has no TLS.
-pub(crate) struct TlsFront {
+pub struct TlsFront {
     addr: SocketAddr,
     task: AbortHandle,
 }
 
 impl TlsFront {
-    pub(crate) async fn before(to: SocketAddr) -> Self {
+    /// In front of a server on loopback.
+    ///
+    /// # Panics
+    /// If no port can be opened on loopback.
+    pub async fn before(to: SocketAddr) -> Self {
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let mut config = builder.unwrap().with_no_client_auth().with_cert_resolver(Arc::new(AnyName));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -91,7 +95,8 @@ impl TlsFront {
         Self { addr, task: task.abort_handle() }
     }
 
-    pub(crate) fn addr(&self) -> SocketAddr {
+    /// Where it takes TLS.
+    pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 }
@@ -103,19 +108,24 @@ impl Drop for TlsFront {
 }
 
 /// A gateway behind TLS, whatever host a client calls it by.
-pub(crate) struct TlsGateway {
-    pub(crate) gateway: IamGateway,
+pub struct TlsGateway {
+    /// What verifies the requests.
+    pub gateway: IamGateway,
     front: TlsFront,
 }
 
 impl TlsGateway {
-    pub(crate) async fn new(gateway: IamGateway) -> Self {
+    /// In front of this gateway.
+    ///
+    /// # Panics
+    /// If no port can be opened on loopback.
+    pub async fn new(gateway: IamGateway) -> Self {
         let front = TlsFront::before(gateway.addr()).await;
         Self { gateway, front }
     }
 
     /// Where it takes TLS.
-    pub(crate) fn addr(&self) -> SocketAddr {
+    pub fn addr(&self) -> SocketAddr {
         self.front.addr()
     }
 }
