@@ -53,7 +53,7 @@ pub(crate) fn client(signer: Signer, settings: ClientSettings) -> Result<Client,
     let verifying = tls::verifying(&settings.root_certificates)?;
     let tls = if settings.verify_certificates { verifying.clone() } else { tls::not_verifying()? };
     let ClientSettings { response_timeout, log_failures, .. } = settings;
-    let connector = Connector::new(Matcher::from_env(), verifying, settings.connect_to, response_timeout);
+    let connector = Connector::new(Matcher::from_env(), verifying, settings.connect_to);
     let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions();
     let client: Hyper = HyperClient::builder(TokioExecutor::new())
         .pool_idle_timeout(settings.idle_timeout)

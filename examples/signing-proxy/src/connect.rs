@@ -21,6 +21,8 @@ use tower::Service;
 
 use crate::upstream::ConnectTo;
 
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Connects to where a URI leads, without the TLS of the URI itself.
@@ -38,16 +40,11 @@ pub(crate) struct Connector {
 
 impl Connector {
     /// `tls` is for proxies.
-    pub(crate) fn new(
-        proxies: Matcher,
-        tls: ClientConfig,
-        connect_to: Vec<ConnectTo>,
-        timeout: Duration,
-    ) -> Self {
+    pub(crate) fn new(proxies: Matcher, tls: ClientConfig, connect_to: Vec<ConnectTo>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(timeout));
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let to_proxy = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
         let addresses = connect_to.into_iter().map(|to| (to.made_for, to.address)).collect();
         Self {

@@ -18,6 +18,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 /// Signs certificates for every name; trusted by the tests' clients and by nobody else.
 struct Authority {
     certificate: CertificateDer<'static>,
+    pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -25,8 +26,9 @@ static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let certificate = params.self_signed(&key).unwrap().der().clone();
-    Authority { certificate, issuer: Issuer::new(params, key) }
+    let certificate = params.self_signed(&key).unwrap();
+    let (pem, certificate) = (certificate.pem(), certificate.der().clone());
+    Authority { certificate, pem, issuer: Issuer::new(params, key) }
 });
 
 fn provider() -> Arc<CryptoProvider> {
@@ -36,6 +38,11 @@ fn provider() -> Arc<CryptoProvider> {
 /// The authority's certificate, for reqwest.
 pub fn root_certificate() -> reqwest::Certificate {
     reqwest::Certificate::from_der(&AUTHORITY.certificate).unwrap()
+}
+
+/// The authority's certificate in PEM form, for programs.
+pub fn root_pem() -> &'static str {
+    &AUTHORITY.pem
 }
 
 /// What a client of rustls needs to trust the authority. The client sets the versions of HTTP.

@@ -231,7 +231,9 @@ fn upstream(text: &str) -> Result<Upstream, String> {
             Some(("region", name)) => upstream.region(name),
             Some(("sign-host", host)) => upstream.sign_host(host),
             _ => {
-                return Err(format!("{setting:?} is not one of service=NAME, region=NAME and sign-host=HOST"));
+                return Err(format!(
+                    "{setting:?} is not one of service=NAME, region=NAME and sign-host=HOST"
+                ));
             }
         };
     }

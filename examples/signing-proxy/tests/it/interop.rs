@@ -1,12 +1,12 @@
-//! `signing_proxy` between a client that cannot sign and the server that wants signatures.
+//! The program between a client that cannot sign and the server that wants signatures.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
-
 use sigv4_test_support::ministack::{Ministack, Setup, script};
+
+use crate::program::PROGRAM;
 
 /// The built example; ends when dropped.
 struct Proxy {
@@ -16,19 +16,9 @@ struct Proxy {
 
 impl Proxy {
     fn start(setup: &Setup, service: &str) -> Self {
-        // target/debug/deps/interop-… -> target/debug/examples/signing_proxy
-        let own = std::env::current_exe().expect("it is running");
-        let target = own.ancestors().nth(2).map(PathBuf::from).unwrap_or_default();
-        let program = target.join("examples").join(format!("signing_proxy{}", std::env::consts::EXE_SUFFIX));
-        assert!(
-            program.exists(),
-            "{} is not built: `cargo build --examples --all-features` or a whole `cargo test` does",
-            program.display()
-        );
         let keys = &setup.session;
-        let mut child = Command::new(program)
+        let mut child = Command::new(PROGRAM)
             .args(["--listen", "127.0.0.1:0", "--upstream", &setup.endpoint, "--service", service])
-            .args(["--keep-header", "x-amz-meta-*"])
             .env_clear()
             .env("AWS_ACCESS_KEY_ID", &keys.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", &keys.secret_access_key)
