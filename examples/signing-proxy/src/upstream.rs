@@ -224,13 +224,15 @@ fn parse_origin(text: &str) -> Result<(Scheme, Authority), StartError> {
 
 /// A host name, or `*.` and the end of one.
 #[derive(Debug)]
-struct HostPattern {
+pub(crate) struct HostPattern {
     suffix: String,
     is_exact: bool,
 }
 
 impl HostPattern {
-    fn parse(text: &str) -> Result<Self, StartError> {
+    /// # Errors
+    /// For what is not such a name.
+    pub(crate) fn parse(text: &str) -> Result<Self, StartError> {
         let (suffix, is_exact) = text.strip_prefix("*.").map_or((text, true), |suffix| (suffix, false));
         let name = match suffix.parse() {
             Ok(HostPort { host: Host::Name(name), port: None }) if name.trim_matches('.').contains('.') => {

@@ -43,6 +43,9 @@ pub(crate) fn for_program(error: &Error) -> String {
             "the request body did not end in time, and was not sent; send it faster, or start the proxy with a longer \
              --body-timeout SECONDS"
         }
+        ErrorKind::CredentialsUnavailable => {
+            return format!("no credentials were found where the AWS CLI and SDKs look for them{NO_CREDENTIALS}");
+        }
         kind => return with_options(&error.to_string()).unwrap_or_else(|| without_options(kind)),
     };
     fixed.to_owned()
@@ -51,9 +54,6 @@ pub(crate) fn for_program(error: &Error) -> String {
 /// What to do about an error for which the program has no option.
 fn without_options(kind: ErrorKind) -> String {
     match kind {
-        ErrorKind::CredentialsUnavailable => {
-            format!("no credentials were found where the AWS CLI and SDKs look for them{NO_CREDENTIALS}")
-        }
         ErrorKind::ScopeUnknown => "the service and the region cannot be inferred from the upstream's host: add \
                                     --service NAME and --region NAME"
             .to_owned(),

@@ -9,6 +9,7 @@ use http::Method;
 
 use crate::Upstream;
 use crate::host_port::{HostPort, PageOrigin};
+use crate::upstream::HostPattern;
 
 /// A reverse proxy that signs every request with AWS Signature Version 4.
 ///
@@ -54,7 +55,7 @@ pub(crate) struct Args {
 
     /// Send requests whose Host is this name, or ends like it (*.s3.eu-west-1.amazonaws.com), to that host by https;
     /// may be repeated
-    #[arg(long = "upstream-host", value_name = "NAME")]
+    #[arg(long = "upstream-host", value_name = "NAME", value_parser = upstream_host)]
     pub(crate) upstream_hosts: Vec<String>,
 
     /// The host that requests are made for, where --upstream is only the address that leads to it, as of a tunnel: it is
@@ -238,6 +239,10 @@ fn upstream(text: &str) -> Result<Upstream, String> {
         };
     }
     Ok(upstream)
+}
+
+fn upstream_host(text: &str) -> Result<String, String> {
+    HostPattern::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn custom_header(text: &str) -> Result<(String, String), String> {

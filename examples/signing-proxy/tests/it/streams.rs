@@ -189,11 +189,11 @@ async fn requests_come_by_http2_without_tls() {
 #[tokio::test]
 async fn a_long_response_is_not_idle() {
     let (upstream, pieces) = slow_upstream().await;
-    let proxy = Proxy::start(&upstream, &["--idle-timeout", "0", "--header-timeout", "0"]).await;
+    let proxy = Proxy::start(&upstream, &["--idle-timeout", "1", "--header-timeout", "1"]).await;
     pieces.send("first").await.unwrap();
     let mut body = reqwest::get(proxy.url("/")).await.unwrap().bytes_stream();
     assert_eq!(next(&mut body).await.unwrap(), "first");
-    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
     pieces.send("last").await.unwrap();
     drop(pieces);
     assert_eq!(next(&mut body).await.unwrap(), "last");

@@ -157,7 +157,7 @@ async fn upstreams_that_cannot_be_told_apart() {
             "sign-host=HOST",
         ),
         (&["--upstream", &format!("{a},colour=red")], 2, "service=NAME"),
-        (&["--upstream-host", "*"], 1, "*.NAME.DOMAIN"),
+        (&["--upstream-host", "*"], 2, "*.NAME.DOMAIN"),
         (&[], 2, "--upstream"),
     ] {
         let output = run(with_role().args(["--listen", "127.0.0.1:0"]).args(arguments)).await;
