@@ -22,7 +22,6 @@ use crate::credentials::{self, CachedCredentials, CredentialsSource, Environment
 use crate::endpoint::AllowedOrigins;
 use crate::env::Env;
 use crate::error::{BuildError, BuildErrorKind};
-use crate::signing::date::LastDate;
 use crate::signing::headers::HeaderPolicy;
 use crate::signing::payload::PayloadMode;
 use crate::signing::signing_settings::SigningSettings;
@@ -358,6 +357,29 @@ impl SignerBuilder {
         self
     }
 
+    /// Whether each response of the layer, the middleware and the blocking client has, in its extensions, the
+    /// [`SigningDetails`](crate::SigningDetails) that its request was signed with; `false` by default.
+    ///
+    /// They are what `response.diagnose()` compares a refusal with, and no secret is in them. They are made when the
+    /// response is there, from the same date and keys, which takes about as long as to sign once more.
+    ///
+    /// ```
+    /// # use sigv4_middleware::{Credentials, SigningDetails, Signer};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder().credentials(credentials).record_signing_details(true).build()?;
+    /// # let response = http::Response::new(());
+    /// // … the response of a client that signs with it …
+    /// if let Some(details) = response.extensions().get::<SigningDetails>() {
+    ///     println!("{details}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn record_signing_details(mut self, record: bool) -> Self {
+        self.settings.record_details = record;
+        self
+    }
+
     /// Builds the signer. Nothing is loaded before the first request.
     ///
     /// # Errors
@@ -421,10 +443,10 @@ impl SignerBuilder {
                 credentials,
                 keys: ArcSwapOption::empty(),
                 clock: Arc::new(Clock::new(self.time_source, correction)),
-                last_date: LastDate::default(),
                 hosts: SmallCache::new(HOSTS),
                 origins,
                 settings: self.settings,
+                guarded: AtomicBool::new(false),
                 logged_disabled: AtomicBool::new(false),
                 #[cfg(feature = "blocking")]
                 runtime: crate::runtime::LazyRuntime::default(),

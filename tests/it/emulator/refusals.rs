@@ -314,7 +314,7 @@ async fn signed_headers_are_held_to() {
         (edit("x-amz-security-token;", ""), "'x-amz-security-token' must be a 'SignedHeader'"),
         (good.clone().header("x-amz-acl", "public-read"), "'x-amz-acl' must be a 'SignedHeader'"),
         (edit(";x-other", ""), "does not match"),
-        (edit("x-other", "x-other;x-zzz"), "'x-zzz' is not in the request"),
+        (edit("x-other", "x-other;x-zzz"), "x-zzz:"),
         (edit("host;x-amz-date", "x-amz-date;host"), "sorted"),
         (edit("host;", "Host;"), "lower-case"),
         (edit("host;", "host;host;"), "only once"),

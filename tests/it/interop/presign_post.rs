@@ -9,10 +9,11 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use sigv4_middleware::{Credentials, PostPolicy, PresignedPost, Signer};
 use sigv4_test_support::ministack::{Ministack, script};
+use sigv4_test_support::s3s::S3s;
 
 use crate::support::*;
 
-use super::s3s::{self, S3s};
+use super::s3s;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

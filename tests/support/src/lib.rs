@@ -5,10 +5,13 @@
 mod keys;
 pub mod ministack;
 mod program;
+pub mod s3s;
 mod secrets;
 mod server;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(feature = "verified")]
+pub mod verified;
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sigv4_middleware::IamGateway;
 use tokio::net::{TcpListener, TcpStream};
@@ -18,7 +19,6 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 /// Signs certificates for every name; trusted by the tests' clients and by nobody else.
 struct Authority {
     certificate: CertificateDer<'static>,
-    pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -26,9 +26,8 @@ static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let certificate = params.self_signed(&key).unwrap();
-    let (pem, certificate) = (certificate.pem(), certificate.der().clone());
-    Authority { certificate, pem, issuer: Issuer::new(params, key) }
+    let certificate = params.self_signed(&key).unwrap().der().clone();
+    Authority { certificate, issuer: Issuer::new(params, key) }
 });
 
 fn provider() -> Arc<CryptoProvider> {
@@ -40,9 +39,10 @@ pub fn root_certificate() -> reqwest::Certificate {
     reqwest::Certificate::from_der(&AUTHORITY.certificate).unwrap()
 }
 
-/// The authority's certificate in PEM form, for programs.
-pub fn root_pem() -> &'static str {
-    &AUTHORITY.pem
+/// The authority's certificate, for a file that `SSL_CERT_FILE` names.
+pub fn root_certificate_pem() -> String {
+    let text = BASE64_STANDARD.encode(&AUTHORITY.certificate);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
 }
 
 /// What a client of rustls needs to trust the authority. The client sets the versions of HTTP.

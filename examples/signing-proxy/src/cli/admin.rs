@@ -28,6 +28,7 @@ const LIMITS: Limits = Limits {
 pub(super) fn install_metrics() -> Result<PrometheusHandle, BoxError> {
     let handle = PrometheusBuilder::new().install_recorder()?;
     metrics::describe();
+    sigv4_middleware::metrics::describe();
     Ok(handle)
 }
 

@@ -228,6 +228,9 @@ async fn metrics_count_and_tell_no_secret() {
     assert_eq!(proxy.metric("signing_proxy_request_bytes_total").await, Some(10));
     assert_eq!(proxy.metric("signing_proxy_response_bytes_total").await, Some(32));
     assert_eq!(proxy.metric("signing_proxy_upstream_errors_total").await, Some(0));
+    let signed = r#"sigv4_signed_total{service="execute-api",place="header"}"#;
+    // The two, and one to find out at the start whether requests can be signed.
+    assert_eq!(proxy.metric(signed).await, Some(3), "what the library counts is shown as well");
     let response = reqwest::get(&proxy.metrics).await.unwrap();
     assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
     let page = response.text().await.unwrap();

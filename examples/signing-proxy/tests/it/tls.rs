@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use http::Version;
-use sigv4_test_support::tls::{TlsGateway, root_pem};
+use sigv4_test_support::tls::{TlsGateway, root_certificate_pem};
 use sigv4_test_support::{assert_names_no_library_item, gateway, temporary_file};
 
 use crate::program::{Proxy, reason, with_role};
 
 pub(crate) fn cacert() -> PathBuf {
     let path = temporary_file("cacert.pem");
-    std::fs::write(&path, root_pem()).unwrap();
+    std::fs::write(&path, root_certificate_pem()).unwrap();
     path
 }
 

@@ -17,42 +17,68 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, serve};
 use http::{StatusCode, request::Parts};
+use sigv4_middleware::Credentials;
 use tokio::net::TcpListener;
 
-use crate::support::{REGION, credentials};
+use crate::{REGION, role};
 
-pub(crate) struct Verified {
-    pub(crate) addr: SocketAddr,
+/// A running server.
+#[derive(Debug)]
+pub struct Verified {
+    /// Where it listens on loopback.
+    pub addr: SocketAddr,
     requests: Arc<AtomicUsize>,
 }
 
 impl Verified {
-    /// Serves over HTTP/1.1 and HTTP/2 until the test ends.
-    pub(crate) async fn serve(service: &'static str, router: Router) -> Self {
+    /// Serves what is signed with the keys of [`role`] for [`REGION`], over HTTP/1.1 and HTTP/2 until the test ends.
+    ///
+    /// # Panics
+    /// If no port can be opened on loopback.
+    pub async fn serve(service: &'static str, router: Router) -> Self {
+        Self::serve_for(role(), REGION, service, router).await
+    }
+
+    /// Serves what is signed with these keys for this region.
+    ///
+    /// # Panics
+    /// As [`serve`](Self::serve).
+    pub async fn serve_for(
+        credentials: Credentials,
+        region: &'static str,
+        service: &'static str,
+        router: Router,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let requests = Arc::<AtomicUsize>::default();
-        let state = (service, Arc::clone(&requests));
+        let state = Expected { credentials, region, service, requests: Arc::clone(&requests) };
         tokio::spawn(async { serve(listener, router.layer(from_fn_with_state(state, verify))).await });
         Self { addr, requests }
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// `http://127.0.0.1:PORT`
+    pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
     /// How many requests passed.
-    pub(crate) fn requests(&self) -> usize {
+    pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 }
 
+/// What requests are to be signed with.
+#[derive(Clone)]
+struct Expected {
+    credentials: Credentials,
+    region: &'static str,
+    service: &'static str,
+    requests: Arc<AtomicUsize>,
+}
+
 /// A signed body is read to its end before it is passed on; an unsigned one is passed on unread.
-async fn verify(
-    State((service, requests)): State<(&'static str, Arc<AtomicUsize>)>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn verify(State(expected): State<Expected>, request: Request, next: Next) -> Response {
     let (head, mut body) = request.into_parts();
     let mut bytes = None;
     if head.headers.get("x-amz-content-sha256").is_none_or(|hash| hash != "UNSIGNED-PAYLOAD") {
@@ -60,15 +86,15 @@ async fn verify(
         body = Body::from(read.clone());
         bytes = Some(read);
     }
-    if !is_signed(&head, bytes.as_deref(), service).unwrap_or_default() {
+    if !is_signed(&head, bytes.as_deref(), &expected).unwrap_or_default() {
         return StatusCode::FORBIDDEN.into_response();
     }
-    requests.fetch_add(1, Ordering::SeqCst);
+    expected.requests.fetch_add(1, Ordering::SeqCst);
     next.run(Request::from_parts(head, body)).await
 }
 
 /// Whether aws-sigv4 gives the same signature; `None` without one.
-fn is_signed(head: &Parts, body: Option<&[u8]>, service: &str) -> Option<bool> {
+fn is_signed(head: &Parts, body: Option<&[u8]>, expected: &Expected) -> Option<bool> {
     let header = |name: &str| head.headers.get(name)?.to_str().ok();
     let (_, signed) = header("authorization")?.split_once("SignedHeaders=")?;
     let (signed, signature) = signed.split_once(", Signature=")?;
@@ -89,11 +115,11 @@ fn is_signed(head: &Parts, body: Option<&[u8]>, service: &str) -> Option<bool> {
     let url = format!("http://{host}{}", head.uri.path_and_query()?);
     let payload = body.map_or(SignableBody::UnsignedPayload, SignableBody::Bytes);
     let request = SignableRequest::new(head.method.as_str(), url, headers.into_iter(), payload).ok()?;
-    let identity = credentials().into();
+    let identity = expected.credentials.clone().into();
     let params = SigningParams::builder()
         .identity(&identity)
-        .region(REGION)
-        .name(service)
+        .region(expected.region)
+        .name(expected.service)
         .time(time(header("x-amz-date")?)?)
         .settings(SigningSettings::default())
         .build()
