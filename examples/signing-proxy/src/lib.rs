@@ -56,3 +56,8 @@ pub use metrics::describe as describe_metrics;
 pub use proxy::Proxy;
 pub use secret::Access;
 pub use upstream::Upstream;
+
+/// The code in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

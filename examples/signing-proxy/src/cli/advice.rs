@@ -44,7 +44,9 @@ pub(crate) fn for_program(error: &Error) -> String {
              --body-timeout SECONDS"
         }
         ErrorKind::CredentialsUnavailable => {
-            return format!("no credentials were found where the AWS CLI and SDKs look for them{NO_CREDENTIALS}");
+            return format!(
+                "no credentials were found where the AWS CLI and SDKs look for them{NO_CREDENTIALS}"
+            );
         }
         kind => return with_options(&error.to_string()).unwrap_or_else(|| without_options(kind)),
     };
@@ -57,10 +59,11 @@ fn without_options(kind: ErrorKind) -> String {
         ErrorKind::ScopeUnknown => "the service and the region cannot be inferred from the upstream's host: add \
                                     --service NAME and --region NAME"
             .to_owned(),
-        ErrorKind::UnsupportedPayload => "the payload cannot be signed so: an unsigned one needs https, and a service \
-                                          that takes it (S3, VPC Lattice), --payload aws-chunked S3 and a body of known \
-                                          length"
-            .to_owned(),
+        ErrorKind::UnsupportedPayload => {
+            "the payload cannot be signed so: unsigned payloads need https, and a service that takes them (S3, VPC \
+             Lattice); --payload aws-chunked needs S3 and a body of known length"
+                .to_owned()
+        }
         kind => format!("the request cannot be signed ({kind:?})"),
     }
 }

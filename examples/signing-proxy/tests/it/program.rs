@@ -63,6 +63,13 @@ impl Proxy {
         page.lines().find_map(|text| text.strip_prefix(line)?.trim().parse().ok())
     }
 
+    /// The sum of all metrics whose lines begin so.
+    pub(crate) async fn sum(&self, beginning: &str) -> u64 {
+        let page = reqwest::get(&self.metrics).await.unwrap().text().await.unwrap();
+        let lines = page.lines().filter(|line| line.starts_with(beginning));
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    }
+
     pub(crate) fn terminate(&self) {
         let pid = self.child.id().unwrap().to_string();
         assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
