@@ -18,6 +18,7 @@ use crate::clock::{fits, server_date, should_retry};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::signing::overrides::Overrides;
 use crate::signing::request::RequestView;
+use crate::signing::sign::Attempt;
 use crate::signing::signature::SignedWith;
 use crate::signing::signer::Signer;
 use crate::timer::timeout;
@@ -211,7 +212,7 @@ where
             view.overrides = Overrides { region: Some(region), ..view.overrides };
         }
         let signature = match signer.keys_for(&view).await {
-            Ok(keys) => signer.signature(keys, &view, self.body.payload()),
+            Ok(keys) => signer.signature(keys, &view, self.body.payload(), Attempt::signed_with),
             Err(error) => Err(error),
         };
         let redirected = self.redirected;
