@@ -35,7 +35,7 @@ impl<V> SmallCache<V> {
             let kept = entries.iter().take(self.bound.saturating_sub(1)).cloned();
             std::iter::once(Arc::clone(&value)).chain(kept).collect::<Vec<_>>()
         });
-        Found { entries: Guard::from_inner(Arc::new(vec![value])), at: 0 }
+        Found::new(value)
     }
 
     #[cfg(test)]
@@ -48,6 +48,13 @@ impl<V> SmallCache<V> {
 pub(crate) struct Found<V> {
     entries: Guard<Arc<Vec<Arc<V>>>>,
     at: usize,
+}
+
+impl<V> Found<V> {
+    /// A value that is in no cache, or not yet known to be.
+    pub(crate) fn new(value: Arc<V>) -> Self {
+        Self { entries: Guard::from_inner(Arc::new(vec![value])), at: 0 }
+    }
 }
 
 impl<V> Deref for Found<V> {

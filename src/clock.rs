@@ -59,6 +59,11 @@ impl Offset {
         shifted.unwrap_or(local)
     }
 
+    /// In whole seconds, rounded towards zero.
+    pub(crate) fn seconds(self) -> i64 {
+        self.milliseconds / 1000
+    }
+
     fn distance(self, other: Self) -> Duration {
         Duration::from_millis(self.milliseconds.abs_diff(other.milliseconds))
     }
@@ -184,6 +189,7 @@ impl Clock {
         self.has_offsets.store(has_offsets, Ordering::Release);
         let is_large = is_reported(&mut reported, origin, learned);
         drop(reported);
+        crate::metrics::clock_offset(candidate.milliseconds);
         let offset_seconds = candidate.milliseconds / 1000;
         if is_large {
             tracing::warn!(

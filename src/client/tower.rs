@@ -16,6 +16,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
+use super::guard::SignedRequest;
 #[cfg(feature = "reqwest")]
 use super::reqwest::{read_refusal, refuse_redirected, with_body};
 use crate::body::SignedBody;
@@ -262,7 +263,7 @@ pub struct ResponseFuture<T> {
 }
 
 impl<T> ResponseFuture<T> {
-    fn new(future: impl Future<Output = Result<T, ServiceError>> + Send + 'static) -> Self {
+    pub(super) fn new(future: impl Future<Output = Result<T, ServiceError>> + Send + 'static) -> Self {
         Self { inner: Box::pin(future) }
     }
 }
@@ -281,7 +282,7 @@ impl<T> fmt::Debug for ResponseFuture<T> {
     }
 }
 
-fn client_error(error: impl Into<BoxError>) -> ServiceError {
+pub(super) fn client_error(error: impl Into<BoxError>) -> ServiceError {
     ServiceError::Client(error.into())
 }
 
@@ -328,7 +329,8 @@ where
             HttpClient { service: self.take_ready(), make_body: self.make_body.clone(), body: PhantomData };
         let signer = self.signer.clone();
         ResponseFuture::new(async move {
-            let (head, body) = request.into_parts();
+            let (mut head, body) = request.into_parts();
+            head.extensions.remove::<SignedRequest>();
             if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
                 return client.send(head, Some(SignedBody::unchanged(body))).await;
             }
@@ -363,6 +365,10 @@ where
 
     const WRAPS: bool = M::WRAPS;
 
+    fn note(&mut self, head: &mut Parts, signed: SignedRequest) {
+        head.extensions.insert(signed);
+    }
+
     async fn send(&mut self, head: Parts, body: Option<SignedBody<B>>) -> Result<Response<R>, ServiceError> {
         let body = self.make_body.make(body.unwrap_or_else(SignedBody::empty));
         self.service.call(Request::from_parts(head, body)).await
@@ -370,6 +376,10 @@ where
 
     fn head_of(response: &Response<R>) -> (StatusCode, &HeaderMap) {
         (response.status(), response.headers())
+    }
+
+    fn extensions_of(response: &mut Response<R>) -> &mut Extensions {
+        response.extensions_mut()
     }
 
     async fn read_refusal(response: Response<R>) -> (Response<R>, RefusalBody) {
@@ -463,6 +473,10 @@ where
 
     fn head_of(response: &reqwest::Response) -> (StatusCode, &HeaderMap) {
         (response.status(), response.headers())
+    }
+
+    fn extensions_of(response: &mut reqwest::Response) -> &mut Extensions {
+        response.extensions_mut()
     }
 
     fn check(sent: &reqwest::Request, response: &reqwest::Response) -> Result<(), Error> {

@@ -99,7 +99,9 @@ impl CredentialsSource {
 impl Uncached {
     async fn snapshot(&self) -> Result<Arc<Credentials>, Error> {
         let result = self.provider.provide_credentials().await;
-        let credentials = load::usable(result, self.time_source.now())?;
+        let credentials = load::usable(result, self.time_source.now());
+        crate::metrics::credentials_loaded(credentials.is_ok());
+        let credentials = credentials?;
         if let Some(last) = self.last.load_full().filter(|last| **last == credentials) {
             return Ok(last);
         }

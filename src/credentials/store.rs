@@ -23,6 +23,7 @@ use super::limits::ReloadLimits;
 use super::load::{InFlightLoad, NoRuntime, Outcome, usable};
 use super::schedule::{Freshness, RefreshSchedule, since, span};
 use crate::error::{Error, ErrorKind};
+use crate::metrics;
 use crate::timer;
 
 /// Between a failed refresh and the next, in the advisory window. In seconds.
@@ -82,6 +83,7 @@ pub(crate) struct Validity {
 /// Cached credentials, and how long they are handed out without a look at their schedule.
 struct Entry {
     credentials: Arc<Credentials>,
+    loaded_at: SystemTime,
     /// `None` for credentials that never need a refresh.
     schedule: Option<RefreshSchedule>,
     cached: Range<SystemTime>,
@@ -304,6 +306,7 @@ impl Store {
         let now = self.time_source.now();
         let credentials = usable(result, now);
         let failure = credentials.as_ref().err().map(Error::kind);
+        metrics::credentials_loaded(failure.is_none());
         let outcome = match credentials {
             Ok(credentials) => Ok(self.store(&mut refresh, credentials, now)),
             Err(error) => self.keep_or_fail(&mut refresh, error, now),
@@ -335,7 +338,11 @@ impl Store {
         let backoff = draw(&mut refresh.random, FAILURE_BACKOFF);
         let invalidation_suppressed = refused.as_ref().map(|_| span(now, backoff));
         // Equal credentials keep their pointer, and with it the keys that the signer derived from them.
-        let known = self.entry.load_full().map(|entry| Arc::clone(&entry.credentials));
+        let earlier = self.entry.load_full();
+        if let Some(earlier) = earlier.as_ref().filter(|earlier| *earlier.credentials != credentials) {
+            metrics::credentials_replaced(earlier.loaded_at, now);
+        }
+        let known = earlier.map(|entry| Arc::clone(&entry.credentials));
         let credentials = [known, refused]
             .into_iter()
             .flatten()
@@ -343,8 +350,14 @@ impl Store {
             .unwrap_or_else(|| Arc::new(credentials));
         let until = schedule.map_or(now, |schedule| schedule.advisory_at);
         let cached = since(now)..until;
-        let entry =
-            Entry { credentials: Arc::clone(&credentials), schedule, cached, invalidation_suppressed };
+        let loaded_at = now;
+        let entry = Entry {
+            credentials: Arc::clone(&credentials),
+            loaded_at,
+            schedule,
+            cached,
+            invalidation_suppressed,
+        };
         self.replace(Some(entry));
         refresh.failure = None;
         credentials
@@ -393,6 +406,7 @@ impl Store {
         }
         self.replace(Some(Entry {
             credentials: Arc::clone(&entry.credentials),
+            loaded_at: entry.loaded_at,
             schedule: entry.schedule,
             cached,
             invalidation_suppressed: entry.invalidation_suppressed.clone(),

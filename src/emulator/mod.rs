@@ -3,9 +3,11 @@
 mod canonical_text;
 mod clock;
 mod parsed_authorization;
+mod policy;
 mod response;
 mod server;
 mod service_rules;
+mod style;
 mod verify;
 
 use std::collections::{HashMap, VecDeque};
@@ -21,7 +23,9 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use policy::PolicyDenial;
 use server::{Config, Fault, MutableState, State};
+pub use style::RefusalStyle;
 use verify::Key;
 
 /// The default limit of a request body, in bytes.
@@ -87,6 +91,9 @@ impl IamGateway {
             clock_offset: 0,
             time_source: SharedTimeSource::new(SystemTimeSource::new()),
             max_body: MAX_BODY,
+            style: RefusalStyle::default(),
+            routes: Vec::new(),
+            api_key: None,
         }
     }
 
@@ -131,8 +138,13 @@ impl IamGateway {
     /// Refuses requests correctly signed with this key with `AccessDeniedException` from now on. Does nothing for an
     /// unknown key.
     pub fn deny(&self, access_key_id: &str) {
+        self.deny_by(access_key_id, PolicyDenial::Implicit);
+    }
+
+    /// Like [`deny`](Self::deny), with IAM's message for this policy.
+    pub fn deny_by(&self, access_key_id: &str, denial: PolicyDenial) {
         if let Some(key) = self.state.mutable().keys.get_mut(access_key_id) {
-            key.denied = true;
+            key.denied = Some(denial);
         }
     }
 
@@ -200,6 +212,9 @@ pub struct IamGatewayBuilder {
     clock_offset: i64,
     time_source: SharedTimeSource,
     max_body: usize,
+    style: RefusalStyle,
+    routes: Vec<(Method, String)>,
+    api_key: Option<String>,
 }
 
 impl IamGatewayBuilder {
@@ -240,6 +255,25 @@ impl IamGatewayBuilder {
         self
     }
 
+    /// Sets in whose form refusals are written; API Gateway's by default.
+    pub fn refusal_style(mut self, style: RefusalStyle) -> Self {
+        self.style = style;
+        self
+    }
+
+    /// Adds a route: requests with another method or path than those added are refused with API Gateway's
+    /// `Missing Authentication Token`. Without any, all are known.
+    pub fn route(mut self, method: Method, path: impl Into<String>) -> Self {
+        self.routes.push((method, path.into()));
+        self
+    }
+
+    /// Sets an API key that requests need besides their signature, in `x-api-key`.
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.api_key = Some(key.into());
+        self
+    }
+
     /// Opens a port on 127.0.0.1 and serves it on the current tokio runtime until the gateway is dropped.
     ///
     /// # Errors
@@ -256,6 +290,9 @@ impl IamGatewayBuilder {
             region: self.region,
             max_body: self.max_body,
             time_source: self.time_source,
+            style: self.style,
+            routes: self.routes,
+            api_key: self.api_key,
         };
         let mutable = MutableState {
             keys,
@@ -283,7 +320,7 @@ impl fmt::Debug for IamGatewayBuilder {
 
 fn insert_key(keys: &mut HashMap<String, Key>, credentials: Credentials) {
     let id = credentials.access_key_id().to_owned();
-    keys.insert(id, Key { credentials, expired: false, denied: false, uses_left: None });
+    keys.insert(id, Key { credentials, expired: false, denied: None, uses_left: None });
 }
 
 /// A request that the gateway received, with the status of the response.

@@ -387,6 +387,14 @@ impl Name {
     }
 }
 
+/// This signing name as the table has it; `None` if no service of AWS is known by it.
+#[cfg(feature = "metrics")]
+pub(crate) fn signing_name(name: &str) -> Option<&'static str> {
+    service(name)
+        .filter(|found| *found == name)
+        .or_else(|| generated::SERVICES.iter().map(|(_, service)| *service).find(|service| *service == name))
+}
+
 /// The signing name of a service with these labels before its region.
 fn service(name: &str) -> Option<&'static str> {
     let at = generated::SERVICES.binary_search_by(|(key, _)| (*key).cmp(name)).ok()?;

@@ -356,6 +356,29 @@ impl SignerBuilder {
         self
     }
 
+    /// Whether each response of the layer, the middleware and the blocking client has, in its extensions, the
+    /// [`SigningDetails`](crate::SigningDetails) that its request was signed with; `false` by default.
+    ///
+    /// They are what `response.diagnose()` compares a refusal with, and no secret is in them. They are made when the
+    /// response is there, from the same date and keys, which takes about as long as to sign once more.
+    ///
+    /// ```
+    /// # use sigv4_middleware::{Credentials, SigningDetails, Signer};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder().credentials(credentials).record_signing_details(true).build()?;
+    /// # let response = http::Response::new(());
+    /// // … the response of a client that signs with it …
+    /// if let Some(details) = response.extensions().get::<SigningDetails>() {
+    ///     println!("{details}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn record_signing_details(mut self, record: bool) -> Self {
+        self.settings.record_details = record;
+        self
+    }
+
     /// Builds the signer. Nothing is loaded before the first request.
     ///
     /// # Errors
@@ -422,6 +445,7 @@ impl SignerBuilder {
                 hosts: SmallCache::new(HOSTS),
                 origins,
                 settings: self.settings,
+                guarded: AtomicBool::new(false),
                 logged_disabled: AtomicBool::new(false),
                 #[cfg(feature = "blocking")]
                 runtime: crate::runtime::LazyRuntime::default(),

@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
-use crate::redact::{REDACTED, is_sensitive};
+use crate::redact::{self, REDACTED, is_sensitive};
 use crate::signing::encode::{escape, is_unreserved};
 
 /// Where a canonical request is written to.
@@ -299,11 +299,7 @@ pub(crate) struct CanonicalRequest<'a, 'h> {
 impl CanonicalRequest<'_, '_> {
     /// The text to be shown, in which the values of secret headers and parameters are redacted.
     pub(crate) fn redacted_text(&self) -> String {
-        let redact = |pair: &str| {
-            let key = pair.split_once('=').map_or(pair, |(key, _)| key);
-            if is_sensitive(key) { format!("{key}={REDACTED}") } else { pair.to_owned() }
-        };
-        let query = self.query.split('&').map(redact).collect::<Vec<_>>().join("&");
+        let query = redact::query(self.query);
         let mut text = Vec::new();
         CanonicalRequest { query: &query, headers: &self.headers.redacted(), ..*self }.write(&mut text);
         String::from_utf8_lossy(&text).into_owned()

@@ -234,6 +234,15 @@ impl Payload<'_> {
         matches!(self.0, Repr::Chunked(_))
     }
 
+    /// How many bytes are hashed for it.
+    pub(crate) fn hashed_len(&self) -> usize {
+        match self.0 {
+            Repr::Bytes(bytes) => bytes.len(),
+            Repr::Frames(frames) => frames.iter().map(Bytes::len).sum(),
+            _ => 0,
+        }
+    }
+
     /// What the canonical request ends with.
     pub(crate) fn hash(&self) -> PayloadHash {
         match self.0 {

@@ -16,6 +16,7 @@ use super::signer::Signer;
 use super::signing_settings::SigningSettings;
 use super::target::{Host, Origin, PathForm, Target};
 use crate::error::{Error, ErrorKind};
+use crate::metrics::{self, Skipped};
 
 /// Everything about a request that can be decided, or refused, before its body is looked at.
 #[derive(Debug)]
@@ -222,9 +223,17 @@ impl Signer {
                 !self.inner.origins.allows(origin.http_scheme(), origin.host, origin.port)
             })
         };
-        self.skips_all()
-            || extensions.is_some_and(|extensions| extensions.get::<SkipSigning>().is_some())
-            || (self.inner.settings.pass_through_disallowed_origins && not_allowed())
+        let why = if self.skips_all() {
+            Skipped::Disabled
+        } else if extensions.is_some_and(|extensions| extensions.get::<SkipSigning>().is_some()) {
+            Skipped::SkipSigning
+        } else if self.inner.settings.pass_through_disallowed_origins && not_allowed() {
+            Skipped::Origin
+        } else {
+            return false;
+        };
+        metrics::skipped(why);
+        true
     }
 
     /// Refuses what can be refused before the body is read, and gives the payload mode to read it by.

@@ -25,6 +25,7 @@ use super::streaming::{ChunkSigner, signature_len};
 use crate::cache::Found;
 use crate::clock::ClockReading;
 use crate::error::{Error, ErrorKind};
+use crate::metrics::SigningTimer;
 
 impl Signer {
     /// Signs a request with these credentials, at the current time.
@@ -38,7 +39,7 @@ impl Signer {
         attempt: impl FnOnce(Attempt) -> A,
     ) -> Result<Signature<A>, Error> {
         let prepared = self.prepare(request)?;
-        Ok(self.sign_headers(&prepared, keys, payload, |_, _| (), attempt)?.0)
+        Ok(self.sign_headers(&prepared, keys, payload, log_signed(&prepared), attempt)?.0)
     }
 
     pub(super) async fn signature_with_details(
@@ -49,9 +50,29 @@ impl Signer {
         let keys = self.keys_for(request).await?;
         let prepared = self.prepare(request)?;
         let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
+            log_signed(&prepared)(context, canonical);
             context.details(&prepared, canonical)
         };
-        self.sign_headers(&prepared, keys, payload, explain, Attempt::signed_with)
+        let (signature, mut details) =
+            self.sign_headers(&prepared, keys, payload, explain, Attempt::signed_with)?;
+        details.set_clock_offset_seconds(signature.attempt.reading.offset.seconds());
+        Ok((signature, details))
+    }
+
+    /// What an attempt was signed as, made again from the same request, date and keys.
+    pub(crate) fn details_of(
+        &self,
+        request: &RequestView<'_>,
+        payload: Payload<'_>,
+        signed_with: &SignedWith,
+    ) -> Result<SigningDetails, Error> {
+        let prepared = self.prepare(request)?;
+        let keys = CurrentKeys { keys: Arc::clone(&signed_with.keys), validity: None };
+        let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
+            context.details(&prepared, canonical)
+        };
+        let (reading, keys) = (signed_with.reading, Found::new(keys.into()));
+        Ok(self.sign_headers_at(&prepared, keys, payload, reading, explain, |_| ())?.1)
     }
 
     /// Credentials for a request, with their keys. One that cannot be signed does not wait for them, but is refused.
@@ -85,9 +106,26 @@ impl Signer {
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
         attempt: impl FnOnce(Attempt) -> A,
     ) -> Result<(Signature<A>, T), Error> {
+        let timer = SigningTimer::start();
+        let reading = self.inner.clock.read(prepared.origin.authority);
+        let attempt = |made: Attempt| {
+            timer.signed(made.context.key.service(), payload.hashed_len());
+            attempt(made)
+        };
+        self.sign_headers_at(prepared, keys, payload, reading, look, attempt)
+    }
+
+    fn sign_headers_at<T, A>(
+        &self,
+        prepared: &PreparedRequest<'_>,
+        keys: Found<CurrentKeys>,
+        payload: Payload<'_>,
+        reading: ClockReading,
+        look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
+        attempt: impl FnOnce(Attempt) -> A,
+    ) -> Result<(Signature<A>, T), Error> {
         let inner = &*self.inner;
         let payload = prepared.payload(self, payload)?;
-        let reading = inner.clock.read(prepared.origin.authority);
         let context = SigningContext::new(prepared, keys, reading.corrected())?;
         let hash = payload.hash();
         let token = context.keys.token().map(|token| (prepared.profile.token_header, token));
@@ -157,6 +195,25 @@ impl Signer {
             }),
         };
         Ok((signature, looked_at))
+    }
+}
+
+/// Logs what was signed at TRACE, its secret values redacted.
+fn log_signed<'p>(
+    prepared: &'p PreparedRequest<'_>,
+) -> impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) + 'p {
+    move |context, canonical| {
+        if tracing::enabled!(tracing::Level::TRACE) {
+            let details = context.details(prepared, canonical);
+            tracing::trace!(
+                host = prepared.origin.authority,
+                access_key_id = context.keys.access_key_id(),
+                canonical_request = details.canonical_request(),
+                string_to_sign = details.string_to_sign(),
+                rule = details.rule(),
+                "signed a request"
+            );
+        }
     }
 }
 
@@ -250,11 +307,14 @@ impl SigningContext {
         canonical: &CanonicalRequest<'_, '_>,
     ) -> SigningDetails {
         let string_to_sign = self.key.string_to_sign(&self.dated, &canonical_hash(canonical)).concat();
-        SigningDetails {
-            canonical_request: canonical.redacted_text(),
-            string_to_sign: String::from_utf8_lossy(&string_to_sign).into_owned(),
-            rule: prepared.scope.rule().map(str::to_owned),
-        }
+        let string_to_sign = String::from_utf8_lossy(&string_to_sign).into_owned();
+        let mut details = SigningDetails::of_signer(canonical.redacted_text(), string_to_sign)
+            .with_access_key_id(self.keys.access_key_id())
+            .with_session_token(self.keys.token().is_some())
+            .with_url_host(prepared.origin.authority);
+        details.set_sent(prepared.request.headers);
+        details.set_rule(prepared.scope.rule());
+        details
     }
 }
 

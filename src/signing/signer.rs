@@ -14,10 +14,13 @@ use super::request::RequestView;
 use super::settings::{BufferLimits, Settings};
 use super::target;
 use crate::cache::SmallCache;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+use crate::client::guard::SignedRequest;
 use crate::clock::Clock;
 use crate::credentials::CredentialsSource;
 use crate::endpoint::AllowedOrigins;
 use crate::error::{Error, ErrorKind};
+use crate::metrics;
 #[cfg(feature = "blocking")]
 use crate::runtime::LazyRuntime;
 use crate::signing::keys::CurrentKeys;
@@ -61,6 +64,8 @@ pub(super) struct Inner {
     pub(super) hosts: SmallCache<KnownHost>,
     pub(super) origins: AllowedOrigins,
     pub(super) settings: Settings,
+    /// Whether a guard checks requests, so that what is signed is noted in their extensions.
+    pub(super) guarded: AtomicBool,
     /// Whether it was logged that this signer is disabled.
     pub(super) logged_disabled: AtomicBool,
     #[cfg(feature = "blocking")]
@@ -102,9 +107,19 @@ impl Signer {
     /// Any [`ErrorKind`] that does not concern a body's stream. The request is then unchanged.
     pub async fn sign<'p>(&self, parts: &mut Parts, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
         if !self.passes_through(Some(&parts.extensions), || RequestView::of(parts)) {
-            let request = RequestView::of(parts);
-            let keys = self.keys_for(&request).await?;
-            commit(self.signature(keys, &request, payload.into(), |_| ())?, parts)?;
+            self.sign_parts(parts, payload.into()).await.inspect_err(metrics::sign_error)?;
+        }
+        Ok(())
+    }
+
+    async fn sign_parts(&self, parts: &mut Parts, payload: Payload<'_>) -> Result<(), Error> {
+        let request = RequestView::of(parts);
+        let keys = self.keys_for(&request).await?;
+        commit(self.signature(keys, &request, payload, |_| ())?, parts)?;
+        #[cfg(any(feature = "tower", feature = "reqwest"))]
+        if self.is_guarded() {
+            let signed = SignedRequest::of(&RequestView::of(parts), payload);
+            parts.extensions.insert(signed);
         }
         Ok(())
     }
@@ -131,9 +146,9 @@ impl Signer {
             ));
         }
         let payload = payload.into();
-        let (signature, details) = self.signature_with_details(&RequestView::of(parts), payload).await?;
-        commit(signature, parts)?;
-        Ok(details)
+        let signed = self.signature_with_details(&RequestView::of(parts), payload).await;
+        let committed = signed.and_then(|(signature, details)| commit(signature, parts).map(|_| details));
+        committed.inspect_err(metrics::sign_error)
     }
 
     /// Signs a request and gives just the headers to send with it, without changing anything.
@@ -172,12 +187,21 @@ impl Signer {
         payload: impl Into<Payload<'p>>,
     ) -> Result<HeaderMap, Error> {
         let request = RequestView::new(method, uri, headers);
-        let mut out = HeaderMap::new();
         if self.passes_through(None, || request) {
-            return Ok(out);
+            return Ok(HeaderMap::new());
         }
+        let headers = self.headers_of(uri, request, payload.into()).await;
+        headers.inspect_err(metrics::sign_error)
+    }
+
+    async fn headers_of(
+        &self,
+        uri: &Uri,
+        request: RequestView<'_>,
+        payload: Payload<'_>,
+    ) -> Result<HeaderMap, Error> {
         let keys = self.keys_for(&request).await?;
-        let mut signature = self.signature(keys, &request, payload.into(), |_| ())?;
+        let mut signature = self.signature(keys, &request, payload, |_| ())?;
         if let Some(target) = signature.rewritten.take() {
             let strict = with_target(uri, target)?;
             return Err(Error::new(
@@ -192,9 +216,10 @@ impl Signer {
                  URI's host",
             ));
         }
+        let mut out = HeaderMap::new();
         signature.apply(&mut out);
         let mut own = signature_headers::ALL.into_iter();
-        let stale = own.find(|name| headers.contains_key(name) && !out.contains_key(name));
+        let stale = own.find(|name| request.headers.contains_key(name) && !out.contains_key(name));
         if let Some(name) = stale {
             return Err(Error::new(
                 ErrorKind::InvalidHeader,
@@ -206,12 +231,27 @@ impl Signer {
         Ok(out)
     }
 
+    /// From now on, what is signed is noted with each request, for a guard.
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    pub(crate) fn guard(&self) {
+        self.inner.guarded.store(true, Ordering::Relaxed);
+    }
+
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.inner.guarded.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn limits(&self) -> BufferLimits {
         self.inner.settings.limits
     }
 
     pub(crate) fn retries_on_auth_error(&self) -> bool {
         self.inner.settings.retry_on_auth_error
+    }
+
+    pub(crate) fn records_details(&self) -> bool {
+        self.inner.settings.record_details
     }
 
     #[cfg(feature = "reqwest")]

@@ -4,7 +4,7 @@ mod body;
 
 use std::io::{self, Read};
 
-use http::{HeaderMap, StatusCode, Version};
+use http::{Extensions, HeaderMap, StatusCode, Version};
 use reqwest::blocking::{Body, Client, ClientBuilder, Request, RequestBuilder, Response};
 
 use self::body::{Reader, RequestBody, into_body, into_http};
@@ -178,6 +178,10 @@ impl Transport for BlockingClient {
 
     fn head_of(response: &Response) -> (StatusCode, &HeaderMap) {
         (response.status(), response.headers())
+    }
+
+    fn extensions_of(response: &mut Response) -> &mut Extensions {
+        response.extensions_mut()
     }
 
     fn check(sent: &Request, response: &Response) -> Result<(), Error> {

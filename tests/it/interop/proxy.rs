@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::server::{Ministack, Setup, script};
+use sigv4_test_support::ministack::{Ministack, Setup, script};
 
 /// The built example; ends when dropped.
 struct Proxy {

@@ -10,7 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::{Proxy, before, next_line, reason};
-use crate::examples::{HANDSHAKE, example, first_byte, gateway, run, with_role};
+use sigv4_test_support::{HANDSHAKE, first_byte};
+
+use crate::examples::{example, gateway, run, with_role};
 use crate::support::{KEY, REGION, SECRET, TOKEN, in_time};
 
 #[tokio::test]

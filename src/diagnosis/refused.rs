@@ -1,0 +1,22 @@
+//! [`RefusedResponse`]: the response to be explained.
+
+use http::{HeaderMap, StatusCode};
+
+/// A response that refused a request: status, headers, and the beginning of its body.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusedResponse<'a> {
+    pub(super) status: StatusCode,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a [u8],
+}
+
+impl<'a> RefusedResponse<'a> {
+    /// How much of a body is looked at, in bytes. Refusals of AWS are shorter.
+    pub const LONGEST_BODY: usize = 64 * 1024;
+
+    /// A response with as much of its body as was read; what is beyond [`LONGEST_BODY`](Self::LONGEST_BODY) is ignored.
+    #[must_use]
+    pub fn new(status: StatusCode, headers: &'a HeaderMap, body: &'a [u8]) -> Self {
+        Self { status, headers, body: &body[..body.len().min(Self::LONGEST_BODY)] }
+    }
+}
