@@ -90,7 +90,7 @@ pub enum ErrorKind {
     /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors) asks for it. The request was sent.
     #[cfg(feature = "reqwest")]
     Refused,
-    /// The request was changed after it was signed; found by a [`SigV4Guard`](crate::SigV4Guard), and not sent.
+    /// The request was changed after it was signed; found by a `SigV4Guard`, and not sent.
     RequestChanged,
     /// A [`PostPolicy`](crate::PostPolicy) is one that S3 would refuse.
     InvalidPostPolicy,
