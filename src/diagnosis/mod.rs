@@ -20,11 +20,16 @@
 //! [`SigningDetails`]: crate::SigningDetails
 
 mod cause;
+mod compare;
+mod facts;
 mod parse;
+mod record;
+mod redaction;
 mod refused;
 mod report;
 mod rules;
 mod sent;
+mod server_text;
 
 pub use cause::Cause;
 pub use refused::RefusedResponse;

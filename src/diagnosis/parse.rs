@@ -62,7 +62,16 @@ impl Body {
             Form::Xml => &["Code", "faultcode"],
             _ => &["__type", "code", "errorCode", "errorType", "type", "error"],
         };
-        let code = names.iter().find_map(|name| self.field(name).filter(|code| looks_like_code(code)))?;
+        let code = names.iter().find_map(|name| self.field(name).filter(|code| looks_like_code(code)));
+        // Some services name the root of their XML after the error, and Lattice begins its text with it.
+        let code = code.or_else(|| match self.form {
+            Form::Xml => Some(&*self.root).filter(|root| root.ends_with("Exception")),
+            Form::Text => {
+                let start = self.text.split_once(':').map(|(code, _)| code);
+                start.filter(|code| code.ends_with("Exception") && looks_like_code(code))
+            }
+            _ => None,
+        })?;
         let code = code.split(':').next().unwrap_or(code);
         Some(code.rsplit('#').next().unwrap_or(code).trim())
     }
@@ -74,11 +83,13 @@ impl Body {
             Form::Json | Form::Text => &[
                 "message",
                 "errorMessage",
+                "detailedMessage",
                 "error_description",
                 "reason",
                 "detail",
                 "details",
                 "msg",
+                "faultstring",
                 "error",
             ],
             Form::Html | Form::Empty => &[],
@@ -94,10 +105,9 @@ fn looks_like_code(code: &str) -> bool {
 }
 
 fn is_html(text: &str) -> bool {
-    let start: String = text.chars().take(1024).collect::<String>().to_ascii_lowercase();
-    ["<!doctype html", "<html", "<head", "<title", "<center", "<h1", "<body"]
-        .iter()
-        .any(|tag| start.contains(tag))
+    let start = text.chars().take(1024).collect::<String>().to_ascii_lowercase();
+    let tags = ["<!doctype html", "<html", "<head>", "<title>", "<center>", "<h1>", "<body>", "<body "];
+    tags.iter().any(|tag| start.contains(tag))
 }
 
 /// Reads as far as the document is one.

@@ -28,15 +28,16 @@ pub struct SentRequest {
     pub(super) method: Option<String>,
     pub(super) url_host: Option<String>,
     pub(super) signed_host: Option<String>,
+    pub(super) sent_host: Option<String>,
+    pub(super) sent_content_type: Option<String>,
+    pub(super) body_sha256: Option<String>,
     pub(super) service: Option<String>,
     pub(super) access_key_id: Option<String>,
     pub(super) session_token: Option<bool>,
-    pub(super) presigned: Option<bool>,
     pub(super) has_body: Option<bool>,
     pub(super) content_sha256_signed: Option<bool>,
     pub(super) api_key: Option<bool>,
     pub(super) route_known: Option<bool>,
-    pub(super) allowed_by_policy: Option<bool>,
     pub(super) authorization: Option<SentAuthorization>,
 }
 
@@ -92,6 +93,21 @@ impl SentRequest {
         Self { signed_host: Some(host.into()), ..self }
     }
 
+    /// The Host that was sent, as far as the client saw it.
+    pub fn sent_host(self, host: impl Into<String>) -> Self {
+        Self { sent_host: Some(host.into()), ..self }
+    }
+
+    /// The Content-Type that was sent.
+    pub fn sent_content_type(self, content_type: impl Into<String>) -> Self {
+        Self { sent_content_type: Some(content_type.into()), ..self }
+    }
+
+    /// The SHA-256 of the body that was sent, in hex.
+    pub fn body_sha256(self, sha256: impl Into<String>) -> Self {
+        Self { body_sha256: Some(sha256.into()), ..self }
+    }
+
     /// The signing name of the service.
     pub fn service(self, service: impl Into<String>) -> Self {
         Self { service: Some(service.into()), ..self }
@@ -105,11 +121,6 @@ impl SentRequest {
     /// Whether a session token was sent.
     pub fn session_token(self, sent: bool) -> Self {
         Self { session_token: Some(sent), ..self }
-    }
-
-    /// Whether its signature is in the query, as of a presigned URL.
-    pub fn presigned(self, presigned: bool) -> Self {
-        Self { presigned: Some(presigned), ..self }
     }
 
     /// Whether it had a body.
@@ -130,11 +141,6 @@ impl SentRequest {
     /// Whether method and path are known to exist at the API.
     pub fn route_known(self, known: bool) -> Self {
         Self { route_known: Some(known), ..self }
-    }
-
-    /// Whether the principal is known to be allowed the action.
-    pub fn allowed_by_policy(self, allowed: bool) -> Self {
-        Self { allowed_by_policy: Some(allowed), ..self }
     }
 
     /// The Authorization header that was sent. Its value is not kept.

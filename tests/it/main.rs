@@ -14,6 +14,7 @@ mod integrations;
 mod interop;
 mod observe;
 mod recovery;
+mod refusals;
 mod runtimes;
 mod support;
 mod tls;

@@ -1,0 +1,231 @@
+//! What a response and the client's knowledge say, in a form that rules ask of.
+
+use std::time::SystemTime;
+
+use http::{HeaderMap, StatusCode};
+use time::PrimitiveDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+use super::parse::{Body, Form};
+use super::refused::RefusedResponse;
+use super::sent::SentRequest;
+use super::server_text::ServerText;
+
+/// Headers by which AWS, and stores that follow S3, name a request.
+const AWS_IDS: [&str; 5] =
+    ["x-amzn-requestid", "x-amz-request-id", "apigw-requestid", "x-amz-apigw-id", "x-amz-id-2"];
+/// Further headers that name a request to whoever answered it.
+const OTHER_IDS: [&str; 4] = ["x-amz-cf-id", "cf-ray", "x-oss-request-id", "x-request-id"];
+
+pub(super) struct Facts<'a> {
+    pub(super) status: StatusCode,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: Body,
+    pub(super) sent: &'a SentRequest,
+    /// The error code: from its header, or from the body.
+    pub(super) code: Option<String>,
+    /// The message, in lower case and with plain apostrophes.
+    pub(super) words: String,
+    /// What the server says that should have been signed.
+    pub(super) server_text: ServerText,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn new(refused: &RefusedResponse<'a>, sent: &'a SentRequest) -> Self {
+        let body = Body::parse(refused.body);
+        let in_header =
+            text_of(refused.headers, "x-amzn-errortype").or(text_of(refused.headers, "x-amz-error-code"));
+        let bare = |code: &str| {
+            let code = code.split(':').next().unwrap_or(code);
+            code.rsplit('#').next().unwrap_or(code).trim().to_owned()
+        };
+        let code =
+            in_header.map(bare).or_else(|| body.code().map(str::to_owned)).filter(|code| !code.is_empty());
+        let message = without_server_text(body.message());
+        let details = body.field("details").filter(|details| *details != message).unwrap_or_default();
+        let words = format!("{message} {details}");
+        let words = words.trim().to_lowercase().replace(['\u{2019}', '\u{2018}'], "'");
+        let server_text = ServerText::of(&body);
+        Self { status: refused.status, headers: refused.headers, body, sent, code, words, server_text }
+    }
+
+    /// Whether the message has these words, in any case.
+    pub(super) fn says(&self, words: &str) -> bool {
+        self.words.contains(words)
+    }
+
+    pub(super) fn says_any(&self, words: &[&str]) -> bool {
+        words.iter().any(|words| self.says(words))
+    }
+
+    /// Whether the code is one of these; `Exception`, `Error` and `Fault` at its end do not matter.
+    pub(super) fn code_is(&self, codes: &[&str]) -> bool {
+        let bare = |code: &str| {
+            let code =
+                ["Exception", "Error", "Fault"].iter().find_map(|end| code.strip_suffix(end)).unwrap_or(code);
+            code.to_ascii_lowercase()
+        };
+        self.code.as_ref().is_some_and(|code| codes.iter().any(|one| bare(one) == bare(code)))
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&'a str> {
+        text_of(self.headers, name)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.headers.contains_key(name)
+    }
+
+    /// The `Server` header, in lower case.
+    pub(super) fn server(&self) -> String {
+        self.header("server").unwrap_or_default().to_ascii_lowercase()
+    }
+
+    /// Whether AWS, or a store that follows S3, named the request.
+    pub(super) fn has_aws_id(&self) -> bool {
+        AWS_IDS.iter().any(|name| self.has(name))
+    }
+
+    /// Whether the response is written as AWS, or a store that follows S3, writes one.
+    pub(super) fn is_aws(&self) -> bool {
+        self.has("x-amzn-errortype")
+            || self.is_error_document()
+            || self.body.field("__type").is_some()
+            || (self.has_aws_id() && self.body.field("errorType").is_some())
+    }
+
+    /// An XML document of S3, EC2 or a query service.
+    pub(super) fn is_error_document(&self) -> bool {
+        self.body.form == Form::Xml
+            && (["Error", "ErrorResponse", "Response", "Errors"].contains(&&*self.body.root)
+                || self.body.root.ends_with("Exception"))
+            && self.code.is_some()
+    }
+
+    /// Whether Amazon API Gateway answered.
+    pub(super) fn is_api_gateway(&self) -> bool {
+        self.has("x-amz-apigw-id") || self.has("apigw-requestid") || self.service() == Some("execute-api")
+    }
+
+    pub(super) fn request_ids(&self) -> Vec<(String, String)> {
+        let known = AWS_IDS.iter().chain(&OTHER_IDS);
+        let mut ids: Vec<_> = known
+            .filter_map(|name| {
+                Some(((*name).to_owned(), self.header(name)?.chars().take(128).collect::<String>()))
+            })
+            .collect();
+        if ids.is_empty()
+            && let Some(id) = self.body.field("RequestId")
+        {
+            ids.push(("RequestId".to_owned(), id.chars().take(128).collect()));
+        }
+        ids
+    }
+
+    /// The response's date, unless a cache kept the response.
+    pub(super) fn server_date(&self) -> Option<SystemTime> {
+        if self.has("age") {
+            return None;
+        }
+        httpdate::parse_http_date(self.header("date")?.trim()).ok()
+    }
+
+    pub(super) fn signed(&self) -> Option<bool> {
+        self.sent.signed
+    }
+
+    pub(super) fn method(&self) -> Option<&str> {
+        let of_details = || self.sent.details.as_ref().and_then(|details| details.method());
+        self.sent.method.as_deref().or_else(of_details)
+    }
+
+    pub(super) fn service(&self) -> Option<&str> {
+        let of_details = || self.sent.details.as_ref().and_then(|details| details.service());
+        self.sent.service.as_deref().or_else(of_details)
+    }
+
+    pub(super) fn url_host(&self) -> Option<&str> {
+        let of_details = || self.sent.details.as_ref().and_then(|details| details.url_host());
+        self.sent.url_host.as_deref().or_else(of_details)
+    }
+
+    pub(super) fn signed_host(&self) -> Option<&str> {
+        let of_details = || self.sent.details.as_ref().and_then(|details| details.signed_host());
+        self.sent.signed_host.as_deref().or_else(of_details)
+    }
+
+    /// The host of the endpoint, as far as the client knows it.
+    pub(super) fn host(&self) -> Option<&str> {
+        self.url_host().or(self.signed_host())
+    }
+
+    /// The access key id, of the client's or the server's telling.
+    pub(super) fn access_key_id(&self) -> Option<&str> {
+        let of_details = || self.sent.details.as_ref().and_then(|details| details.access_key_id());
+        let of_server = || self.body.field("AWSAccessKeyId");
+        self.sent.access_key_id.as_deref().or_else(of_details).or_else(of_server)
+    }
+
+    /// Whether a session token was sent.
+    pub(super) fn session_token(&self) -> Option<bool> {
+        let of_details = || self.sent.details.as_ref().map(|details| details.has_session_token());
+        self.sent.session_token.or_else(of_details)
+    }
+
+    pub(super) fn content_sha256_signed(&self) -> Option<bool> {
+        let signs = || self.sent.details.as_ref().map(|details| details.signs("x-amz-content-sha256"));
+        self.sent.content_sha256_signed.or_else(signs)
+    }
+
+    /// Whether an API key was sent.
+    pub(super) fn api_key(&self) -> Option<bool> {
+        let of_details = || {
+            let details = self.sent.details.as_ref()?;
+            let sent = details.signs("x-api-key")
+                || details.unsigned_headers().iter().any(|name| name == "x-api-key");
+            // Of a record without names of unsigned headers, nothing follows.
+            (sent || !details.unsigned_headers().is_empty()).then_some(sent)
+        };
+        self.sent.api_key.or_else(of_details)
+    }
+}
+
+/// The message without the canonical request and string to sign that it prints: they have the client's words.
+pub(super) fn without_server_text(message: &str) -> &str {
+    let starts = ["The Canonical String for this request", "The String-to-Sign should have been"];
+    let end = starts.iter().filter_map(|start| message.find(start)).min();
+    message[..end.unwrap_or(message.len())].trim()
+}
+
+pub(super) fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// A time as refusals write it: `20261125T120000Z`, RFC 3339, or an HTTP date.
+pub(super) fn time_of(text: &str) -> Option<SystemTime> {
+    let text = text.trim();
+    let basic = format_description!("[year][month][day]T[hour][minute][second]Z");
+    if let Ok(time) = PrimitiveDateTime::parse(text, basic) {
+        return Some(time.assume_utc().into());
+    }
+    if let Ok(time) = time::OffsetDateTime::parse(text, &Rfc3339) {
+        return Some(time.into());
+    }
+    httpdate::parse_http_date(text).ok()
+}
+
+/// By how many seconds `server` is ahead of `signed`.
+pub(super) fn seconds_ahead(server: SystemTime, signed: SystemTime) -> i64 {
+    let seconds = |length: std::time::Duration| i64::try_from(length.as_secs()).unwrap_or(i64::MAX);
+    match server.duration_since(signed) {
+        Ok(ahead) => seconds(ahead),
+        Err(error) => -seconds(error.duration()),
+    }
+}
+
+/// The text between `start` and `end`.
+pub(super) fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
+    let (_, after) = text.split_once(start)?;
+    after.split_once(end).map(|(inner, _)| inner)
+}

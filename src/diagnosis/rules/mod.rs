@@ -1,0 +1,126 @@
+//! The rules by which a response is diagnosed: the first that applies decides.
+//!
+//! A rule looks at the code where services agree on it, and at words of the message where they do not. What stands in front
+//! of a service comes first, since nothing else of such a response is the service's. Rules that name a cause surely come
+//! before those that leave several.
+
+mod authorization;
+mod clock;
+mod credentials;
+mod denial;
+mod form;
+mod front;
+mod gateway;
+mod place;
+mod scope;
+mod signature;
+
+use http::StatusCode;
+
+use super::cause::Cause;
+use super::compare::shorten;
+use super::facts::Facts;
+use super::refused::RefusedResponse;
+use super::report::{Denial, Diagnosis, Difference};
+use super::sent::SentRequest;
+use super::{record, redaction};
+
+/// What a rule concludes.
+#[derive(Debug, Default)]
+struct Verdict {
+    causes: Vec<Cause>,
+    evidence: Vec<String>,
+    what_to_do: Option<String>,
+    difference: Option<Difference>,
+    denial: Option<Denial>,
+    clock_offset_seconds: Option<i64>,
+}
+
+impl Verdict {
+    fn of(causes: &[Cause]) -> Self {
+        Self { causes: causes.to_vec(), ..Self::default() }
+    }
+
+    fn because(mut self, evidence: impl Into<String>) -> Self {
+        self.evidence.push(evidence.into());
+        self
+    }
+
+    fn advice(self, what_to_do: impl Into<String>) -> Self {
+        Self { what_to_do: Some(what_to_do.into()), ..self }
+    }
+}
+
+impl From<Cause> for Verdict {
+    fn from(cause: Cause) -> Self {
+        Self::of(&[cause])
+    }
+}
+
+/// What the client's record shows by itself, and `otherwise` what it may be if that is not wrong after all.
+fn of_record(facts: &Facts<'_>, otherwise: Cause) -> Option<Verdict> {
+    let found = record::findings(facts);
+    let first = found.first()?.cause;
+    let mut verdict = Verdict::from(first);
+    if !found[0].sure {
+        verdict.causes.push(otherwise);
+    }
+    Some(found.into_iter().fold(verdict, |verdict, finding| verdict.because(finding.why)))
+}
+
+/// The longest sentence of a report, in characters.
+const LONGEST_SENTENCE: usize = 600;
+
+type Rule = fn(&Facts<'_>) -> Option<Verdict>;
+
+const RULES: [Rule; 13] = [
+    front::proxy_or_cdn,
+    front::cloudfront,
+    place::redirect,
+    denial::throttled,
+    denial::cors,
+    clock::date,
+    scope::scope,
+    credentials::web_identity,
+    form::form,
+    credentials::credentials,
+    denial::denial,
+    signature::mismatch,
+    gateway::unexplained,
+];
+
+pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Option<Diagnosis> {
+    if !may_refuse(refused.status) {
+        return None;
+    }
+    let facts = Facts::new(refused, sent);
+    let mut verdict = RULES.iter().find_map(|rule| rule(&facts))?;
+    // The likeliest place is kept of a cause that is concluded twice.
+    let mut seen = Vec::new();
+    verdict.causes.retain(|cause| {
+        !seen.contains(cause) && {
+            seen.push(*cause);
+            true
+        }
+    });
+    let first = *verdict.causes.first()?;
+    Some(Diagnosis {
+        status: facts.status,
+        code: facts.code.as_deref().map(|code| shorten(code, 128)),
+        message: redaction::message(facts.body.message()),
+        // What a response names in them may be as long as the response.
+        evidence: verdict.evidence.iter().map(|evidence| shorten(evidence, LONGEST_SENTENCE)).collect(),
+        what_to_do: shorten(verdict.what_to_do.as_deref().unwrap_or(first.what_to_do()), LONGEST_SENTENCE),
+        request_ids: facts.request_ids(),
+        difference: verdict.difference,
+        denial: verdict.denial,
+        clock_offset_seconds: verdict.clock_offset_seconds,
+        causes: verdict.causes,
+    })
+}
+
+/// Whether requests are refused with this status: the client's errors, redirects to where a bucket is, and limits.
+fn may_refuse(status: StatusCode) -> bool {
+    let limited = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::NETWORK_AUTHENTICATION_REQUIRED];
+    status.is_client_error() || status.is_redirection() || limited.contains(&status)
+}

@@ -1,0 +1,30 @@
+//! Requests that went to the wrong place.
+
+use http::StatusCode;
+
+use super::Verdict;
+use crate::diagnosis::cause::Cause;
+use crate::diagnosis::facts::Facts;
+
+pub(super) fn redirect(facts: &Facts<'_>) -> Option<Verdict> {
+    let addressed =
+        facts.code_is(&["PermanentRedirect", "TemporaryRedirect", "Redirect", "IllegalLocationConstraint"])
+            || facts.says("must be addressed using the specified endpoint")
+            || facts.says("specified location-constraint is not valid");
+    let redirected = facts.status.is_redirection() && facts.status != StatusCode::NOT_MODIFIED;
+    let of_bucket = redirected && (facts.has("x-amz-bucket-region") || facts.is_error_document());
+    if !(addressed || of_bucket) {
+        return None;
+    }
+    let mut verdict = Verdict::from(Cause::WrongEndpoint);
+    let region = facts.header("x-amz-bucket-region").or(facts.body.field("Region"));
+    if let Some(region) = region {
+        verdict = verdict.because(format!("the bucket is in the region {region}"));
+    }
+    if let Some(endpoint) = facts.body.field("Endpoint") {
+        verdict = verdict.because(format!("the endpoint is {endpoint}"));
+        let region = region.map_or(String::new(), |region| format!(" and the region {region}"));
+        verdict = verdict.advice(format!("send the request to {endpoint}, signed for that host{region}"));
+    }
+    Some(verdict)
+}
