@@ -86,14 +86,14 @@ pub enum ErrorKind {
     UnsupportedPayload,
     /// The lifetime of a presigned URL or form is out of range, or longer than its credentials live.
     InvalidExpiry,
+    /// A [`PostPolicy`](crate::PostPolicy) is one that S3 would refuse.
+    InvalidPostPolicy,
     /// The server refused the request; an error only where
     /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors) asks for it. The request was sent.
     #[cfg(feature = "reqwest")]
     Refused,
     /// The request was changed after it was signed; found by a `SigV4Guard`, and not sent.
     RequestChanged,
-    /// A [`PostPolicy`](crate::PostPolicy) is one that S3 would refuse.
-    InvalidPostPolicy,
     /// The response came from another URL than the request was sent to, since the client beneath followed a redirect; or
     /// a redirect that was to be followed leads nowhere, or there were too many. The request was sent.
     Redirected,

@@ -46,6 +46,8 @@ pub(super) enum Detail {
         presigned: bool,
         expired: bool,
     },
+    /// The Authorization header is of another scheme.
+    Scheme,
     /// The access key is not known.
     Key {
         access_key_id: String,

@@ -113,6 +113,11 @@ impl Endpoint {
         Ok(found)
     }
 
+    /// Whether the service depends on the path, see [`infer_with_path`](Self::infer_with_path).
+    pub(crate) fn depends_on_path(&self) -> bool {
+        matches!(&*self.service, "iotdata" | "geo-maps" | "geo-places" | "geo-routes")
+    }
+
     /// Signing name and rule of a path that is served by another service than the host's other paths.
     pub(crate) fn other_service_at(&self, path: &str) -> Option<(&'static str, &'static str)> {
         match &*self.service {

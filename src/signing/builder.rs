@@ -22,7 +22,6 @@ use crate::credentials::{self, CachedCredentials, CredentialsSource, Environment
 use crate::endpoint::AllowedOrigins;
 use crate::env::Env;
 use crate::error::{BuildError, BuildErrorKind};
-use crate::signing::date::LastDate;
 use crate::signing::headers::HeaderPolicy;
 use crate::signing::payload::PayloadMode;
 use crate::signing::signing_settings::SigningSettings;
@@ -444,7 +443,6 @@ impl SignerBuilder {
                 credentials,
                 keys: ArcSwapOption::empty(),
                 clock: Arc::new(Clock::new(self.time_source, correction)),
-                last_date: LastDate::default(),
                 hosts: SmallCache::new(HOSTS),
                 origins,
                 settings: self.settings,

@@ -204,7 +204,7 @@ impl Signer {
             return Ok(Presigned::unsigned(parts, &presigning));
         }
         let keys = self.keys_for(&request).await?;
-        let prepared = self.prepare(request)?;
+        let prepared = self.prepare(&request)?;
         let (context, now) = self.presigning_context(&prepared, keys)?;
         let expires_in = lifetime(&presigning, &context, now)?;
 
@@ -226,11 +226,13 @@ impl Signer {
             to_send.insert(signature_headers::CONTENT_SHA256, hash.to_header()?);
         }
         headers.sort();
-        let names = String::from_utf8_lossy(headers.names());
+        let mut signed_names = Vec::with_capacity(headers.names_len);
+        headers.write_names(&mut signed_names);
+        let names = String::from_utf8_lossy(&signed_names);
         let (mut query, appended) = query(&prepared, &context, &names, expires_in)?;
 
         let (signature, details) = {
-            let canonical = prepared.canonical(&query, &headers, hash.as_bytes());
+            let canonical = prepared.canonical(&query, (&headers, &signed_names), hash.as_bytes());
             (context.sign(&canonical), context.details(&prepared, &canonical))
         };
         metrics::presigned(context.key.service());
@@ -306,7 +308,7 @@ fn query(
     let parameters = [
         ("X-Amz-Algorithm", context.algorithm),
         ("X-Amz-Credential", &credential),
-        ("X-Amz-Date", context.date.as_str()),
+        ("X-Amz-Date", context.dated.date().as_str()),
         ("X-Amz-Expires", &expires_in.as_secs().to_string()),
         ("X-Amz-SignedHeaders", signed_headers),
     ];

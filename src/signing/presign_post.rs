@@ -362,7 +362,7 @@ impl Signer {
         let headers = HeaderMap::new();
         let request = RequestView::new(&Method::POST, bucket_url, &headers);
         let keys = self.keys_for(&request).await?;
-        let prepared = self.prepare(request)?;
+        let prepared = self.prepare(&request)?;
         let (service, _) = prepared.service_and_reach()?;
         // As of a store that speaks S3's dialect.
         if !prepared.profile().aws_chunked {
@@ -384,7 +384,7 @@ impl Signer {
         let signed = [
             ("x-amz-algorithm", context.algorithm.to_owned()),
             ("x-amz-credential", format!("{}/{}", context.keys.access_key_id(), context.key.scope())),
-            ("x-amz-date", context.date.as_str().to_owned()),
+            ("x-amz-date", context.dated.date().as_str().to_owned()),
         ];
         let token = context.keys.token().and_then(|token| token.to_str().ok());
         let signed = signed

@@ -24,7 +24,6 @@ use crate::error::{Error, ErrorKind};
 use crate::metrics;
 #[cfg(feature = "blocking")]
 use crate::runtime::LazyRuntime;
-use crate::signing::date::LastDate;
 use crate::signing::keys::CredentialsWithKeys;
 use crate::signing::signature::{Signature, SignedWith};
 
@@ -62,7 +61,6 @@ pub(super) struct Inner {
     pub(super) keys: ArcSwapOption<CredentialsWithKeys>,
     /// Shared with the bodies of event streams, each of whose messages has a date of its own.
     pub(super) clock: Arc<Clock>,
-    pub(super) last_date: LastDate,
     pub(super) hosts: SmallCache<KnownHost>,
     pub(super) origins: AllowedOrigins,
     pub(super) settings: Settings,

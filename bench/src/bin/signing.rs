@@ -77,8 +77,11 @@ fn run_fixed(fixed: &[String]) -> Result<(), Box<dyn Error>> {
     let [case, count, subject @ ..] = fixed else { return Err("CASE and N have to be said".into()) };
     let case = Case::named(case).ok_or("no such case")?;
     let subject = subjects::named(subject.first().map_or(OURS, String::as_str), &case)?;
-    for _ in 0..count.parse()? {
-        subject.signed()?;
+    let mut left: usize = count.parse()?;
+    while left > 0 {
+        let batch = left.min(16);
+        subject.time(batch)?;
+        left -= batch;
     }
     Ok(())
 }

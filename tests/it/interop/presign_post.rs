@@ -93,7 +93,7 @@ fn case(random: &mut fastrand::Rng) -> Value {
 
 #[tokio::test]
 async fn forms_are_those_that_botocore_made() {
-    let vectors: Vec<Value> = include_str!("../vectors/presign_post.jsonl")
+    let vectors: Vec<Value> = include_str!("presign_post.jsonl")
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
