@@ -1,8 +1,6 @@
 //! Runs the built examples as programs, against servers on loopback.
 
-mod curl;
 mod proxy;
-mod secrets;
 
 use std::path::PathBuf;
 
