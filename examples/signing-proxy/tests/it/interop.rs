@@ -1,12 +1,12 @@
-//! `signing_proxy` between a client that cannot sign and the server that wants signatures.
+//! The program between a client that cannot sign and the server that wants signatures.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
+use sigv4_test_support::ministack::{Keys, Ministack, Setup, script};
 
-use sigv4_test_support::ministack::{Ministack, Setup, script};
+use crate::program::PROGRAM;
 
 /// The built example; ends when dropped.
 struct Proxy {
@@ -15,28 +15,25 @@ struct Proxy {
 }
 
 impl Proxy {
+    /// With the keys of the assumed role.
     fn start(setup: &Setup, service: &str) -> Self {
-        // target/debug/deps/interop-… -> target/debug/examples/signing_proxy
-        let own = std::env::current_exe().expect("it is running");
-        let target = own.ancestors().nth(2).map(PathBuf::from).unwrap_or_default();
-        let program = target.join("examples").join(format!("signing_proxy{}", std::env::consts::EXE_SUFFIX));
-        assert!(
-            program.exists(),
-            "{} is not built: `cargo build --examples --all-features` or a whole `cargo test` does",
-            program.display()
-        );
-        let keys = &setup.session;
-        let mut child = Command::new(program)
+        Self::with_keys(setup, service, &setup.session, &[])
+    }
+
+    fn with_keys(setup: &Setup, service: &str, keys: &Keys, arguments: &[&str]) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command
             .args(["--listen", "127.0.0.1:0", "--upstream", &setup.endpoint, "--service", service])
-            .args(["--keep-header", "x-amz-meta-*"])
+            .args(arguments)
             .env_clear()
             .env("AWS_ACCESS_KEY_ID", &keys.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", &keys.secret_access_key)
-            .env("AWS_SESSION_TOKEN", keys.session_token.as_deref().unwrap_or_default())
             .env("AWS_REGION", &setup.region)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
+            .env("AWS_ENDPOINT_URL_STS", &setup.endpoint);
+        if let Some(token) = &keys.session_token {
+            command.env("AWS_SESSION_TOKEN", token);
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         stdout.read_line(&mut line).expect("it says where it listens");
@@ -86,4 +83,15 @@ fn an_unsigned_client_calls_an_api() {
     assert_eq!((&said["status"], &said["seen"]["method"]), (&200.into(), &"POST".into()));
     assert_eq!(said["seen"]["body"], r#"{"n": 1}"#);
     assert_eq!(said["seen"]["headers"]["content-type"], "application/json");
+}
+
+/// The user's own keys may do nothing but assume the role.
+#[test]
+fn a_role_is_assumed() {
+    let Some(ministack) = Ministack::shared() else { return };
+    let setup = &ministack.setup;
+    let role = ["--role-arn", &setup.role_arn, "--role-session-name", "interop"];
+    let path = setup.api_url.strip_prefix(&setup.endpoint).expect("it is below");
+    let proxy = Proxy::with_keys(setup, "execute-api", &setup.assumer, &role);
+    assert_eq!(proxy.call(&json!({"api_path": path}))["status"], 200);
 }

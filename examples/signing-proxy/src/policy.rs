@@ -3,16 +3,18 @@
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Version};
-use percent_encoding::percent_decode_str;
 
-use crate::headers::{is_aws_chunked, without_signature};
+use crate::headers::is_aws_chunked;
+use crate::paths::{AllowedPaths, PathRefusal};
+use crate::query;
 use crate::refusal::Refusal;
 
 /// What is passed on; an empty list allows everything.
 #[derive(Debug)]
 pub(crate) struct Policy {
     pub(crate) methods: Vec<Method>,
-    pub(crate) paths: Vec<String>,
+    pub(crate) paths: AllowedPaths,
+    pub(crate) stripped_parameters: Vec<String>,
 }
 
 impl Policy {
@@ -34,30 +36,16 @@ impl Policy {
         }
         let target = request.uri.path_and_query().filter(|target| target.path().starts_with('/'));
         let target = target.ok_or(Refusal::TARGET)?;
-        if !self.allows_path(target.path()) {
-            return Err(Refusal::PATH.into());
-        }
+        self.paths.check(target.path()).map_err(|why| match why {
+            PathRefusal::NotAllowed => Refusal::PATH,
+            PathRefusal::Ambiguous => Refusal::AMBIGUOUS_PATH,
+        })?;
         if is_aws_chunked(&request.headers) {
             return Err(Refusal::AWS_CHUNKED.into());
         }
-        match without_signature(target) {
+        match query::without(target, &self.stripped_parameters) {
             Some(target) => target.parse().map_err(|_| Refusal::TARGET.into()),
             None => Ok(target.clone()),
         }
     }
-
-    /// Whether a path is an allowed one or below it, even after a server resolves dot segments.
-    fn allows_path(&self, path: &str) -> bool {
-        let is_below = |allowed: &String| {
-            let rest = path.strip_prefix(allowed.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || allowed.ends_with('/') || rest.starts_with('/'))
-        };
-        self.paths.is_empty() || (self.paths.iter().any(is_below) && !has_dot_segment(path))
-    }
-}
-
-/// Whether a path has a segment `..` or `.`, with or without escapes.
-fn has_dot_segment(path: &str) -> bool {
-    let decoded = percent_decode_str(path).decode_utf8_lossy();
-    decoded.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."))
 }

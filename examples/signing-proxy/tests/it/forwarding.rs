@@ -1,23 +1,14 @@
 //! What is forwarded to the upstream, what is refused, and how the program ends.
 
-use axum::Router;
-use axum::body::Body;
-use axum::routing::get;
-use bytes::Bytes;
-use futures_util::StreamExt;
 use http::{Method, StatusCode};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use sigv4_test_support::{HANDSHAKE, KEY, REGION, SECRET, TOKEN, first_byte, gateway, run};
+use tokio::net::TcpListener;
 
-use super::{Proxy, before, next_line, reason};
-use sigv4_test_support::{HANDSHAKE, first_byte};
-
-use crate::examples::{example, gateway, run, with_role};
-use crate::support::{KEY, REGION, SECRET, TOKEN, in_time};
+use crate::program::{Proxy, before, reason, with_role};
 
 #[tokio::test]
 async fn requests_arrive_signed_and_whole() {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     let proxy = before(&gateway, &[]).await;
     let client = reqwest::Client::new();
 
@@ -44,10 +35,9 @@ async fn requests_arrive_signed_and_whole() {
 
 #[tokio::test]
 async fn what_a_client_must_not_decide_is_taken_out() {
-    let gateway = gateway().await;
-    let arguments =
-        ["--strip-header", "X-Internal", "--keep-header", "x-amz-meta-*", "--keep-header", "X-Amz-Target"];
-    let proxy = before(&gateway, &arguments).await;
+    let gateway = gateway("execute-api").await;
+    let proxy =
+        before(&gateway, &["--strip-header", "X-Internal", "--strip-header", "x-amz-meta-secret-*"]).await;
 
     let response = proxy
         .raw(&format!(
@@ -57,8 +47,9 @@ async fn what_a_client_must_not_decide_is_taken_out() {
              X-Amz-Date: 20150830T123600Z\r\n\
              X-Amz-Security-Token: theirs\r\n\
              X-Amz-Content-Sha256: UNSIGNED-PAYLOAD\r\n\
-             X-Amz-Acl: public-read\r\n\
+             X-Amz-Acl: private\r\n\
              X-Amz-Meta-Kept: 1\r\n\
+             X-Amz-Meta-Secret-Name: 1\r\n\
              X-Amz-Target: Orders.List\r\n\
              X-Internal: 1\r\n\
              Connection: close, X-Named\r\n\
@@ -80,17 +71,18 @@ async fn what_a_client_must_not_decide_is_taken_out() {
     assert_eq!(request.target, "/a?b=c");
     let mut names: Vec<_> = request.headers.keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
-    let expected = ["authorization", "host", "x-amz-date", "x-amz-meta-kept", "x-amz-security-token"];
-    assert_eq!(names, [&expected[..], &["x-amz-target", "x-other"]].concat());
+    let expected = ["authorization", "host", "x-amz-acl", "x-amz-date", "x-amz-meta-kept"];
+    assert_eq!(names, [&expected[..], &["x-amz-security-token", "x-amz-target", "x-other"]].concat());
     assert_eq!(request.header("host"), Some(gateway.addr().to_string().as_str()));
     assert_eq!(request.header("x-amz-security-token"), Some(TOKEN));
     let authorization = request.header("authorization").unwrap();
-    assert!(authorization.contains(";x-amz-meta-kept;x-amz-security-token;x-amz-target,"), "{authorization}");
+    let signed = "host;x-amz-acl;x-amz-date;x-amz-meta-kept;x-amz-security-token;x-amz-target,";
+    assert!(authorization.contains(signed), "{authorization}");
 }
 
 #[tokio::test]
 async fn foreign_targets_are_refused() {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     let proxy = before(&gateway, &[]).await;
     for (line, status, why) in [
         ("GET http://evil.example/ HTTP/1.1", 403, "host"),
@@ -115,7 +107,7 @@ async fn foreign_targets_are_refused() {
 
 #[tokio::test]
 async fn only_allowed_methods_and_paths_pass() {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     let (methods, paths) = (["GET", "PUT"], ["/orders", "/b/"]);
     let arguments = methods.map(|method| ["--allow-method", method]).concat();
     let arguments = [arguments, paths.map(|path| ["--allow-path", path]).concat()].concat();
@@ -146,17 +138,23 @@ async fn only_allowed_methods_and_paths_pass() {
         "/orders%2f..%5cadmin",
         "/orders/..",
         "/orders/./x",
+        "/orders/..;/admin",
+        "/orders/..;a=b/admin",
+        "/orders/%2e%2e;/admin",
+        "/orders/%252e%252e/admin",
+        "/orders/a%5c..%5cadmin",
+        "/orders//admin",
     ] {
         assert_eq!(call("GET", target).await, (403, "path".to_owned()), "{target}");
     }
     assert_eq!(gateway.requests().len(), passed);
-    assert_eq!(proxy.metric("signing_proxy_refused_total{reason=\"path\"}").await, Some(11));
+    assert_eq!(proxy.metric("signing_proxy_refused_total{reason=\"path\"}").await, Some(17));
     assert_eq!(proxy.metric("signing_proxy_refused_total{reason=\"method\"}").await, Some(3));
 }
 
 #[tokio::test]
 async fn what_cannot_be_signed_says_why() {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     let proxy = before(&gateway, &["--body-limit", "10"]).await;
     let client = reqwest::Client::new();
 
@@ -172,22 +170,19 @@ async fn what_cannot_be_signed_says_why() {
     assert!(gateway.requests().is_empty());
     assert_eq!(put("1234567890".into()).send().await.unwrap().status(), StatusCode::OK);
 
-    let aws = ["--upstream", "https://abc.execute-api.eu-west-1.amazonaws.com"];
-    let output = run(example("signing_proxy").args(aws)).await;
-    assert!(output.code == 1 && output.stderr.contains("AWS_ACCESS_KEY_ID is not set"), "{}", output.stderr);
     // Found out at the start, not by the first request.
     let upstream = ["--upstream", "http://abc.execute-api.eu-west-1.amazonaws.com"];
-    let output = run(with_role("signing_proxy").args(["--listen", "127.0.0.1:0"]).args(upstream)).await;
+    let output = run(with_role().args(["--listen", "127.0.0.1:0"]).args(upstream)).await;
     assert!(output.code == 1 && output.stderr.contains("https"), "{}", output.stderr);
     for upstream in ["ftp://a.example", "https://a.example/path", "https://user@a.example", "a.example"] {
-        let output = run(with_role("signing_proxy").args(["--upstream", upstream])).await;
+        let output = run(with_role().args(["--upstream", upstream])).await;
         assert!(output.code == 2 && output.stderr.contains("is not an upstream"), "{}", output.stderr);
     }
 }
 
 #[tokio::test]
 async fn a_refusal_of_the_upstream_is_handed_on() {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     gateway.deny(KEY);
     let proxy = before(&gateway, &[]).await;
     let response = reqwest::get(proxy.url("/")).await.unwrap();
@@ -218,86 +213,9 @@ async fn an_upstream_that_does_not_respond() {
     assert_eq!(proxy.metric("signing_proxy_requests_total{status=\"502\"}").await, Some(1));
 }
 
-/// An upstream whose response is sent piece by piece, when the test says.
-async fn slow_upstream() -> (String, mpsc::Sender<&'static str>) {
-    let (sender, pieces) = mpsc::channel::<&'static str>(1);
-    let pieces = std::sync::Mutex::new(Some(pieces));
-    let response = move || {
-        let pieces = pieces.lock().unwrap().take().unwrap();
-        let pieces = futures_util::stream::unfold(pieces, |mut pieces| async {
-            pieces.recv().await.map(|piece| (Ok::<_, std::io::Error>(piece), pieces))
-        });
-        std::future::ready(([("connection", "x-hop"), ("x-hop", "1")], Body::from_stream(pieces)))
-    };
-    let response = std::sync::Arc::new(response);
-    let app = Router::new().route("/", get(move || response()));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    (url, sender)
-}
-
-async fn next(
-    body: &mut (impl futures_util::Stream<Item = reqwest::Result<Bytes>> + Unpin),
-) -> Option<Bytes> {
-    in_time(body.next()).await.transpose().unwrap()
-}
-
-#[tokio::test]
-async fn a_response_is_streamed() {
-    let (upstream, pieces) = slow_upstream().await;
-    let proxy = Proxy::start(&upstream, &[]).await;
-
-    pieces.send("first").await.unwrap();
-    let response = in_time(reqwest::get(proxy.url("/"))).await.unwrap();
-    assert!(!response.headers().contains_key("x-hop"));
-    let mut body = response.bytes_stream();
-    assert_eq!(next(&mut body).await.unwrap(), "first");
-    pieces.send("last").await.unwrap();
-    assert_eq!(next(&mut body).await.unwrap(), "last");
-    drop(pieces);
-    assert_eq!(next(&mut body).await, None);
-    assert_eq!(proxy.metric("signing_proxy_response_bytes_total").await, Some(9));
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn a_request_in_flight_is_finished_before_the_end() {
-    let (upstream, pieces) = slow_upstream().await;
-    let mut proxy = Proxy::start(&upstream, &[]).await;
-    pieces.send("first").await.unwrap();
-    let mut body = reqwest::get(proxy.url("/")).await.unwrap().bytes_stream();
-    assert_eq!(next(&mut body).await.unwrap(), "first");
-
-    proxy.terminate();
-    assert!(next_line(&mut proxy.stdout, "finishing").await.contains("in flight"));
-    in_time(async { while TcpStream::connect(proxy.addr).await.is_ok() {} }).await;
-
-    pieces.send("last").await.unwrap();
-    drop(pieces);
-    assert_eq!(next(&mut body).await.unwrap(), "last");
-    assert_eq!(next(&mut body).await, None);
-    let (status, output) = proxy.ended().await;
-    assert!(status.success() && output.is_empty(), "{output}");
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn a_request_that_does_not_end_is_not_waited_for_forever() {
-    let (upstream, pieces) = slow_upstream().await;
-    let proxy = Proxy::start(&upstream, &["--drain", "0"]).await;
-    pieces.send("first").await.unwrap();
-    let mut body = reqwest::get(proxy.url("/")).await.unwrap().bytes_stream();
-    assert_eq!(next(&mut body).await.unwrap(), "first");
-
-    proxy.terminate();
-    let (status, output) = proxy.ended().await;
-    assert!(!status.success() && output.contains("did not end in time"), "{output}");
-}
-
 #[tokio::test]
 async fn metrics_count_and_tell_no_secret() {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     let proxy = before(&gateway, &["--allow-method", "POST"]).await;
     let client = reqwest::Client::new();
     for _ in 0..2 {
@@ -310,6 +228,9 @@ async fn metrics_count_and_tell_no_secret() {
     assert_eq!(proxy.metric("signing_proxy_request_bytes_total").await, Some(10));
     assert_eq!(proxy.metric("signing_proxy_response_bytes_total").await, Some(32));
     assert_eq!(proxy.metric("signing_proxy_upstream_errors_total").await, Some(0));
+    let signed = r#"sigv4_signed_total{service="execute-api",place="header"}"#;
+    // The two, and one to find out at the start whether requests can be signed.
+    assert_eq!(proxy.metric(signed).await, Some(3), "what the library counts is shown as well");
     let response = reqwest::get(&proxy.metrics).await.unwrap();
     assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/plain; version=0.0.4"));
     let page = response.text().await.unwrap();

@@ -4,18 +4,19 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use sigv4_middleware::IamGateway;
 
-use super::{Proxy, before};
-use crate::examples::{gateway, run, with_role};
+use sigv4_test_support::{gateway, run};
+
+use crate::program::{Proxy, RawResponse, before, with_role};
 
 /// A request with these header lines, which may hold `{port}`.
-async fn send(proxy: &Proxy, request_line: &str, headers: &[&str]) -> super::RawResponse {
+async fn send(proxy: &Proxy, request_line: &str, headers: &[&str]) -> RawResponse {
     let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     let lines = lines.replace("{port}", &proxy.addr.port().to_string());
     let request_line = request_line.replace("{port}", &proxy.addr.port().to_string());
     proxy.raw(&format!("{request_line}\r\n{lines}Connection: close\r\nContent-Length: 0\r\n\r\n")).await
 }
 
-async fn get(proxy: &Proxy, headers: &[&str]) -> super::RawResponse {
+async fn get(proxy: &Proxy, headers: &[&str]) -> RawResponse {
     send(proxy, "GET /orders HTTP/1.1", headers).await
 }
 
@@ -28,7 +29,7 @@ fn received(gateway: &IamGateway) -> usize {
 
 #[tokio::test]
 async fn a_request_to_another_host_is_refused() {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     let proxy =
         before(&gateway, &["--allow-host", "dev.internal", "--allow-host", "other.internal:81"]).await;
     let other_port = proxy.addr.port() ^ 1;
@@ -122,7 +123,7 @@ async fn a_request_to_another_host_is_refused() {
 
 #[tokio::test]
 async fn the_listen_address_loopback_and_named_hosts_are_called() {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     let arguments =
         ["--allow-host", "Dev.internal", "--allow-host", "other.internal:81", "--allow-host", "[fd00::1]"];
     let proxy = before(&gateway, &arguments).await;
@@ -148,7 +149,7 @@ async fn the_listen_address_loopback_and_named_hosts_are_called() {
 
 #[tokio::test]
 async fn the_authority_of_http2_is_the_host() {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     let proxy = before(&gateway, &[]).await;
     let client = reqwest::Client::builder().http2_prior_knowledge().resolve("evil.example", proxy.addr);
     let client = client.build().unwrap();
@@ -158,12 +159,12 @@ async fn the_authority_of_http2_is_the_host() {
     for request in [client.get(&foreign), client.get(&foreign).header("host", format!("localhost:{port}"))] {
         let response = request.send().await.unwrap();
         assert_eq!((response.version(), response.status()), (http::Version::HTTP_2, StatusCode::FORBIDDEN));
-        assert_eq!(super::reason(&response.text().await.unwrap()), "host");
+        assert_eq!(crate::program::reason(&response.text().await.unwrap()), "host");
     }
     let other = client.get(proxy.url("/")).header("host", format!("evil.example:{port}"));
     assert_eq!(other.send().await.unwrap().status(), StatusCode::FORBIDDEN);
     let page = client.get(proxy.url("/")).header("origin", "https://evil.example");
-    assert_eq!(super::reason(&page.send().await.unwrap().text().await.unwrap()), "cross_site");
+    assert_eq!(crate::program::reason(&page.send().await.unwrap().text().await.unwrap()), "cross_site");
     assert_eq!(received(&gateway), 0);
 
     assert_eq!(client.get(proxy.url("/a?b=c")).send().await.unwrap().status(), StatusCode::OK);
@@ -172,7 +173,7 @@ async fn the_authority_of_http2_is_the_host() {
 
 #[tokio::test]
 async fn a_request_of_a_page_of_another_origin_is_refused() {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     let proxy = before(&gateway, &["--allow-origin", "https://app.example"]).await;
 
     for headers in [
@@ -237,7 +238,7 @@ async fn a_request_of_a_page_of_another_origin_is_refused() {
 
 #[tokio::test]
 async fn programs_and_pages_of_the_proxy_itself_are_let_through() {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     let proxy = before(&gateway, &[]).await;
 
     for headers in [
@@ -258,7 +259,7 @@ async fn programs_and_pages_of_the_proxy_itself_are_let_through() {
 
 /// An upstream that lets pages of every origin read its responses.
 async fn permissive_gateway() -> IamGateway {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     let response = Response::builder()
         .header("access-control-allow-origin", "*")
         .header("Access-Control-Allow-Methods", "PUT")
@@ -324,18 +325,18 @@ async fn hosts_and_origins_that_cannot_be_named() {
         ("--allow-origin", "https://*.example", "http://host:port"),
         ("--allow-origin", "file:///", "http://host:port"),
     ] {
-        let output = run(with_role("signing_proxy").args(upstream).args([option, value])).await;
+        let output = run(with_role().args(upstream).args([option, value])).await;
         assert!(output.code == 2 && output.stderr.contains(advice), "{option} {value}: {}", output.stderr);
     }
 }
 
 #[tokio::test]
 async fn an_address_that_other_machines_reach_needs_expose() {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     let upstream = gateway.url();
     let arguments = ["--service", "execute-api", "--upstream", &upstream];
     for listen in ["0.0.0.0:0", "192.0.2.1:8080", "[::]:0", "[::ffff:127.0.0.1]:0"] {
-        let output = run(with_role("signing_proxy").args(["--listen", listen]).args(arguments)).await;
+        let output = run(with_role().args(["--listen", listen]).args(arguments)).await;
         assert_eq!((output.code, output.stdout.as_str()), (1, ""), "{listen}: {}", output.stderr);
         assert!(output.stderr.contains("is not a loopback address"), "{}", output.stderr);
         assert!(

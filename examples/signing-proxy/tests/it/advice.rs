@@ -3,9 +3,9 @@
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::{before, reason};
-use crate::examples::{Failing, assert_names_no_library_item, example, gateway, run, with_role};
-use crate::support::{KEY, SECRET};
+use sigv4_test_support::{Failing, KEY, SECRET, assert_names_no_library_item, gateway, program, run};
+
+use crate::program::{PROGRAM, before, read_response, reason, with_role};
 
 /// Errors at the start: command line, environment, what standard error contains.
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn errors_at_the_start_name_options() {
         ),
     ];
     for (upstream, environment, expected) in cases {
-        let mut command = with_role("signing_proxy");
+        let mut command = with_role();
         command
             .envs(environment.iter().copied())
             .args(["--listen", "127.0.0.1:0", "--upstream"])
@@ -51,24 +51,21 @@ async fn errors_at_the_start_name_options() {
 async fn without_credentials_it_says_how_to_get_some() {
     let upstream = ["--upstream", "https://sts.us-east-1.amazonaws.com"];
     for environment in [[].as_slice(), &[("AWS_PROFILE", "dev")], &[("AWS_ACCESS_KEY_ID", KEY)]] {
-        let mut command = example("signing_proxy");
-        let output = run(command.envs(environment.iter().copied()).args(upstream)).await;
+        let mut command = program(PROGRAM);
+        command.env("AWS_EC2_METADATA_DISABLED", "true").envs(environment.iter().copied());
+        let output =
+            run(command.args(["--listen", "127.0.0.1:0", "--region", "us-east-1"]).args(upstream)).await;
         assert_eq!(output.code, 1);
-        assert!(output.stderr.contains("is not set"), "{}", output.stderr);
-        assert!(output.stderr.contains("aws configure export-credentials"), "{}", output.stderr);
-        assert_eq!(
-            output.stderr.contains("AWS_PROFILE"),
-            environment == [("AWS_PROFILE", "dev")],
-            "{}",
-            output.stderr
-        );
+        for text in ["no credentials were found", "AWS_SECRET_ACCESS_KEY", "--profile NAME"] {
+            assert!(output.stderr.contains(text), "{text} is not in {}", output.stderr);
+        }
         assert_names_no_library_item(&output.stderr);
     }
 }
 
 #[tokio::test]
 async fn refusals_of_bodies_name_options() {
-    let gateway = gateway().await;
+    let gateway = gateway("execute-api").await;
     let proxy = before(&gateway, &["--body-limit", "4", "--body-timeout", "0"]).await;
     let address = proxy.addr;
 
@@ -82,7 +79,7 @@ async fn refusals_of_bodies_name_options() {
     let head =
         format!("PUT / HTTP/1.1\r\nHost: {address}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nx");
     stream.write_all(head.as_bytes()).await.unwrap();
-    let slow = super::read_response(&mut stream).await;
+    let slow = read_response(&mut stream).await;
     assert_eq!(slow.refusal(), (408, "body_timeout".to_owned()));
     assert!(slow.message().contains("--body-timeout SECONDS"), "{}", slow.body);
 

@@ -5,13 +5,16 @@
 //! requests have that name in `Host`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderName, HeaderValue, ORIGIN, VARY};
 use http::request::Parts;
 use http::{Method, Response};
 
+use crate::headers;
 use crate::host_port::{Host, HostPort, PageOrigin};
 use crate::refusal::Refusal;
+use crate::upstream::{Route, Upstreams};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -23,6 +26,14 @@ pub(crate) struct Guard {
     pub(crate) hosts: Vec<HostPort>,
     /// Origins whose pages may send requests and read the responses.
     pub(crate) origins: Vec<PageOrigin>,
+    pub(crate) upstreams: Upstreams,
+}
+
+/// The host that a request names, and the upstream for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Destination {
+    pub(crate) host: HostPort,
+    pub(crate) route: Arc<Route>,
 }
 
 /// Who sent a request that is not refused.
@@ -36,36 +47,37 @@ pub(crate) enum Sender {
 
 impl Guard {
     /// # Errors
-    /// The refusal of a request that names another host, or that a page of another site sent.
-    pub(crate) fn check(&self, request: &Parts) -> Result<Sender, Refusal> {
-        let host = self.check_host(request)?;
-        self.check_sender(request, host)
-    }
-
-    fn check_host(&self, request: &Parts) -> Result<HostPort, Refusal> {
+    /// The refusal of a request that does not name one host that the proxy serves.
+    pub(crate) fn check_host(&self, request: &Parts) -> Result<Destination, Refusal> {
         let mut headers = request.headers.get_all(HOST).iter();
         let header = headers.next().map(HeaderValue::as_bytes);
         // `:authority` over HTTP/2. The target of CONNECT names the destination of a tunnel.
         let target = request.uri.authority().filter(|_| request.method != Method::CONNECT);
         let mut names = header.into_iter().chain(target.map(|authority| authority.as_str().as_bytes()));
         let Some(name) = names.next() else { return Err(Refusal::no_host(self.listen)) };
-        let host = self.own_host(name)?;
+        let destination = self.destination(name)?;
         if headers.next().is_some() {
             return Err(Refusal::several_hosts(self.listen));
         }
         match names.next() {
-            Some(other) if self.own_host(other)? != host => Err(Refusal::several_hosts(self.listen)),
-            _ => Ok(host),
+            Some(other) if self.destination(other)?.host != destination.host => {
+                Err(Refusal::several_hosts(self.listen))
+            }
+            _ => Ok(destination),
         }
     }
 
-    /// The host, if it is one of this proxy's.
-    fn own_host(&self, name: &[u8]) -> Result<HostPort, Refusal> {
+    fn destination(&self, name: &[u8]) -> Result<Destination, Refusal> {
         let parsed: Option<HostPort> = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok());
-        let is_valid = parsed.is_some();
-        parsed
-            .filter(|host| self.is_own(host))
-            .ok_or_else(|| Refusal::foreign_host(name, is_valid, self.listen))
+        let Some(host) = parsed else { return Err(Refusal::foreign_host(name, false, self.listen)) };
+        if let Some(route) = self.upstreams.route(&host, self.listen.port()) {
+            return Ok(Destination { host, route });
+        }
+        if !self.is_own(&host) {
+            return Err(Refusal::foreign_host(name, true, self.listen));
+        }
+        let route = self.upstreams.default_route().ok_or(Refusal::NO_UPSTREAM)?;
+        Ok(Destination { host, route })
     }
 
     fn is_own(&self, host: &HostPort) -> bool {
@@ -75,7 +87,9 @@ impl Guard {
             || self.hosts.iter().any(|named| named.host == *host && named.port.is_none_or(|own| own == port))
     }
 
-    fn check_sender(&self, request: &Parts, host: HostPort) -> Result<Sender, Refusal> {
+    /// # Errors
+    /// The refusal of a request that a page of another site sent.
+    pub(crate) fn check_sender(&self, request: &Parts, host: HostPort) -> Result<Sender, Refusal> {
         let mut origins = request.headers.get_all(ORIGIN).iter();
         let (origin, several) = (origins.next(), origins.next().is_some());
         let page: Option<PageOrigin> = origin.and_then(|origin| origin.to_str().ok()?.parse().ok());
@@ -101,15 +115,9 @@ impl Sender {
         match self {
             // A cache must not give this response to another origin.
             Self::NamedOrigin => drop(headers.append(VARY, HeaderValue::from_static("origin"))),
-            Self::SameOrigin => remove_cors(headers),
+            Self::SameOrigin => {
+                headers::remove(headers, |name| name.as_str().starts_with("access-control-allow-"));
+            }
         }
-    }
-}
-
-fn remove_cors(headers: &mut HeaderMap) {
-    let is_cors = |name: &&HeaderName| name.as_str().starts_with("access-control-allow-");
-    let names: Vec<HeaderName> = headers.keys().filter(is_cors).cloned().collect();
-    for name in names {
-        headers.remove(name);
     }
 }
