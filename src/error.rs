@@ -84,8 +84,10 @@ pub enum ErrorKind {
     /// The payload mode does not fit: an unsigned payload over plain http, a length that is not known, a body that the
     /// client cannot take.
     UnsupportedPayload,
-    /// A presigned URL's lifetime is out of range, or longer than its credentials live.
+    /// The lifetime of a presigned URL or form is out of range, or longer than its credentials live.
     InvalidExpiry,
+    /// A [`PostPolicy`](crate::PostPolicy) is one that S3 would refuse.
+    InvalidPostPolicy,
     /// The server refused the request; an error only where
     /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors) asks for it. The request was sent.
     #[cfg(feature = "reqwest")]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource, TimeSource};
@@ -22,7 +21,6 @@ use crate::credentials::{self, CachedCredentials, CredentialsSource, Environment
 use crate::endpoint::AllowedOrigins;
 use crate::env::Env;
 use crate::error::{BuildError, BuildErrorKind};
-use crate::signing::date::LastDate;
 use crate::signing::headers::HeaderPolicy;
 use crate::signing::payload::PayloadMode;
 use crate::signing::signing_settings::SigningSettings;
@@ -443,9 +441,8 @@ impl SignerBuilder {
         Signer {
             inner: Arc::new(Inner {
                 credentials,
-                keys: ArcSwapOption::empty(),
+                keys: SmallCache::new(1),
                 clock: Arc::new(Clock::new(self.time_source, correction)),
-                last_date: LastDate::default(),
                 hosts: SmallCache::new(HOSTS),
                 origins,
                 settings: self.settings,
