@@ -12,12 +12,12 @@ use reqwest_middleware::ClientBuilder;
 use sigv4_middleware::diagnosis::{Cause, Diagnosis};
 use sigv4_middleware::{Diagnose, Endpoint, Error, ErrorKind, Payload, SigV4Middleware, SigningDetails};
 
+use super::caller_identity::{self, CallerIdentity};
 use super::report::{Report, Status, Step, Verdict};
-use super::whose;
 use crate::args::{Args, PayloadArg};
 use crate::body::Body;
 use crate::change::{self, Change};
-use crate::credentials::Identity;
+use crate::credentials::{self, Identity};
 use crate::failure::Failure;
 use crate::{advice, connect, request, signer};
 
@@ -74,7 +74,7 @@ impl<'a> Checks<'a> {
             Identity::from_args(&self.args.signing, url.host_str(), self.args.reads_stdin()).await?;
         let has_credentials = self.credentials(&identity).await;
         if has_credentials {
-            self.whose(&identity, &url).await;
+            self.caller_identity(&identity, &url).await;
         }
         let scoped = self.scope(&identity, &url, &head).await;
         let client = connect::client(self.args, &url)?;
@@ -113,6 +113,10 @@ impl<'a> Checks<'a> {
                 return false;
             }
         };
+        let source = match credentials::feature(&keys) {
+            Some(feature) => format!("{source}: {feature}"),
+            None => source,
+        };
         let mut found = vec![source, format!("access key id {}", keys.access_key_id()), lifetime(&keys)];
         if keys.expiry().is_some_and(|expiry| expiry <= SystemTime::now()) {
             let change = change::credentials(&identity.source, &change::ALL_KEYS, "they have expired");
@@ -135,14 +139,14 @@ impl<'a> Checks<'a> {
         true
     }
 
-    async fn whose(&mut self, identity: &Identity, url: &Url) {
+    async fn caller_identity(&mut self, identity: &Identity, url: &Url) {
         const NAME: &str = "identity";
-        match whose::ask(identity, self.sts_endpoint.as_deref()).await {
-            whose::Answer::Is(arn) => self.note(NAME, Status::Passed, vec![arn]),
-            whose::Answer::Unreachable(why) => {
+        match caller_identity::ask(identity, self.sts_endpoint.as_deref()).await {
+            CallerIdentity::Arn(arn) => self.note(NAME, Status::Passed, vec![arn]),
+            CallerIdentity::Unreachable(why) => {
                 self.note(NAME, Status::Skipped, vec![format!("STS cannot be asked: {why}")]);
             }
-            whose::Answer::Refused(why) => {
+            CallerIdentity::Refused(why) => {
                 let found = vec![format!("STS does not take them: {why}")];
                 // Keys of a server that is not AWS's are not known to AWS.
                 if is_aws(url) {
@@ -167,7 +171,7 @@ impl<'a> Checks<'a> {
                 endpoint.region().or(endpoint.region_set()).unwrap_or("unknown"),
                 endpoint.rule()
             ),
-            Err(_) => format!("{host} is none of AWS's known hosts"),
+            Err(_) => format!("{host} is not a host of AWS's that is known"),
         }];
         let mut args = self.args.clone();
         let mut guessed = Vec::new();
