@@ -28,7 +28,11 @@ pub struct SentRequest {
     pub(super) method: Option<String>,
     pub(super) url_host: Option<String>,
     pub(super) signed_host: Option<String>,
+    pub(super) sent_host: Option<String>,
+    pub(super) sent_content_type: Option<String>,
+    pub(super) body_sha256: Option<String>,
     pub(super) service: Option<String>,
+    pub(super) region: Option<String>,
     pub(super) access_key_id: Option<String>,
     pub(super) session_token: Option<bool>,
     pub(super) has_body: Option<bool>,
@@ -90,9 +94,29 @@ impl SentRequest {
         Self { signed_host: Some(host.into()), ..self }
     }
 
+    /// The Host that was sent, as far as the client saw it.
+    pub fn sent_host(self, host: impl Into<String>) -> Self {
+        Self { sent_host: Some(host.into()), ..self }
+    }
+
+    /// The Content-Type that was sent.
+    pub fn sent_content_type(self, content_type: impl Into<String>) -> Self {
+        Self { sent_content_type: Some(content_type.into()), ..self }
+    }
+
+    /// The SHA-256 of the body that was sent, in hex.
+    pub fn body_sha256(self, sha256: impl Into<String>) -> Self {
+        Self { body_sha256: Some(sha256.into()), ..self }
+    }
+
     /// The signing name of the service.
     pub fn service(self, service: impl Into<String>) -> Self {
         Self { service: Some(service.into()), ..self }
+    }
+
+    /// The region it was signed for.
+    pub fn region(self, region: impl Into<String>) -> Self {
+        Self { region: Some(region.into()), ..self }
     }
 
     /// The access key id.

@@ -79,7 +79,7 @@ fn s3(refusal: &Refusal) -> (StatusCode, &'static str, String) {
     const BAD: StatusCode = StatusCode::BAD_REQUEST;
     const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
     let own = |status, code, message: &str| (status, code, message.to_owned());
-    match &refusal.detail {
+    match &*refusal.detail {
         Detail::Mismatch { .. } => own(
             FORBIDDEN,
             "SignatureDoesNotMatch",
@@ -116,6 +116,7 @@ fn s3(refusal: &Refusal) -> (StatusCode, &'static str, String) {
             "The AWS Access Key Id you provided does not exist in our records.",
         ),
         Detail::Token => own(BAD, "InvalidToken", "The provided token is malformed or otherwise invalid."),
+        Detail::Scheme => own(BAD, "InvalidArgument", "Unsupported Authorization Type"),
         Detail::HashMissing => (BAD, "InvalidRequest", refusal.message.clone()),
         Detail::Hashes { .. } => (BAD, "XAmzContentSHA256Mismatch", refusal.message.clone()),
         Detail::Unsigned { .. } => {

@@ -390,15 +390,18 @@ impl Name {
 /// This signing name as the table has it; `None` if no service of AWS is known by it.
 #[cfg(feature = "metrics")]
 pub(crate) fn signing_name(name: &str) -> Option<&'static str> {
-    service(name)
-        .filter(|found| *found == name)
-        .or_else(|| generated::SERVICES.iter().map(|(_, service)| *service).find(|service| *service == name))
+    service(name).filter(|found| *found == name).or_else(|| {
+        generated::SERVICES
+            .iter()
+            .map(|(_, service)| service)
+            .find(|service| *service == name && !name.is_empty())
+    })
 }
 
 /// The signing name of a service with these labels before its region.
 fn service(name: &str) -> Option<&'static str> {
-    let at = generated::SERVICES.binary_search_by(|(key, _)| (*key).cmp(name)).ok()?;
-    generated::SERVICES.get(at).map(|(_, service)| *service)
+    let (name, service) = generated::SERVICES.find(name)?;
+    Some(if service.is_empty() { name } else { service })
 }
 
 /// A host name in lower case without its trailing dot; `None` if no DNS name of AWS can look like that.

@@ -85,7 +85,13 @@ fn changes() -> Vec<Row> {
             Is::SignatureMismatchQueryAltered,
             Some("query"),
         ),
-        ("%2B decoded", |r| retarget(r, "%2B", "+"), Is::SignatureMismatchQueryEncoding, Some("query")),
+        ("%2B decoded", |r| retarget(r, "%2B", "+"), Is::SignatureMismatchQueryAltered, Some("query")),
+        (
+            "%20 escaped again",
+            |r| retarget(r, "%20", "%2520"),
+            Is::SignatureMismatchQueryEncoding,
+            Some("query"),
+        ),
         (
             "charset added",
             |r| set(r, "content-type", "application/json; charset=utf-8"),
@@ -203,10 +209,12 @@ async fn named(service: &'static str, style: RefusalStyle) {
             "// merged" | "%40 decoded" | "escapes in lower case" if !s3 && what == "// merged" => continue,
             "service rewritten" if s3 => |r| reauthorize(r, "/s3/", "/es/"),
             "service rewritten" => |r| reauthorize(r, "/execute-api/", "/es/"),
-            // It has no error of its own at S3.
-            "Authorization replaced" if s3 => continue,
             _ => change,
         };
+        // API Gateway quotes no more of what arrived than its hash.
+        if !s3 && what == "Authorization replaced" {
+            cause = Cause::AuthorizationHeaderMalformed;
+        }
         if s3 && part == Some("payload hash") {
             (cause, part) = (Cause::PayloadHashMismatch, None);
         }

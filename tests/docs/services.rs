@@ -8,7 +8,8 @@ const REGION: &str = "us-west-2";
 
 /// The cells of the first table of a page, without its head.
 fn rows(page: &str) -> Vec<Vec<&str>> {
-    let table = page.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    let table =
+        page.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
     table.skip(2).map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
 }
 

@@ -6,6 +6,7 @@ use super::Verdict;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::facts::{Facts, seconds_ahead, time_of};
 use crate::diagnosis::record;
+use crate::signing::details::SigningDetails;
 
 pub(super) fn date(facts: &Facts<'_>) -> Option<Verdict> {
     presigned(facts).or_else(|| signature_date(facts)).or_else(|| skewed(facts))
@@ -49,10 +50,12 @@ fn with_times(facts: &Facts<'_>, cause: Cause, name: &str) -> Verdict {
 /// `Signature expired: A is now earlier than B (C - 5 min.)`, and the same of the future.
 fn signature_date(facts: &Facts<'_>) -> Option<Verdict> {
     let message = facts.body.message();
+    // Services but S3 have the same words for the lifetime of a presigned URL.
+    let presigned = facts.sent.details.as_ref().is_some_and(SigningDetails::is_presigned);
     let (cause, after) = if let Some(at) = facts.words.find("signature expired") {
-        (Cause::ClockSkewBehind, at)
+        (if presigned { Cause::PresignedExpired } else { Cause::ClockSkewBehind }, at)
     } else if let Some(at) = facts.words.find("signature not yet current") {
-        (Cause::ClockSkewAhead, at)
+        (if presigned { Cause::PresignedNotYetValid } else { Cause::ClockSkewAhead }, at)
     } else {
         return None;
     };
@@ -123,7 +126,8 @@ fn skewed(facts: &Facts<'_>) -> Option<Verdict> {
     let mut verdict = match told {
         Some(ahead) if ahead > 0 => Verdict::from(Cause::ClockSkewBehind),
         Some(_) => Verdict::from(Cause::ClockSkewAhead),
-        None if expired || facts.says("too old") => Verdict::from(Cause::ClockSkewBehind),
+        None if expired => Verdict::from(Cause::ClockSkewBehind),
+        None if facts.says("too old") => Verdict::of(&[Cause::ClockSkew, Cause::ClockSkewBehind]),
         None => Verdict::from(Cause::ClockSkew),
     };
     verdict.clock_offset_seconds = told.or_else(|| record::clock_offset(facts));

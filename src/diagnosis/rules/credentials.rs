@@ -1,6 +1,6 @@
 //! Credentials that are absent, unknown, expired, or not whole.
 
-use super::Verdict;
+use super::{Verdict, of_record};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::facts::Facts;
 use crate::diagnosis::record;
@@ -32,13 +32,19 @@ pub(super) fn credentials(facts: &Facts<'_>) -> Option<Verdict> {
 }
 
 fn subscription(facts: &Facts<'_>) -> Option<Verdict> {
-    let needed =
-        facts.code_is(&["OptInRequired", "SubscriptionRequired", "NotSignedUp", "AccountNotSubscribed"])
-            || facts.says_any(&[
-                "needs a subscription",
-                "is not signed up for",
-                "you are not subscribed to this service",
-            ]);
+    let needed = facts.code_is(&[
+        "OptInRequired",
+        "SubscriptionRequired",
+        "NotSignedUp",
+        "AccountNotSubscribed",
+        "RegionDisabled",
+    ]) || facts.says_any(&[
+        "needs a subscription",
+        "is not signed up for",
+        "you are not subscribed to this service",
+        "is not enabled for accessing",
+        "is not activated in this region",
+    ]);
     if needed {
         return Some(Cause::SubscriptionRequired.into());
     }
@@ -56,6 +62,8 @@ fn subscription(facts: &Facts<'_>) -> Option<Verdict> {
             "account has been suspended",
             "account is not yet verified",
             "account is currently blocked",
+            "your account is not authorized",
+            "cap exceeded",
         ]));
     problem.then(|| Cause::AccountProblem.into())
 }
@@ -76,6 +84,9 @@ fn absent(facts: &Facts<'_>) -> Option<Verdict> {
         "valid authorization header not provided",
         "missing authorization header",
         "no credentials provided",
+        "anonymous caller does not have",
+        "must contain the parameter awsaccesskeyid",
+        "authentication is required",
     ];
     let code = facts.code_is(&["MissingClientTokenId", "AuthenticationRequired", "MissingAuthentication"]);
     let said = facts.is_aws() && facts.says_any(&words);
@@ -126,7 +137,8 @@ fn missing_authentication_token(facts: &Facts<'_>) -> Verdict {
 }
 
 fn expired(facts: &Facts<'_>) -> Option<Verdict> {
-    let code = facts.code_is(&["ExpiredToken", "TokenRefreshRequired", "ExpiredTokenId"]);
+    let code =
+        facts.code_is(&["ExpiredToken", "TokenRefreshRequired", "ExpiredTokenId", "SecurityTokenExpired"]);
     let said = facts.says_any(&[
         "security token included in the request is expired",
         "security token included in the request has expired",
@@ -152,8 +164,8 @@ fn invalid_token(facts: &Facts<'_>) -> Option<Verdict> {
     if !(after_check || invalid) {
         return None;
     }
-    if let Some((cause, why)) = record::token(facts) {
-        return Some(Verdict::from(cause).because(why));
+    if let Some(finding) = record::token(facts) {
+        return Some(Verdict::from(finding.cause).because(finding.why));
     }
     Some(with_long_lived_key(facts, Verdict::from(Cause::SessionTokenInvalid)))
 }
@@ -192,11 +204,21 @@ fn unknown_key(facts: &Facts<'_>) -> Option<Verdict> {
         "InvalidAccessKey",
         "NoSuchAccessKey",
     ]);
-    let said = facts
-        .says_any(&["access key id you provided does not exist", "access key id provided does not exist"])
-        || (facts.is_aws()
-            && facts.says_any(&["no such key: ", "no such access key", "access key not found"])
-            && !facts.code_is(&["NoSuchKey"]))
+    let oracle = facts.says("secret key required to complete authentication could not be found");
+    if oracle {
+        let why = "the region has to be named if it is not the home region of the tenancy";
+        return Some(Verdict::of(&[Cause::AccessKeyUnknown, Cause::ScopeRegionWrong]).because(why));
+    }
+    if code_is_unauthorized(facts) {
+        return Some(Verdict::of(&[Cause::AccessKeyUnknown, Cause::AccessDeniedUnspecified]));
+    }
+    let said = facts.says_any(&[
+        "access key id you provided does not exist",
+        "access key id provided does not exist",
+        "credential access key has length",
+    ]) || (facts.is_aws()
+        && facts.says_any(&["no such key: ", "no such access key", "access key not found"])
+        && !facts.code_is(&["NoSuchKey"]))
         || facts.says("security token included in the request is invalid");
     if !(code || said) {
         return None;
@@ -208,7 +230,8 @@ fn unknown_key(facts: &Facts<'_>) -> Option<Verdict> {
             return Some(Verdict::from(Cause::SessionTokenMissing).because(why));
         }
         (None, _, Some(false)) => {
-            return Some(Verdict::from(Cause::SessionTokenMissing).because("no session token was sent"));
+            let causes = [Cause::SessionTokenMissing, Cause::AccessKeyUnknown];
+            return Some(Verdict::of(&causes).because("no session token was sent"));
         }
         _ => {}
     }
@@ -220,6 +243,11 @@ fn unknown_key(facts: &Facts<'_>) -> Option<Verdict> {
         Some(id) => verdict.because(format!("the access key id is {}", shown_id(id))),
         None => verdict,
     })
+}
+
+/// R2's word for a key that it does not know, or that may not do this.
+fn code_is_unauthorized(facts: &Facts<'_>) -> bool {
+    facts.is_error_document() && facts.code_is(&["Unauthorized"]) && facts.words == "unauthorized"
 }
 
 /// An access key id as it is shown: its length is the first thing to look at.
@@ -234,8 +262,8 @@ fn ec2(facts: &Facts<'_>) -> Option<Verdict> {
     if !(facts.code_is(&["AuthFailure"]) && (validated || facts.words.is_empty())) {
         return None;
     }
-    if let Some((cause, why)) = record::findings(facts).into_iter().next() {
-        return Some(Verdict::from(cause).because(why));
+    if let Some(verdict) = of_record(facts, Cause::AccessKeyUnknown) {
+        return Some(verdict);
     }
     if let Some(offset) = record::clock_offset(facts).filter(|offset| offset.unsigned_abs() > 300) {
         let cause = if offset > 0 { Cause::ClockSkewBehind } else { Cause::ClockSkewAhead };
@@ -244,7 +272,12 @@ fn ec2(facts: &Facts<'_>) -> Option<Verdict> {
         verdict.clock_offset_seconds = Some(offset);
         return Some(verdict);
     }
-    let causes = [Cause::AccessKeyUnknown, Cause::SignatureMismatchUnspecified, Cause::ClockSkew];
+    let causes = [
+        Cause::AccessKeyUnknown,
+        Cause::SignatureMismatchUnspecified,
+        Cause::ClockSkew,
+        Cause::SubscriptionRequired,
+    ];
     Some(Verdict::of(&causes).because("EC2 answers so to every problem with credentials").advice(
         "check the access key id and its secret, the clock, that Host is signed as it is called, and that the region is \
          enabled for the account",

@@ -25,7 +25,6 @@ pub(super) fn throttled(facts: &Facts<'_>) -> Option<Verdict> {
         "Throttled",
         "Throttling",
         "TooManyRequests",
-        "ServiceQuotaExceeded",
         "XMinioRequestTimeout",
     ]);
     let said =
@@ -50,6 +49,13 @@ pub(super) fn denial(facts: &Facts<'_>) -> Option<Verdict> {
 
 /// Authorizers of the API's owner, and AppSync's.
 fn by_authorizer(facts: &Facts<'_>) -> Option<Verdict> {
+    if facts.says("authorization method mismatch") {
+        return Some(Verdict::of(&[Cause::AuthorizationSchemeWrong, Cause::JwtAuthorizerRefused]));
+    }
+    if facts.says("requested resource is denied") && facts.says("access token") {
+        let why = "the details speak of the access token that the API wants besides the signature";
+        return Some(Verdict::from(Cause::JwtAuthorizerRefused).because(why));
+    }
     let lambda = facts
         .says_any(&["user is not authorized to access this resource", "not authorized to make this call"]);
     if lambda {
@@ -76,8 +82,12 @@ fn by_authorizer(facts: &Facts<'_>) -> Option<Verdict> {
         });
     }
     // API Gateway's own word where a token is missing or refused.
-    let unauthorized =
-        facts.status == StatusCode::UNAUTHORIZED && facts.words == "unauthorized" && facts.has_aws_id();
+    let customized =
+        facts.has("x-amz-apigw-id") && facts.has("x-amzn-errortype") && facts.code_is(&["Unauthorized"]);
+    let unauthorized = facts.status == StatusCode::UNAUTHORIZED
+        && facts.has_aws_id()
+        && ((facts.words == "unauthorized" && !facts.is_error_document()) || customized);
+
     unauthorized.then(|| {
         if facts.has("apigw-requestid") {
             Cause::JwtAuthorizerRefused.into()
@@ -105,6 +115,7 @@ fn by_name(facts: &Facts<'_>) -> Option<Verdict> {
         "don't have access to the model",
         "do not have access to the model",
         "model use case details have not been submitted",
+        "access to bedrock models is not allowed",
     ]);
     if model {
         return Some(Cause::ModelAccessNotGranted.into());
@@ -115,6 +126,7 @@ fn by_name(facts: &Facts<'_>) -> Option<Verdict> {
         "customer master key",
         "the ciphertext refers to",
         "aws kms",
+        "access to kms",
         "kms key",
         "kms.keyunavailable",
     ]) || facts.code.as_ref().is_some_and(|code| code.starts_with("KMS"));
@@ -123,6 +135,18 @@ fn by_name(facts: &Facts<'_>) -> Option<Verdict> {
     }
     if facts.code_is(&["security_exception"]) || facts.says("no permissions for [") {
         return Some(Cause::DataAccessPolicyDenied.into());
+    }
+    if facts.code_is(&["WAFForbidden"]) {
+        return Some(Cause::WafBlocked.into());
+    }
+    if facts.has("x-amzn-errortype")
+        && facts.says_any(&["invalid api key", "api key is required", "missing api key"])
+    {
+        return Some(Cause::ApiKeyMissing.into());
+    }
+    if facts.says("unable to determine service/operation name to be authorized") {
+        let why = "the method and path are none of the service's operations";
+        return Some(Verdict::from(Cause::WrongStageOrRoute).because(why));
     }
     if facts.code_is(&["InvalidObjectState"]) {
         return Some(Cause::ObjectStateInvalid.into());
@@ -168,13 +192,12 @@ fn by_policy(facts: &Facts<'_>) -> Option<Verdict> {
         "access to requested resource is denied",
         "insufficient lake formation permission",
         "not authorized for images",
+        "you have no right to access",
+        "doesn't have the right to",
+        "not entitled",
+        "you do not have permission",
     ];
-    let code = facts.code_is(&[
-        "UnauthorizedOperation",
-        "UnauthorizedAccess",
-        "AuthorizationError",
-        "NotAuthorized",
-    ]);
+    let code = facts.code_is(&["UnauthorizedOperation", "UnauthorizedAccess", "AuthorizationError"]);
     let denied = facts.code_is(&["AccessDenied", "AccessDeniedException", "UnauthorizedException"]);
     let vague = denied
         && facts.says_any(&[
@@ -188,6 +211,7 @@ fn by_policy(facts: &Facts<'_>) -> Option<Verdict> {
             "not authorized",
             "does not have access",
             "doesn't have access",
+            "access to the resource",
         ]);
     (code || facts.says_any(&words) || vague).then(|| Cause::PolicyImplicitDeny.into())
 }

@@ -32,12 +32,17 @@ fn credential(facts: &Facts<'_>) -> Option<Verdict> {
         "credential is malformed",
         "slash-delimited",
         "malformed credential",
+        "credential field malformed",
     ]) || (facts.says("credential")
         && facts.says_any(&["incorrect date format", "invalid credential format"]));
     malformed.then(|| Cause::CredentialMalformed.into())
 }
 
 fn unsigned_headers(facts: &Facts<'_>) -> Option<Verdict> {
+    if facts.says("is named as a signedheader") {
+        let why = "the response names a signed header that is not in the request";
+        return Some(Verdict::from(Cause::SignatureMismatchHeaderMissing).because(why));
+    }
     if facts.says("'host'") && facts.says_any(&["signedheader", "signed header"]) {
         return Some(Cause::HostNotSigned.into());
     }
@@ -45,13 +50,8 @@ fn unsigned_headers(facts: &Facts<'_>) -> Option<Verdict> {
     let present = named.is_some()
         || facts.says("were not signed")
         || facts.says("must be a 'signedheader'")
-        || (facts.says("header")
-            && facts.says_any(&[
-                "must be included in signature",
-                "should be signed",
-                "must be signed",
-                "is not signed",
-            ]));
+        || facts.says_any(&["must be included in signature", "must be included in the signature"])
+        || (facts.says("header") && facts.says_any(&["should be signed", "must be signed", "is not signed"]));
     if !present {
         return None;
     }
@@ -177,7 +177,8 @@ fn version(facts: &Facts<'_>) -> Option<Verdict> {
         "unsupported signature algorithm",
         "authorization mechanism you have provided is not supported",
     ]) || facts.code_is(&["SignatureVersionNotSupported"]);
-    (required && !facts.code_is(&["SignatureDoesNotMatch"])).then(|| Cause::Sigv4Required.into())
+    (required && !facts.says("mismatch") && !facts.code_is(&["SignatureDoesNotMatch"]))
+        .then(|| Cause::Sigv4Required.into())
 }
 
 fn presigned(facts: &Facts<'_>) -> Option<Verdict> {

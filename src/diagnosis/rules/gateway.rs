@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::Verdict;
+use super::{Verdict, of_record};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::facts::Facts;
 use crate::diagnosis::parse::Form;
@@ -10,6 +10,7 @@ use crate::diagnosis::record;
 
 pub(super) fn unexplained(facts: &Facts<'_>) -> Option<Verdict> {
     not_found(facts)
+        .or_else(|| not_offered(facts))
         .or_else(|| head(facts))
         .or_else(|| aoss(facts))
         .or_else(|| function_url(facts))
@@ -35,6 +36,12 @@ fn not_found(facts: &Facts<'_>) -> Option<Verdict> {
     (code || gateway).then(|| Cause::WrongStageOrRoute.into())
 }
 
+/// OpenSearch Service's word for an operation that it does not offer.
+fn not_offered(facts: &Facts<'_>) -> Option<Verdict> {
+    let said = facts.says("your request: '") && facts.says("is not allowed");
+    said.then(|| Verdict::from(Cause::WrongStageOrRoute).because("the service does not offer this operation"))
+}
+
 /// A refusal without a body.
 fn head(facts: &Facts<'_>) -> Option<Verdict> {
     let refused = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
@@ -48,7 +55,7 @@ fn head(facts: &Facts<'_>) -> Option<Verdict> {
         return None;
     }
     let region = facts.header("x-amz-bucket-region");
-    let signed = facts.sent.details.as_ref().and_then(|details| details.region());
+    let signed = facts.region();
     let mut verdict = Verdict::from(Cause::HeadWithoutBody);
     if let Some((region, signed)) = region.zip(signed).filter(|(region, signed)| region != signed) {
         let why = format!("the bucket is in the region {region}, and signed was {signed}");
@@ -66,10 +73,15 @@ fn head(facts: &Facts<'_>) -> Option<Verdict> {
 fn aoss(facts: &Facts<'_>) -> Option<Verdict> {
     let hint = facts.header("x-aoss-response-hint");
     let is_aoss = facts.server().starts_with("aoss") || hint.is_some() || facts.service() == Some("aoss");
+    if is_aoss && facts.status == StatusCode::UNAUTHORIZED {
+        let causes = [Cause::SignatureMismatchUnspecified, Cause::AccessKeyUnknown, Cause::CredentialsAbsent];
+        return Some(
+            Verdict::of(&causes).because("the service does not say what is wrong with the signature"),
+        );
+    }
     if !(is_aoss && facts.status == StatusCode::FORBIDDEN) {
         return None;
     }
-    let mut of_record: Vec<_> = record::findings(facts);
     let has_body = facts.sent.has_body.or_else(|| {
         facts
             .method()
@@ -79,10 +91,10 @@ fn aoss(facts: &Facts<'_>) -> Option<Verdict> {
         && (has_body != Some(false) && (hint.is_some() || has_body == Some(true)))
     {
         let why = "x-amz-content-sha256 was not signed, which the service wants of a request with a body";
-        of_record.insert(0, (Cause::PayloadHashHeaderMissing, why.to_owned()));
+        return Some(Verdict::from(Cause::PayloadHashHeaderMissing).because(why));
     }
-    if let Some((cause, why)) = of_record.into_iter().next() {
-        return Some(Verdict::from(cause).because(why));
+    if let Some(verdict) = of_record(facts, Cause::DataAccessPolicyDenied) {
+        return Some(verdict);
     }
     let denied = hint.is_some_and(|hint| hint.contains("gw-helper-deny"));
     Some(if denied && facts.content_sha256_signed() != Some(true) {
@@ -103,7 +115,8 @@ fn aoss(facts: &Facts<'_>) -> Option<Verdict> {
 fn function_url(facts: &Facts<'_>) -> Option<Verdict> {
     let named = facts.says("for troubleshooting function url") || facts.says("function url authorization");
     let at_url = facts.host().is_some_and(|host| host.contains(".lambda-url."));
-    let bare = facts.words == "forbidden"
+    let null = facts.body.field("message").is_none() && at_url;
+    let bare = (facts.words == "forbidden" || null)
         && facts.code_is(&["AccessDenied"])
         && !facts.is_api_gateway()
         && (at_url || facts.service().is_none_or(|service| service == "lambda"));
@@ -120,7 +133,11 @@ fn function_url(facts: &Facts<'_>) -> Option<Verdict> {
 
 /// `{"message":"Forbidden"}` of API Gateway and IoT.
 fn forbidden(facts: &Facts<'_>) -> Option<Verdict> {
-    if !(facts.status == StatusCode::FORBIDDEN && ["forbidden", "forbidden."].contains(&&*facts.words)) {
+    let iot = facts.body.field("traceId").is_some()
+        && facts.body.form == Form::Json
+        && facts.code_is(&["Forbidden"]);
+    let said = ["forbidden", "forbidden."].contains(&&*facts.words) && facts.body.field("message").is_some();
+    if !(facts.status == StatusCode::FORBIDDEN && (said || iot)) {
         return None;
     }
     let iam = || {
@@ -134,19 +151,20 @@ fn forbidden(facts: &Facts<'_>) -> Option<Verdict> {
             .as_ref()
             .and_then(|details| details.path())
             .is_some_and(|path| path.contains("connections"));
-    let iot = facts.body.field("traceId").is_some();
-    if iot || websocket {
-        return Some(of_record(facts).unwrap_or_else(iam));
+
+    if iot || facts.body.field("traceId").is_some() || websocket {
+        return Some(of_record(facts, Cause::IamRefusedUnspecified).unwrap_or_else(iam));
     }
     if facts.has("apigw-requestid") {
         return Some(match facts.signed() {
-            Some(true) => of_record(facts).unwrap_or_else(iam),
+            Some(true) => of_record(facts, Cause::IamRefusedUnspecified).unwrap_or_else(iam),
             Some(false) => iam().because("the request was not signed"),
             None => Verdict::of(&[Cause::IamRefusedUnspecified, Cause::LambdaAuthorizerDenied])
                 .because("an HTTP API answers so where IAM or an authorizer refuses"),
         });
     }
-    if !(facts.is_api_gateway() || facts.code_is(&["Forbidden"]) && facts.has("x-amzn-errortype")) {
+
+    if !(facts.code_is(&["Forbidden"]) && facts.has("x-amzn-errortype")) {
         return None;
     }
     if facts.host().is_some_and(|host| !host.contains("execute-api") && !host.contains("localhost")) {
@@ -162,12 +180,6 @@ fn forbidden(facts: &Facts<'_>) -> Option<Verdict> {
         None => Verdict::of(&[Cause::ApiKeyMissing, Cause::WafBlocked, Cause::WrongStageOrRoute])
             .because("API Gateway answers so to a missing API key, a blocked request and an unmapped domain"),
     })
-}
-
-/// The likeliest of what the client's record shows.
-fn of_record(facts: &Facts<'_>) -> Option<Verdict> {
-    let (cause, why) = record::findings(facts).into_iter().next()?;
-    Some(Verdict::of(&[cause, Cause::IamRefusedUnspecified]).because(why))
 }
 
 /// S3's bare Access Denied, and its like.

@@ -18,11 +18,12 @@ mod signature;
 use http::StatusCode;
 
 use super::cause::Cause;
+use super::compare::shorten;
 use super::facts::Facts;
-use super::redaction;
 use super::refused::RefusedResponse;
 use super::report::{Denial, Diagnosis, Difference};
 use super::sent::SentRequest;
+use super::{record, redaction};
 
 /// What a rule concludes.
 #[derive(Debug, Default)]
@@ -56,14 +57,28 @@ impl From<Cause> for Verdict {
     }
 }
 
+/// What the client's record shows by itself, and `otherwise` what it may be if that is not wrong after all.
+fn of_record(facts: &Facts<'_>, otherwise: Cause) -> Option<Verdict> {
+    let found = record::findings(facts);
+    let first = found.first()?.cause;
+    let mut verdict = Verdict::from(first);
+    if !found[0].sure {
+        verdict.causes.push(otherwise);
+    }
+    Some(found.into_iter().fold(verdict, |verdict, finding| verdict.because(finding.why)))
+}
+
+/// The longest sentence of a report, in characters.
+const LONGEST_SENTENCE: usize = 600;
+
 type Rule = fn(&Facts<'_>) -> Option<Verdict>;
 
-const RULES: [Rule; 13] = [
-    front::proxy_or_cdn,
-    front::cloudfront,
-    place::redirect,
-    denial::throttled,
-    denial::cors,
+/// What may stand in front of a service, and what is said in the same way by any.
+const FIRST: [Rule; 5] =
+    [front::proxy_or_cdn, front::cloudfront, place::redirect, denial::throttled, denial::cors];
+
+/// What a service says. An application may use the same words, of its own tokens and signatures.
+const OF_SERVICES: [Rule; 7] = [
     clock::date,
     scope::scope,
     credentials::web_identity,
@@ -71,7 +86,6 @@ const RULES: [Rule; 13] = [
     credentials::credentials,
     denial::denial,
     signature::mismatch,
-    gateway::unexplained,
 ];
 
 pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Option<Diagnosis> {
@@ -79,7 +93,9 @@ pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Opt
         return None;
     }
     let facts = Facts::new(refused, sent);
-    let mut verdict = RULES.iter().find_map(|rule| rule(&facts))?;
+    let of_services = if facts.is_application() { &[][..] } else { &OF_SERVICES[..] };
+    let mut rules = FIRST.iter().chain(of_services).chain(&[gateway::unexplained as Rule]);
+    let mut verdict = rules.find_map(|rule| rule(&facts))?;
     // The likeliest place is kept of a cause that is concluded twice.
     let mut seen = Vec::new();
     verdict.causes.retain(|cause| {
@@ -91,10 +107,11 @@ pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Opt
     let first = *verdict.causes.first()?;
     Some(Diagnosis {
         status: facts.status,
-        code: facts.code.as_deref().map(|code| super::compare::shorten(code, 128)),
+        code: facts.code.as_deref().map(|code| shorten(code, 128)),
         message: redaction::message(facts.body.message()),
-        evidence: verdict.evidence,
-        what_to_do: verdict.what_to_do.unwrap_or_else(|| first.what_to_do().to_owned()),
+        // What a response names in them may be as long as the response.
+        evidence: verdict.evidence.iter().map(|evidence| shorten(evidence, LONGEST_SENTENCE)).collect(),
+        what_to_do: shorten(verdict.what_to_do.as_deref().unwrap_or(first.what_to_do()), LONGEST_SENTENCE),
         request_ids: facts.request_ids(),
         difference: verdict.difference,
         denial: verdict.denial,

@@ -24,10 +24,16 @@ pub(super) fn scope(facts: &Facts<'_>) -> Option<Verdict> {
     let service = facts.says_any(&[
         "scoped to correct service",
         "incorrect service",
+        "service scope should be of value",
         "wrong service",
         "invalid service",
     ]);
-    let terminator = facts.says_any(&["valid terminator", "incorrect terminal", "invalid terminator"]);
+    let terminator = facts.says_any(&[
+        "valid terminator",
+        "incorrect terminal",
+        "request scope should be of value",
+        "invalid terminator",
+    ]);
     let date = facts.says_any(&[
         "date in credential scope does not match",
         "date is not the same as x-amz-date",

@@ -1,6 +1,6 @@
 //! Signatures that do not match: what the server computed is compared with what the client signed.
 
-use super::Verdict;
+use super::{Verdict, of_record};
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::compare::{self, Found};
 use crate::diagnosis::facts::Facts;
@@ -74,8 +74,8 @@ fn equal_requests(facts: &Facts<'_>, ours: &str, theirs: &str) -> Verdict {
     }
     let mut verdict = Verdict::from(Cause::SignatureMismatchSecret)
         .because("canonical request and string to sign are the same on both sides, so that only the signing key differs");
-    if let Some((_, why)) = record::token(facts) {
-        verdict = verdict.because(why);
+    if let Some(finding) = record::token(facts) {
+        verdict = verdict.because(finding.why);
     }
     verdict
 }
@@ -128,20 +128,11 @@ fn within_response(facts: &Facts<'_>) -> Option<Verdict> {
 
 /// The server prints nothing to compare with.
 fn by_record(facts: &Facts<'_>) -> Verdict {
-    let found = record::findings(facts);
-    let Some((first, _)) = found.first() else {
+    of_record(facts, Cause::SignatureMismatchUnspecified).unwrap_or_else(|| {
         let verdict = Verdict::from(Cause::SignatureMismatchUnspecified);
-        return match facts.signed() {
-            Some(true) => verdict.because("the client's record shows nothing wrong with what was signed"),
-            _ => verdict,
-        };
-    };
-    // A host that was not called, and a token that is missing, are wrong in any case.
-    let sure =
-        [Cause::SignatureMismatchHost, Cause::SessionTokenMissing, Cause::ScopeDateMismatch].contains(first);
-    let mut verdict = Verdict::from(*first);
-    if !sure {
-        verdict.causes.push(Cause::SignatureMismatchUnspecified);
-    }
-    found.into_iter().fold(verdict, |verdict, (_, why)| verdict.because(why))
+        match facts.sent.details {
+            Some(_) => verdict.because("the client's record shows nothing wrong with what was signed"),
+            None => verdict,
+        }
+    })
 }

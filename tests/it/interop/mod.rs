@@ -1,6 +1,7 @@
 //! Against a server and signers nobody here wrote; README.md of this folder says which, and how they are run.
 
 mod crosscheck;
+mod diagnosis;
 mod integrations;
 mod presign_post;
 mod recovery;

@@ -79,15 +79,21 @@ fn with_fact(sent: SentRequest, name: &str, value: &Value) -> SentRequest {
         ("signed", Value::Bool(signed)) => sent.signed(*signed),
         ("body" | "has_body", Value::Bool(has_body)) => sent.has_body(*has_body),
         ("route_known", Value::Bool(known)) => sent.route_known(*known),
-        ("session_token_sent" | "session_token", Value::Bool(token)) => sent.session_token(*token),
+        (name, Value::Bool(token)) if name.contains("session_token") => sent.session_token(*token),
         ("x_amz_content_sha256_signed", Value::Bool(signed)) => sent.content_sha256_signed(*signed),
-        ("api_key_sent" | "x_api_key_sent" | "api_key" | "x_api_key", Value::Bool(key)) => sent.api_key(*key),
+        (name, Value::Bool(key)) if name.contains("api_key") => sent.api_key(*key),
         ("authorization", Value::String(value)) => sent.authorization(value),
         ("service", Value::String(service)) => sent.service(service),
         ("url_host", Value::String(host)) => sent.url_host(host),
+        ("sent_host" | "host_sent", Value::String(host)) => sent.sent_host(host),
+        ("sent_content_type" | "content_type_sent", Value::String(value)) => sent.sent_content_type(value),
+        ("body_sha256" | "sent_body_sha256", Value::String(hash)) => sent.body_sha256(hash),
         ("signed_host", Value::String(host)) => sent.signed_host(host),
         ("method", Value::String(method)) => sent.method(method),
-        ("access_key_id" | "key_id", Value::String(id)) => sent.access_key_id(id),
+        ("region", Value::String(region)) => sent.region(region),
+        (name, Value::String(id)) if name.contains("key_id") || name.contains("key_prefix") => {
+            sent.access_key_id(id)
+        }
         _ => sent,
     }
 }
