@@ -27,7 +27,8 @@ pub struct SigningDetails {
     session_token: bool,
     url_host: Option<String>,
     rule: Option<String>,
-    unsigned_headers: Vec<HeaderName>,
+    /// `None` where it is not known which headers were sent.
+    unsigned_headers: Option<Vec<HeaderName>>,
     clock_offset_seconds: i64,
 }
 
@@ -115,7 +116,7 @@ impl SigningDetails {
     pub(super) fn set_sent(&mut self, sent: &HeaderMap) {
         let signed = self.signed_headers().unwrap_or_default();
         let is_signed = |name: &HeaderName| signed.split(';').any(|signed| signed == name.as_str());
-        self.unsigned_headers = sent.keys().filter(|name| !is_signed(name)).cloned().collect();
+        self.unsigned_headers = Some(sent.keys().filter(|name| !is_signed(name)).cloned().collect());
     }
 
     pub(super) fn set_rule(&mut self, rule: Option<&str>) {
@@ -278,7 +279,12 @@ impl SigningDetails {
     /// The names of the headers that were sent without being signed.
     #[must_use]
     pub fn unsigned_headers(&self) -> &[HeaderName] {
-        &self.unsigned_headers
+        self.unsigned_headers.as_deref().unwrap_or_default()
+    }
+
+    #[cfg(feature = "diagnosis")]
+    pub(crate) fn knows_sent_headers(&self) -> bool {
+        self.unsigned_headers.is_some()
     }
 
     /// By how many seconds the server's clock was held to be ahead of ours; negative if behind. The date has it added.

@@ -212,5 +212,9 @@ pub(super) fn cloudfront(facts: &Facts<'_>) -> Option<Verdict> {
                 .advice("allow the method in the distribution's cache behavior, or call the origin itself"),
         );
     }
+    if !text.contains("request blocked") {
+        let why = "CloudFront answers so, too, for a domain name that is no alias of a distribution";
+        return Some(Verdict::of(&[Cause::WafBlocked, Cause::WrongStageOrRoute]).because(why));
+    }
     Some(Verdict::from(Cause::WafBlocked).because("the response is CloudFront's page for a blocked request"))
 }

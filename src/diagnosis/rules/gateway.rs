@@ -10,6 +10,7 @@ use crate::diagnosis::record;
 
 pub(super) fn unexplained(facts: &Facts<'_>) -> Option<Verdict> {
     not_found(facts)
+        .or_else(|| not_offered(facts))
         .or_else(|| head(facts))
         .or_else(|| aoss(facts))
         .or_else(|| function_url(facts))
@@ -35,6 +36,12 @@ fn not_found(facts: &Facts<'_>) -> Option<Verdict> {
     (code || gateway).then(|| Cause::WrongStageOrRoute.into())
 }
 
+/// OpenSearch Service's word for an operation that it does not offer.
+fn not_offered(facts: &Facts<'_>) -> Option<Verdict> {
+    let said = facts.says("your request: '") && facts.says("is not allowed");
+    said.then(|| Verdict::from(Cause::WrongStageOrRoute).because("the service does not offer this operation"))
+}
+
 /// A refusal without a body.
 fn head(facts: &Facts<'_>) -> Option<Verdict> {
     let refused = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
@@ -48,7 +55,7 @@ fn head(facts: &Facts<'_>) -> Option<Verdict> {
         return None;
     }
     let region = facts.header("x-amz-bucket-region");
-    let signed = facts.sent.details.as_ref().and_then(|details| details.region());
+    let signed = facts.region();
     let mut verdict = Verdict::from(Cause::HeadWithoutBody);
     if let Some((region, signed)) = region.zip(signed).filter(|(region, signed)| region != signed) {
         let why = format!("the bucket is in the region {region}, and signed was {signed}");

@@ -18,7 +18,6 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 /// Signs certificates for every name; trusted by the tests' clients and by nobody else.
 struct Authority {
     certificate: CertificateDer<'static>,
-    pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -26,9 +25,8 @@ static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let signed = params.self_signed(&key).unwrap();
-    let (certificate, pem) = (signed.der().clone(), signed.pem());
-    Authority { certificate, pem, issuer: Issuer::new(params, key) }
+    let certificate = params.self_signed(&key).unwrap().der().clone();
+    Authority { certificate, issuer: Issuer::new(params, key) }
 });
 
 fn provider() -> Arc<CryptoProvider> {
