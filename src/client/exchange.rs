@@ -20,6 +20,7 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::metrics::{self, Resigned};
 use crate::signing::overrides::Overrides;
 use crate::signing::request::RequestView;
+use crate::signing::sign::Attempt;
 use crate::signing::signature::SignedWith;
 use crate::signing::signer::Signer;
 use crate::timer::timeout;
@@ -223,7 +224,7 @@ where
     {
         let view = self.view(transport.extensions());
         let signature = match signer.keys_for(&view).await {
-            Ok(keys) => signer.signature(keys, &view, self.body.payload()),
+            Ok(keys) => signer.signature(keys, &view, self.body.payload(), Attempt::signed_with),
             Err(error) => Err(error),
         };
         let redirected = self.redirected;

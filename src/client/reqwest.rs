@@ -439,7 +439,7 @@ impl Signer {
                 ));
             }
         };
-        let mut signature = self.signature(keys, &request.view(None), payload)?;
+        let mut signature = self.signature(keys, &request.view(None), payload, |_| ())?;
         let empty = in_memory.is_some_and(<[u8]>::is_empty);
         if let Some(target) = signature.rewritten.take() {
             request.set_target(target)?;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource, TimeSource};
@@ -441,7 +440,7 @@ impl SignerBuilder {
         Signer {
             inner: Arc::new(Inner {
                 credentials,
-                keys: ArcSwapOption::empty(),
+                keys: SmallCache::new(1),
                 clock: Arc::new(Clock::new(self.time_source, correction)),
                 hosts: SmallCache::new(HOSTS),
                 origins,

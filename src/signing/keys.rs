@@ -1,6 +1,6 @@
 //! Signing keys, derived once for a day, region and service, and kept with the credentials they come from.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,7 +12,8 @@ use http::HeaderValue;
 use sha2::Sha256;
 use smallvec::SmallVec;
 
-use crate::cache::SmallCache;
+use crate::cache::{Found, SmallCache};
+use crate::credentials::Validity;
 use crate::error::{Error, ErrorKind};
 use crate::signing::date::AmzDate;
 
@@ -90,7 +91,7 @@ impl CredentialsWithKeys {
         epoch_seconds: u64,
         reach: RegionScope<'_>,
         service: &str,
-    ) -> Result<Arc<SigningKey>, Error> {
+    ) -> Result<Found<SigningKey>, Error> {
         let day = epoch_seconds / SECONDS_A_DAY;
         if let Some(key) = self.keys.find(|key| key.is_for(day, reach, service)) {
             return Ok(key);
@@ -189,6 +190,21 @@ fn header(token: &str) -> Result<HeaderValue, Error> {
     })?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// The credentials of a signer's last signature.
+pub(crate) struct CurrentKeys {
+    pub(crate) keys: Arc<CredentialsWithKeys>,
+    /// For how long they are the cached ones; `None` for those of a provider that is called each time.
+    pub(crate) validity: Option<Validity>,
+}
+
+impl Deref for CurrentKeys {
+    type Target = Arc<CredentialsWithKeys>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.keys
+    }
 }
 
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
@@ -400,7 +416,7 @@ mod tests {
         )))
     }
 
-    fn key_at(identity: &CredentialsWithKeys, seconds: u64, region: &str) -> Arc<SigningKey> {
+    fn key_at(identity: &CredentialsWithKeys, seconds: u64, region: &str) -> Found<SigningKey> {
         identity.signing_key(seconds, RegionScope::Region(region), "iam").unwrap()
     }
 

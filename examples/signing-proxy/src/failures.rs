@@ -23,6 +23,8 @@ pub(crate) struct SentRequest {
     place: String,
     /// Token and signature, which some services repeat in their responses.
     secrets: Vec<String>,
+    #[cfg(feature = "program")]
+    sent: sigv4_middleware::diagnosis::SentRequest,
 }
 
 impl SentRequest {
@@ -35,8 +37,40 @@ impl SentRequest {
             uri.authority().map_or("", |authority| authority.as_str()),
             uri.path()
         );
-        Self { method: request.method().clone(), place, secrets: secrets(request.headers()) }
+        Self {
+            method: request.method().clone(),
+            place,
+            secrets: secrets(request.headers()),
+            #[cfg(feature = "program")]
+            sent: describe(request),
+        }
     }
+}
+
+/// What of a request explains its refusal.
+#[cfg(feature = "program")]
+fn describe<B>(request: &http::Request<B>) -> sigv4_middleware::diagnosis::SentRequest {
+    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let authorization = text("authorization").unwrap_or_default();
+    let credential = authorization.split("Credential=").nth(1).unwrap_or_default();
+    let mut scope = credential.split(['/', ',']);
+    let mut sent = sigv4_middleware::diagnosis::SentRequest::unknown()
+        .signed(!credential.is_empty())
+        .method(request.method().as_str())
+        .session_token(request.headers().contains_key("x-amz-security-token"))
+        .api_key(request.headers().contains_key("x-api-key"))
+        .authorization(authorization);
+    if let Some(authority) = request.uri().authority() {
+        sent = sent.url_host(authority.as_str()).signed_host(authority.as_str());
+    }
+    if let Some(id) = scope.next() {
+        sent = sent.access_key_id(id);
+    }
+    // After the date and the region.
+    if let Some(service) = scope.nth(2) {
+        sent = sent.service(service);
+    }
+    sent
 }
 
 /// The token and the signature of a request, as they are and with escapes.
@@ -58,18 +92,38 @@ pub(crate) struct LoggedBody {
     body: Incoming,
     request: SentRequest,
     status: StatusCode,
-    request_id: String,
+    headers: HeaderMap,
     kept: Vec<u8>,
 }
 
 impl LoggedBody {
     pub(crate) fn new(response: http::Response<Incoming>, request: SentRequest) -> http::Response<Self> {
         let (parts, body) = response.into_parts();
-        let ids = ["x-amzn-requestid", "x-amz-request-id"];
-        let id = ids.iter().find_map(|name| parts.headers.get(*name)?.to_str().ok());
-        let request_id = id.unwrap_or_default().to_owned();
-        let body = Self { body, request, status: parts.status, request_id, kept: Vec::new() };
+        let body =
+            Self { body, request, status: parts.status, headers: parts.headers.clone(), kept: Vec::new() };
         http::Response::from_parts(parts, body)
+    }
+
+    fn request_id(&self) -> &str {
+        let ids = ["x-amzn-requestid", "x-amz-request-id"];
+        ids.iter().find_map(|name| self.headers.get(*name)?.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Why requests are refused so, and what to do; empty if the response refuses nothing.
+    #[cfg(feature = "program")]
+    fn diagnosis(&self) -> String {
+        use sigv4_middleware::diagnosis::{RefusedResponse, diagnose};
+
+        let refused = RefusedResponse::new(self.status, &self.headers, &self.kept);
+        let Some(diagnosis) = diagnose(&refused, &self.request.sent) else { return String::new() };
+        let cause = diagnosis.cause().as_str();
+        crate::cli::advice::with_options(diagnosis.what_to_do())
+            .map_or_else(|| cause.to_owned(), |what_to_do| format!("{cause}: {what_to_do}"))
+    }
+
+    #[cfg(not(feature = "program"))]
+    fn diagnosis(&self) -> String {
+        String::new()
     }
 }
 
@@ -102,15 +156,15 @@ impl http_body::Body for LoggedBody {
 
 impl Drop for LoggedBody {
     fn drop(&mut self) {
-        let Self { request, status, request_id, kept, .. } = self;
-        let body = redacted(&String::from_utf8_lossy(kept), &request.secrets);
+        let Self { request, status, kept, .. } = &*self;
         tracing::error!(
             target: "signing_proxy",
             method = %request.method,
             url = %request.place,
             status = status.as_u16(),
-            request_id = %request_id,
-            body,
+            request_id = %self.request_id(),
+            diagnosis = %redacted(&self.diagnosis(), &request.secrets),
+            body = %redacted(&String::from_utf8_lossy(kept), &request.secrets),
             "the upstream responded with a failure"
         );
     }

@@ -23,6 +23,13 @@ use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::secret::Secret;
 
+/// Memory for one body.
+struct Held {
+    reservation: Arc<Reservation>,
+    /// Whether it has to grow with the body, whose length is not known.
+    grows: bool,
+}
+
 /// What requests go through.
 pub(crate) struct Forwarder {
     pub(crate) guard: Guard,
@@ -63,9 +70,10 @@ impl Forwarder {
         let sender = self.guard.check_sender(&parts, destination.host)?;
         let target = self.policy.check(&parts)?;
         let payload_mode = self.payload_mode_of(&parts.method, &body);
-        let (reservation, growing) = self.reserve(&parts, &body, payload_mode.as_ref())?;
+        let held = self.reserve(&parts, &body, payload_mode.as_ref())?;
         self.headers.apply(&mut parts.headers, parts.version);
 
+        let growing = held.as_ref().filter(|held| held.grows).map(|held| Arc::clone(&held.reservation));
         let body = ReceivedBody { body, bytes: self.metrics.request_bytes.clone(), growing };
         // Extensions are left out: they are this server's own.
         let mut request = Request::new(boxed(body));
@@ -74,7 +82,7 @@ impl Forwarder {
         *request.version_mut() = Version::HTTP_11;
         *request.headers_mut() = parts.headers;
         destination.route.set_scope(request.extensions_mut());
-        request.extensions_mut().extend(extensions(payload_mode, reservation));
+        request.extensions_mut().extend(extensions(payload_mode, held));
 
         let response = send(self.client.clone(), request).await;
         let mut response = response.map_err(|error| Refusal::from_error(&error, self.wording))?;
@@ -92,16 +100,16 @@ impl Forwarder {
         self.payload_mode.clone().filter(|mode| !matches!(mode, PayloadMode::AwsChunked(_)) || takes_chunks)
     }
 
-    /// Memory for a body that is held to be hashed, and, if its length is not known, what has to grow with it.
+    /// Memory for a body that is held to be hashed.
     fn reserve(
         &self,
         request: &Parts,
         body: &Incoming,
         payload_mode: Option<&PayloadMode>,
-    ) -> Result<(Option<Arc<Reservation>>, Option<Arc<Reservation>>), Refusal> {
+    ) -> Result<Option<Held>, Refusal> {
         let is_held = payload_mode.is_none_or(|mode| *mode == PayloadMode::Buffered);
         if !is_held || body.is_end_stream() {
-            return Ok((None, None));
+            return Ok(None);
         }
         let length =
             request.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -109,8 +117,7 @@ impl Forwarder {
             return Err(Refusal::TOO_LARGE.into());
         }
         let reservation = self.memory.reserve(length.unwrap_or(0)).map_err(|_| Refusal::MEMORY)?;
-        let growing = length.is_none().then(|| Arc::clone(&reservation));
-        Ok((Some(reservation), growing))
+        Ok(Some(Held { reservation, grows: length.is_none() }))
     }
 }
 
@@ -119,13 +126,13 @@ fn send(client: Client, request: Request<Body>) -> BoxFuture<'static, Result<Res
     Box::pin(client.oneshot(request))
 }
 
-fn extensions(payload_mode: Option<PayloadMode>, reservation: Option<Arc<Reservation>>) -> http::Extensions {
+fn extensions(payload_mode: Option<PayloadMode>, held: Option<Held>) -> http::Extensions {
     let mut extensions = http::Extensions::new();
     if let Some(mode) = payload_mode {
         extensions.insert(mode);
     }
-    if let Some(reservation) = reservation {
-        extensions.insert(reservation);
+    if let Some(held) = held {
+        extensions.insert(held.reservation);
     }
     extensions
 }

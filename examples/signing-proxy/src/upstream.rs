@@ -137,6 +137,9 @@ impl Upstreams {
         let mut authority = address.clone();
         if let Some(host) = &upstream.sign_host {
             let is_host = host.parse::<HostPort>().is_ok();
+            // As the signer writes it.
+            let default_port = if scheme == Scheme::HTTPS { ":443" } else { ":80" };
+            let host = host.strip_suffix(default_port).unwrap_or(host);
             authority = host.parse().ok().filter(|_| is_host).ok_or_else(|| {
                 StartError::new(format!("{host:?} is not a host to sign for: write NAME or NAME:PORT"))
             })?;

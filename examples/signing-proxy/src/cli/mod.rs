@@ -27,6 +27,7 @@ use args::{Args, PayloadArg, SecretPlace};
 const SECRET_HEADER: HeaderName = HeaderName::from_static("x-signing-proxy-secret");
 
 /// Runs the program with the arguments of the process, until it is asked to end.
+#[must_use]
 #[tokio::main]
 pub async fn main() -> ExitCode {
     let args = Args::parse();

@@ -86,6 +86,14 @@ async fn failures_are_logged_without_secrets() {
         assert!(log.contains(text), "{text} is not in {log}");
     }
     assert!(!log.contains("in-query") && !log.contains(sigv4_test_support::TOKEN), "{log}");
+
+    // A refusal by AWS is explained.
+    gateway.deny(sigv4_test_support::KEY);
+    let explaining = before(&gateway, &["--log-failed-requests"]).await;
+    assert_eq!(client().get(explaining.url("/")).send().await.unwrap().status(), 403);
+    explaining.terminate();
+    let (_, log) = explaining.ended().await;
+    assert!(log.contains("diagnosis=") && log.to_lowercase().contains("policy"), "{log}");
     quiet.terminate();
     assert!(!quiet.ended().await.1.contains("denied"));
 }

@@ -55,23 +55,23 @@ async fn without_verification_there_is_a_loud_warning() {
 /// As with an SSH tunnel to a domain in a VPC: the address is loopback's, the host that of the service.
 #[tokio::test]
 async fn a_request_is_made_for_the_sign_host() {
-    let gateway = IamGatewayOf::es().await;
-    let (tls, cacert) = (gateway.0, cacert());
-    let mut command = with_role();
+    let (tls, cacert) = (TlsGateway::new(gateway("es").await).await, cacert());
     let upstream = format!("https://localhost:{}", tls.addr().port());
     let host = "vpc-logs-abc.ap-northeast-1.es.amazonaws.com";
-    command.args(["--upstream", &upstream, "--sign-host", host, "--cacert", cacert.to_str().unwrap()]);
-    let proxy = Proxy::started(command, &[]).await;
-    assert_eq!(reqwest::get(proxy.url("/_search?q=a")).await.unwrap().status(), 200);
-    let [request] = <[_; 1]>::try_from(tls.gateway.requests()).unwrap();
-    assert_eq!(request.header("host"), Some(host));
-    assert!(request.header("authorization").unwrap().contains("/ap-northeast-1/es/aws4_request"));
-}
-
-struct IamGatewayOf(TlsGateway);
-
-impl IamGatewayOf {
-    async fn es() -> Self {
-        Self(TlsGateway::new(gateway("es").await).await)
+    for sign_host in [host, &format!("{host}:443")] {
+        let mut command = with_role();
+        command.args([
+            "--upstream",
+            &upstream,
+            "--sign-host",
+            sign_host,
+            "--cacert",
+            cacert.to_str().unwrap(),
+        ]);
+        let proxy = Proxy::started(command, &[]).await;
+        assert_eq!(reqwest::get(proxy.url("/_search?q=a")).await.unwrap().status(), 200);
+        let request = tls.gateway.requests().pop().unwrap();
+        assert_eq!(request.header("host"), Some(host));
+        assert!(request.header("authorization").unwrap().contains("/ap-northeast-1/es/aws4_request"));
     }
 }
