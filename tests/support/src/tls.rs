@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sigv4_middleware::IamGateway;
 use tokio::net::{TcpListener, TcpStream};
@@ -38,12 +39,10 @@ pub fn root_certificate() -> reqwest::Certificate {
     reqwest::Certificate::from_der(&AUTHORITY.certificate).unwrap()
 }
 
-/// The authority's certificate, for a file.
-///
-/// # Panics
-/// Never.
+/// The authority's certificate, for a file that `SSL_CERT_FILE` names.
 pub fn root_certificate_pem() -> String {
-    AUTHORITY.pem.clone()
+    let text = BASE64_STANDARD.encode(&AUTHORITY.certificate);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
 }
 
 /// What a client of rustls needs to trust the authority. The client sets the versions of HTTP.
