@@ -305,7 +305,7 @@ def rust(t):
         return "&[" + ", ".join(map(text, items)) + "]"
 
     out = [f"//! Written by scripts/endpoints.py from botocore {BOTOCORE}. Do not edit: run the script.", "",
-           "use super::table::{DomainKind, Partition, Suffix};", ""]
+           "use super::table::{DomainKind, Partition, Rows, Suffix};", ""]
     doc = ["/// Partitions: id, prefixes of region names, known regions, pseudo-regions.",
            "#[rustfmt::skip]",
            f"pub(super) static PARTITIONS: [Partition; {len(t.partitions)}] = ["]
@@ -323,26 +323,20 @@ def rust(t):
         out += ["    Suffix {", f"        domain: {text(suffix)},", f"        kind: DomainKind::{t.kinds[suffix]},",
                 f"        partitions: &[{', '.join(str(index[i]) for i in ids)}],"]
         if fixed:
-            out += ["        fixed: &["]
-            out += [f"            ({text(n)}, {text(s)}, {text(r)})," for n, (s, r) in fixed]
-            out += ["        ],"]
+            out += ["        fixed: Rows(\"\\"]
+            out += [f"{n} {s} {r}" for n, (s, r) in fixed]
+            out += ["\"),"]
         else:
-            out += ["        fixed: &[],"]
+            out += ["        fixed: Rows(\"\"),"]
         out += ["    },"]
     out += ["];", "", "/// Hosts of AWS outside those domains: the labels after the region, signing name, partition (by index), and",
             "/// the region of the host without a region label (empty if no such host exists).",
             "#[rustfmt::skip]", f"pub(super) static OTHER_HOSTS: [(&str, &str, usize, &str); {len(t.foreign)}] = ["]
     out += [f"    ({text(k)}, {text(s)}, {index[p]}, {text(t.fixed[None].get(k, ('', ''))[1])})," for k, (s, p) in sorted(t.foreign.items())]
-    out += ["];", "", "/// Labels before the region (`@` is the region where it does not come last), and the signing name.",
-            "#[rustfmt::skip]", f"pub(super) static SERVICES: [(&str, &str); {len(t.services)}] = ["]
-    line = ""
-    for key, service in sorted(t.services.items()):
-        item = f"({text(key)}, {text(service)}),"
-        if len(line) + len(item) > 104:
-            out.append("    " + line)
-            line = ""
-        line += (" " if line else "") + item
-    out += ["    " + line, "];", ""]
+    out += ["];", "", "/// Labels before the region (`@` is the region where it does not come last), and the signing name if it is",
+            "/// another.", "#[rustfmt::skip]", "pub(super) static SERVICES: Rows = Rows(\"\\"]
+    out += [key if key == service else f"{key} {service}" for key, service in sorted(t.services.items())]
+    out += ["\");", ""]
     return "\n".join(out)
 
 

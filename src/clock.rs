@@ -7,6 +7,7 @@
 //! [`Origin::authority`](crate::signing::target::Origin) holds, so that it is borrowed from the request's URI.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -89,6 +90,8 @@ impl ClockReading {
 pub(crate) struct Clock {
     time_source: SharedTimeSource,
     correction: bool,
+    /// Whether `offsets` has any: mostly not, and then readers need no more than this.
+    has_offsets: AtomicBool,
     /// By origin; replaced as a whole, so that readers take no lock.
     offsets: ArcSwap<HashMap<Box<str>, OriginOffset>>,
     /// Held by whoever replaces `offsets`. The large offsets that were reported, the latest last.
@@ -104,7 +107,8 @@ struct OriginOffset {
 impl Clock {
     /// `correction` off: offsets are neither learned nor applied.
     pub(crate) fn new(time_source: SharedTimeSource, correction: bool) -> Self {
-        Self { time_source, correction, offsets: ArcSwap::default(), reported: Mutex::default() }
+        let has_offsets = AtomicBool::new(false);
+        Self { time_source, correction, has_offsets, offsets: ArcSwap::default(), reported: Mutex::default() }
     }
 
     /// Our own clock, uncorrected: for presigned URLs, which are never shifted, and for the ends of a round trip.
@@ -119,8 +123,8 @@ impl Clock {
 
     /// [`now_for`](Self::now_for) and its parts, to be given to [`learn`](Self::learn) and [`should_retry`] with the response.
     pub(crate) fn read(&self, origin: &str) -> ClockReading {
-        let offsets = self.offsets.load();
-        let offset = if offsets.is_empty() { None } else { offsets.get(origin).map(|known| known.offset) };
+        let known = |origin| self.offsets.load().get(origin).map(|known| known.offset);
+        let offset = if self.has_offsets.load(Ordering::Acquire) { known(origin) } else { None };
         ClockReading { local: self.now(), offset: offset.unwrap_or_default() }
     }
 
@@ -180,9 +184,12 @@ impl Clock {
             }
             offsets.insert(origin.into(), learned);
         }
+        let has_offsets = !offsets.is_empty();
         self.offsets.store(Arc::new(offsets));
+        self.has_offsets.store(has_offsets, Ordering::Release);
         let is_large = is_reported(&mut reported, origin, learned);
         drop(reported);
+        crate::metrics::clock_offset(candidate.milliseconds);
         let offset_seconds = candidate.milliseconds / 1000;
         if is_large {
             tracing::warn!(

@@ -84,8 +84,16 @@ pub enum ErrorKind {
     /// The payload mode does not fit: an unsigned payload over plain http, a length that is not known, a body that the
     /// client cannot take.
     UnsupportedPayload,
-    /// A presigned URL's lifetime is out of range, or longer than its credentials live.
+    /// The lifetime of a presigned URL or form is out of range, or longer than its credentials live.
     InvalidExpiry,
+    /// A [`PostPolicy`](crate::PostPolicy) is one that S3 would refuse.
+    InvalidPostPolicy,
+    /// The server refused the request; an error only where
+    /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors) asks for it. The request was sent.
+    #[cfg(feature = "reqwest")]
+    Refused,
+    /// The request was changed after it was signed; found by a `SigV4Guard`, and not sent.
+    RequestChanged,
     /// The response came from another URL than the request was sent to, since the client beneath followed a redirect; or
     /// a redirect that was to be followed leads nowhere, or there were too many. The request was sent.
     Redirected,
@@ -141,11 +149,30 @@ impl Error {
         )
     }
 
+    /// Why the server refused the request, if that is the error; see
+    /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors).
+    #[cfg(feature = "reqwest")]
+    #[must_use]
+    pub fn diagnosis(&self) -> Option<&crate::diagnosis::Diagnosis> {
+        self.source()?.downcast_ref()
+    }
+
+    /// How the request was changed after it was signed, if that is the error; see [`SigV4Guard`](crate::SigV4Guard).
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    #[must_use]
+    pub fn request_change(&self) -> Option<&crate::RequestChange> {
+        self.source()?.downcast_ref()
+    }
+
     /// Whether the request, or the beginning of it, may have reached a server.
     ///
     /// With all other errors nothing was sent, and it is safe to correct the cause and send the request.
     #[must_use]
     pub fn was_sent(&self) -> bool {
+        #[cfg(feature = "reqwest")]
+        if self.kind() == ErrorKind::Refused {
+            return true;
+        }
         matches!(self.kind(), ErrorKind::BodyMismatch | ErrorKind::Redirected) || self.inner.was_sent
     }
 

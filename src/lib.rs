@@ -1,57 +1,80 @@
 //! Makes any tower, hyper, axum, tonic or reqwest client IAM-capable: one line signs its requests with AWS Signature
 //! Version 4.
 //!
-//! A [`Signer`] holds credentials, scope and clock. Two integrations sign with it, without a change at the call sites:
-//!
-//! - [`SigV4Middleware`], for reqwest through reqwest-middleware: `.with(SigV4Middleware::new(signer))`
-//! - [`SigV4Layer`], for tower, hyper, axum, tonic, kube and reqwest clients: `.layer(SigV4Layer::new(signer))`
-//!
-//! | your client | what to use |
-//! |---|---|
-//! | reqwest 0.13 through reqwest-middleware | [`SigV4Middleware`] |
-//! | a tower service of `http::Request` or `reqwest::Request` | [`SigV4Layer`] |
-//! | `reqwest::blocking` | [`SendSigned`] |
-//! | a hook that is given a `reqwest::Request` | [`Signer::sign_reqwest`] |
-//! | any other that sends an `http::Request` | [`Signer::sign`] |
-//! | any other that takes extra headers, such as reqwest 0.12 | [`Signer::signed_headers`] |
-//! | someone else, who gets a URL | [`Signer::presign`] |
-//! | none yet: development without AWS | [`Signer::disabled`] |
-//!
 //! ```no_run
 //! use reqwest_middleware::ClientBuilder;
 //! use sigv4_middleware::{SigV4Middleware, Signer};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let signer = Signer::from_env()?;
 //! let client = ClientBuilder::new(sigv4_middleware::reqwest_client().build()?)
-//!     .with(SigV4Middleware::new(signer))
+//!     .with(SigV4Middleware::new(Signer::from_env()?))
 //!     .build();
 //! let orders = client.get("https://abc123.execute-api.eu-west-1.amazonaws.com/prod/orders").send().await?;
 //! # Ok(()) }
 //! ```
 //!
-//! A request that cannot be signed is not sent. Every [`Error`] says what to do next, and [`Error::find`] finds it in the
-//! client's error. [`overrides`] are settings for one request.
+//! A [`Signer`] holds credentials, scope and clock; clones share them. A request that cannot be signed is not sent. Every
+//! [`Error`] says what to do next, and [`Error::find`] finds it in the client's error. The [`guide`] has a page for each
+//! task.
+//!
+//! # By task
+//!
+//! | you want to | use | guide |
+//! |---|---|---|
+//! | sign with reqwest, through reqwest-middleware | [`SigV4Middleware`], [`reqwest_client`] | [`guide::getting_started`] |
+//! | sign with a tower service: hyper, axum, tonic, kube, alloy | [`SigV4Layer`], [`SigV4`] | [`guide::clients`] |
+//! | sign with `reqwest::blocking` | [`SendSigned`], [`reqwest_blocking_client`] | [`guide::clients`] |
+//! | sign for any other client | [`Signer::sign`], [`Signer::sign_reqwest`], [`Signer::signed_headers`] | [`guide::clients`] |
+//! | configure a signer | [`Signer::builder`], [`SignerBuilder`] | [`guide::services`] |
+//! | call API Gateway, private APIs, custom domains | [`SignerBuilder::allow_host`] | [`guide::api_gateway`] |
+//! | know what is inferred from a host | [`Endpoint`], [`SigningSettings`] | [`guide::services`] |
+//! | take credentials from the environment, a profile, a role, a store of yours | [`Signer::from_env`], [`SignerBuilder::credentials`], [`CachedCredentials`] | [`guide::credentials`] |
+//! | develop without AWS | [`Signer::disabled`] | [`guide::credentials`] |
+//! | send large bodies and streams | [`PayloadMode`], [`AwsChunked`], [`Payload`] | [`guide::bodies`] |
+//! | presign URLs, forms, tokens | [`Signer::presign`], [`Signer::presign_request`], [`Signer::presign_post`] | [`guide::presigned`] |
+//! | change one request | [`overrides`] | [`guide::services`] |
+//! | follow redirects | [`RedirectPolicy`] | [`guide::redirects`] |
+//! | survive wrong clocks and expired tokens | [`SignerBuilder::retry_on_auth_error`] | [`guide::clocks`] |
+//! | know why AWS refused a request | [`diagnosis`], [`Diagnose`], [`Signer::sign_with_details`] | [`guide::refused`] |
+//! | find what changes signed requests | [`SigV4Guard`] | [`guide::refused`] |
+//! | count and measure | [`metrics`] | [`guide::metrics_and_logs`] |
+//! | test your code | [`IamGateway`] | [`guide::testing`] |
+//!
+//! Also in the guide: [`guide::migrating`] from another signer, [`guide::limits`], [`guide::platforms`].
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `tower` | yes | [`SigV4Layer`] |
+//! | `reqwest` | yes | [`SigV4Middleware`], for reqwest 0.13 and reqwest-middleware 0.5 |
+//! | `blocking` | | [`SendSigned`], for `reqwest::blocking` |
+//! | `aws-config` | | [`Signer::from_default_chain`], [`SignerBuilder::sdk_config`] |
+//! | `diagnosis` | with `reqwest` | [`diagnosis`], [`Diagnose`] |
+//! | `metrics` | | [`metrics`] |
+//! | `sigv4a` | | SigV4a: [`SignerBuilder::region_set`] |
+//! | `checksums` | | CRC-32, CRC-32C, CRC-64/NVME and SHA-1 as [`ChecksumAlgorithm`] |
+//! | `event-stream` | | `PayloadMode::EventStream` |
+//! | `emulator` | | [`IamGateway`] |
 //!
 //! By AWS's ["Create a signed AWS API request"][doc] and, for credentials and clocks, the AWS SDKs' common rules of 2026.
 //!
 //! [doc]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 //!
+// Where a build leaves items out, links lead to those of docs.rs.
 #![cfg_attr(
-    not(feature = "tower"),
-    doc = "[`SigV4Layer`]: https://docs.rs/sigv4-middleware/latest/sigv4_middleware/struct.SigV4Layer.html"
-)]
-#![cfg_attr(
-    not(feature = "reqwest"),
-    doc = "[`SigV4Middleware`]: https://docs.rs/sigv4-middleware/latest/sigv4_middleware/struct.SigV4Middleware.html"
-)]
-#![cfg_attr(
-    not(feature = "reqwest"),
-    doc = "[`Signer::sign_reqwest`]: https://docs.rs/sigv4-middleware/latest/sigv4_middleware/struct.Signer.html#method.sign_reqwest"
-)]
-#![cfg_attr(
-    not(feature = "blocking"),
-    doc = "[`SendSigned`]: https://docs.rs/sigv4-middleware/latest/sigv4_middleware/trait.SendSigned.html"
+    not(all(
+        feature = "tower",
+        feature = "blocking",
+        feature = "aws-config",
+        feature = "sigv4a",
+        feature = "checksums",
+        feature = "event-stream",
+        feature = "diagnosis",
+        feature = "metrics",
+        feature = "emulator",
+    )),
+    doc = include_str!("links.md")
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
@@ -74,6 +97,24 @@ mod emulator;
 mod endpoint;
 mod env;
 mod error;
+// Documentation only, with links to items of every feature.
+#[cfg(all(
+    doc,
+    feature = "tower",
+    feature = "blocking",
+    feature = "aws-config",
+    feature = "sigv4a",
+    feature = "checksums",
+    feature = "event-stream",
+    feature = "diagnosis",
+    feature = "metrics",
+    feature = "emulator"
+))]
+pub mod guide;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+mod metrics;
 mod redact;
 #[cfg(feature = "blocking")]
 mod runtime;
@@ -87,16 +128,24 @@ pub use aws_credential_types::provider::ProvideCredentials;
 pub use aws_smithy_async::time::TimeSource;
 pub use body::SignedBody;
 #[cfg(feature = "blocking")]
-pub use client::blocking::{SendError, SendSigned, reqwest_blocking_client};
+pub use client::blocking::{DiagnoseBlocking, SendError, SendSigned, reqwest_blocking_client};
+#[cfg(all(feature = "diagnosis", any(feature = "tower", feature = "reqwest")))]
+pub use client::diagnose::Diagnose;
+#[cfg(feature = "tower")]
+pub use client::guard::Guarded;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+pub use client::guard::{RequestChange, SigV4Guard};
 #[cfg(feature = "reqwest")]
 pub use client::redirect::RedirectPolicy;
 #[cfg(feature = "reqwest")]
 pub use client::reqwest::{SigV4Middleware, reqwest_client};
+#[cfg(all(feature = "diagnosis", any(feature = "tower", feature = "reqwest")))]
+pub use client::response_body::ResponseBody;
 #[cfg(feature = "tower")]
 pub use client::tower::{MakeBody, ResponseFuture, SameBody, ServiceError, SigV4, SigV4Layer};
 pub use credentials::{CachedCredentials, CachedCredentialsBuilder, EnvironmentCredentials};
 #[cfg(feature = "emulator")]
-pub use emulator::{IamGateway, IamGatewayBuilder, ReceivedRequest};
+pub use emulator::{IamGateway, IamGatewayBuilder, PolicyDenial, ReceivedRequest, RefusalStyle};
 pub use endpoint::Endpoint;
 pub use error::{BoxError, BuildError, BuildErrorKind, Error, ErrorKind};
 pub use signing::aws_chunked::{AwsChunked, ChecksumAlgorithm};
@@ -105,6 +154,7 @@ pub use signing::details::SigningDetails;
 pub use signing::overrides;
 pub use signing::payload::{Payload, PayloadMode};
 pub use signing::presign::{Presigned, PresigningConfig};
+pub use signing::presign_post::{PostPolicy, PresignedPost};
 pub use signing::signer::Signer;
 pub use signing::signing_settings::SigningSettings;
 pub use signing::target::PlusInQuery;
@@ -123,6 +173,8 @@ const _: () = {
     shared::<AwsChunked>();
     shared::<Presigned>();
     shared::<PresigningConfig<'static>>();
+    shared::<PostPolicy>();
+    shared::<PresignedPost>();
     shared::<Endpoint>();
     shared::<Error>();
     shared::<BuildError>();
@@ -143,9 +195,13 @@ const _: () = {
     {
         shared::<SigV4Layer>();
         shared::<SigV4<()>>();
+        shared::<SigV4Guard>();
+        shared::<Guarded<()>>();
         shared::<ServiceError>();
         sent::<ResponseFuture<()>>();
     }
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    shared::<RequestChange>();
     #[cfg(feature = "reqwest")]
     {
         shared::<RedirectPolicy>();
@@ -161,8 +217,3 @@ const _: () = {
     }
     let _ = sent::<()>;
 };
-
-/// The code in the README compiles and runs.
-#[cfg(all(doctest, feature = "tower", feature = "reqwest", feature = "emulator"))]
-#[doc = include_str!("../README.md")]
-struct Readme;

@@ -15,19 +15,24 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Empty, Full};
-use sigv4_middleware::{BoxError, Credentials, Payload, SigV4Layer, SignedBody, Signer};
+use sigv4_middleware::{BoxError, Credentials, Payload, SigV4Guard, SigV4Layer, SignedBody, Signer};
 use tower::{Layer, Service};
 
 const MIB: usize = 1024 * 1024;
 
 /// A signer that has its credentials already; it needs no runtime from then on.
 fn signer(token: Option<String>) -> Signer {
+    signer_with(token, false)
+}
+
+fn signer_with(token: Option<String>, record: bool) -> Signer {
     let signer = Signer::builder()
         .credentials(Credentials::new("AKIDEXAMPLE", "secret", token, None, "alloc"))
         .service("execute-api")
         .region("eu-west-1")
         .allow_host("api.example.com")
         .scope_overrides_host(true)
+        .record_signing_details(record)
         .build()
         .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -119,6 +124,31 @@ fn a_payload_is_hashed_where_it_lies() {
     let head = head("POST", "/prod/orders", &HEADERS);
     let info = cost_of_signing(&signer, &head, &body);
     assert!(info.count_total <= 4 && info.bytes_total < 2048, "{info:?}");
+}
+
+/// A guard makes its signer note each request, and only then; a record is made only where it is wanted.
+#[test]
+fn what_is_noted_for_a_guard_or_recorded_costs_nothing_when_it_is_not() {
+    let through = |signer: &Signer| {
+        let client = tower::service_fn(|_: Request<Full<Bytes>>| async {
+            Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+        });
+        let mut service = SigV4Layer::new(signer.clone()).layer(client);
+        let info = least(|| {
+            let request = Request::from_parts(head("GET", "/prod/orders", &HEADERS), Full::default());
+            measure(|| drop(ready(service.call(request)).unwrap()))
+        });
+        info.count_total
+    };
+    let plain = through(&signer(token()));
+    let recording = through(&signer_with(token(), true));
+    let guarded = signer(token());
+    drop(SigV4Guard::new(&guarded));
+    let guarded = through(&guarded);
+    println!("heap calls through the layer: {plain}; recording: {recording}; guarded: {guarded}");
+    // As many as before there was anything to note.
+    assert!(plain <= 13, "{plain}");
+    assert!(plain + 4 < recording && plain + 4 < guarded, "{plain}, {recording}, {guarded}");
 }
 
 /// A body of one frame that counts how often it is asked for frames.

@@ -11,8 +11,12 @@ mod outgoing;
 mod signed;
 mod verified;
 
-use buffer::{Buffered, buffer, too_large};
-#[cfg(feature = "reqwest")]
+use buffer::too_large;
+#[cfg(feature = "tower")]
+pub(crate) use buffer::{Buffered, buffer};
+#[cfg(not(feature = "tower"))]
+use buffer::{Buffered, buffer};
+#[cfg(feature = "diagnosis")]
 pub(crate) use coalesce::poll_frame;
 use encoded::EncodedBody;
 pub(crate) use outgoing::OutgoingBody;

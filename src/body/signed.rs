@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 #[cfg(feature = "tower")]
 use bytes::BytesMut;
 use bytes::{Buf, Bytes};
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -70,6 +71,17 @@ impl<B> SignedBody<B> {
 
     pub(super) fn verified(body: VerifiedBody<B>) -> Self {
         Self::new(Repr::Verified { body })
+    }
+
+    /// A body that is compared with a hash while it is sent, as [`PayloadMode::Sha256Checked`](crate::PayloadMode) does.
+    ///
+    /// # Errors
+    /// If it is empty and the hash is not that of an empty body, or its length contradicts `content-length`.
+    pub(crate) fn checked(body: B, sha256: [u8; 32], headers: &HeaderMap) -> Result<Self, Error>
+    where
+        B: Body,
+    {
+        Ok(Self::verified(VerifiedBody::new(body, sha256, headers)?))
     }
 
     pub(super) fn encoded(body: EncodedBody<B>) -> Self {

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::chunked::content_length;
 use super::coalesce::{mismatch, poll_data, shown_length};
 use crate::error::{BoxError, Error};
+use crate::metrics;
 
 pin_project! {
     /// Yields each frame when the next one has come, and the last when hash and length are right: no server gets the whole
@@ -80,6 +81,7 @@ impl Check {
                  before its end"
             ))),
             None => {
+                metrics::hashed(data.len());
                 self.hasher.update(data);
                 Ok(())
             }

@@ -154,8 +154,9 @@ pub(crate) fn code_in_body(body: &[u8]) -> Option<String> {
 
 #[cfg(feature = "reqwest")]
 fn json_code(body: &[u8]) -> Option<String> {
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
-    let text = |name| object.get(name)?.as_str().map(str::to_owned);
+    // Not as a map: its error for other types would bring the formatting of floats into every program.
+    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let text = |name| value.get(name)?.as_str().map(str::to_owned);
     text("__type").or_else(|| text("code"))
 }
 

@@ -13,11 +13,14 @@ use super::classify::recovery;
 use super::classify::{
     DateCheck, Recovery, Refusal, classify, code_in_head, distance, is_refusal, is_stale, request_id,
 };
+use super::guard::SignedRequest;
 use crate::body::{OutgoingBody, SignedBody};
 use crate::clock::{fits, server_date, should_retry};
 use crate::error::{BoxError, Error, ErrorKind};
+use crate::metrics::{self, Resigned};
 use crate::signing::overrides::Overrides;
 use crate::signing::request::RequestView;
+use crate::signing::sign::Attempt;
 use crate::signing::signature::SignedWith;
 use crate::signing::signer::Signer;
 use crate::timer::timeout;
@@ -61,6 +64,9 @@ pub(crate) trait Transport {
         None
     }
 
+    /// Notes with a request what was signed, for a guard beneath.
+    fn note(&mut self, _head: &mut Self::Head, _signed: SignedRequest) {}
+
     /// Whether the client takes bodies that are checked or encoded while they are sent.
     const WRAPS: bool = true;
 
@@ -72,6 +78,13 @@ pub(crate) trait Transport {
     ) -> impl Future<Output = Result<Self::Response, Self::Error>>;
 
     fn head_of(response: &Self::Response) -> (StatusCode, &HeaderMap);
+
+    fn extensions_of(response: &mut Self::Response) -> &mut Extensions;
+
+    /// Whether the details of what was signed are wanted with this response, besides where the signer records them all.
+    fn wants_details(&self, _status: StatusCode) -> bool {
+        false
+    }
 
     /// Refuses a response that came from elsewhere than the request was sent to.
     fn check(_sent: &Self::Head, _response: &Self::Response) -> Result<(), Error> {
@@ -201,19 +214,22 @@ where
     }
 
     /// The request, signed with the credentials and the clock of this moment.
-    async fn sign(
+    async fn sign<T>(
         &mut self,
         signer: &Signer,
-        extensions: Option<&Extensions>,
-    ) -> Result<(H, Option<SignedBody<B>>, SignedWith), Error> {
-        let mut view = self.head.view(extensions);
-        if let Some(region) = self.region.as_deref() {
-            view.overrides = Overrides { region: Some(region), ..view.overrides };
-        }
-        let signature = match signer.keys_for(&view).await {
-            Ok(keys) => signer.signature(keys, &view, self.body.payload()),
-            Err(error) => Err(error),
+        transport: &mut T,
+    ) -> Result<(H, Option<SignedBody<B>>, SignedWith), Error>
+    where
+        T: Transport<Head = H, Body = B>,
+    {
+        let keys = match signer.cached_keys() {
+            Some(keys) => Ok(keys),
+            // Boxed to keep the future of the usual case small.
+            None => Box::pin(signer.keys_for(&self.view(transport.extensions()))).await,
         };
+        let view = self.view(transport.extensions());
+        let signature =
+            keys.and_then(|keys| signer.signature(keys, &view, self.body.payload(), Attempt::signed_with));
         let redirected = self.redirected;
         let explain = |error: Error| if redirected { error.of_redirect() } else { error };
         let mut signature = signature.map_err(explain)?;
@@ -222,12 +238,39 @@ where
         }
         let mut head = self.head.duplicate()?;
         let mut signed_with = signature.apply(head.headers_mut());
+        if signer.is_guarded() {
+            let signed = SignedRequest::of(&head.view(None), self.body.payload());
+            transport.note(&mut head, signed);
+        }
         let body = self.body.take(&mut signed_with);
         #[cfg(feature = "reqwest")]
         {
             self.signed_for = Some(std::sync::Arc::clone(&signed_with.key));
         }
         Ok((head, body, signed_with))
+    }
+
+    /// Puts what was signed into the response's extensions, where that is wanted.
+    fn record<T>(&self, signer: &Signer, transport: &T, signed_with: &SignedWith, response: &mut T::Response)
+    where
+        T: Transport<Head = H, Body = B>,
+    {
+        let (status, _) = T::head_of(response);
+        if !signer.records_details() && !transport.wants_details(status) {
+            return;
+        }
+        let view = self.view(transport.extensions());
+        if let Ok(details) = signer.details_of(&view, self.body.payload(), signed_with) {
+            T::extensions_of(response).insert(details);
+        }
+    }
+
+    fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a> {
+        let mut view = self.head.view(extensions);
+        if let Some(region) = self.region.as_deref() {
+            view.overrides = Overrides { region: Some(region), ..view.overrides };
+        }
+        view
     }
 
     /// Learns the server's clock from the head of a response, and what it means for this request.
@@ -266,9 +309,11 @@ where
     ) {
         if is_refusal(status) {
             let code = code_in_head(headers);
+            let code = code_in_body.or(code.as_deref());
+            metrics::refused(status, code);
             tracing::debug!(
                 status = status.as_u16(),
-                code = code_in_body.or(code.as_deref()),
+                code,
                 scope = signed_with.key.scope(),
                 host = self.head.authority(),
                 request_id = request_id(headers),
@@ -284,10 +329,12 @@ pub(crate) async fn exchange<T: Transport>(
     transport: &mut T,
     request: &mut OutgoingRequest<T::Head, T::Body>,
 ) -> Result<T::Response, T::Error> {
-    request.read_body(signer, transport).await?;
-    let (head, body, signed_with) = request.sign(signer, transport.extensions()).await?;
-    let first = transport.send(head, body).await.map_err(|error| blame(request, error))?;
+    request.read_body(signer, transport).await.inspect_err(metrics::sign_error)?;
+    let signed = request.sign(signer, transport).await;
+    let (head, body, signed_with) = signed.inspect_err(metrics::sign_error)?;
+    let mut first = transport.send(head, body).await.map_err(|error| blame(request, error))?;
     T::check(&request.head, &first)?;
+    request.record(signer, transport, &signed_with, &mut first);
     match request.classify(signer, &signed_with, T::head_of(&first)) {
         None => {
             let (first, read) = read_for_log::<T>(first).await;
@@ -330,18 +377,23 @@ async fn recover<T: Transport>(
     if !again {
         return Ok(first);
     }
-    let Ok((head, body, signed_with)) = request.sign(signer, transport.extensions()).await else {
+    let Ok((head, body, signed_with)) = request.sign(signer, transport).await else {
         return Ok(first);
     };
+    metrics::resigned(match recovery {
+        Some(Recovery::NewDate) => Resigned::Date,
+        _ => Resigned::Credentials,
+    });
     tracing::debug!(?recovery, host = request.head.authority(), "signed again after a refusal");
     let holds_a_stream = read.may_hold_a_stream();
-    let second = if holds_a_stream && T::blocks_next(&first) {
+    let mut second = if holds_a_stream && T::blocks_next(&first) {
         drop(first);
         transport.send(head, body).await?
     } else {
         send_again(transport.send(head, body), first, holds_a_stream).await?
     };
     T::check(&request.head, &second)?;
+    request.record(signer, transport, &signed_with, &mut second);
     request.classify(signer, &signed_with, T::head_of(&second));
     let (second, read) = read_for_log::<T>(second).await;
     request.log_refusal(&signed_with, T::head_of(&second), read.as_ref().and_then(RefusalBody::code));

@@ -3,14 +3,17 @@
 #[cfg(feature = "blocking")]
 pub(crate) mod blocking;
 mod classify;
+#[cfg(feature = "diagnosis")]
+pub(crate) mod diagnose;
 mod exchange;
+pub(crate) mod guard;
 #[cfg(feature = "reqwest")]
 mod proxy;
 #[cfg(feature = "reqwest")]
 pub(crate) mod redirect;
 #[cfg(feature = "reqwest")]
 pub(crate) mod reqwest;
-#[cfg(feature = "reqwest")]
-mod response_body;
+#[cfg(feature = "diagnosis")]
+pub(crate) mod response_body;
 #[cfg(feature = "tower")]
 pub(crate) mod tower;

@@ -4,12 +4,17 @@ use http::{Extensions, HeaderMap, Method, StatusCode};
 use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
 use reqwest_middleware::{Middleware, Next};
 
+use super::diagnose::Diagnose;
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
+use super::guard::SignedRequest;
 use super::proxy;
 use super::redirect::{Redirect, RedirectPolicy, SignedFor};
 use super::response_body;
 use crate::body::{OutgoingBody, SignedBody, set_length};
+use crate::diagnosis::Diagnosis;
 use crate::error::{Error, ErrorKind};
+use crate::metrics::{self, Resigned};
+use crate::signing::details::SigningDetails;
 use crate::signing::overrides::Overrides;
 use crate::signing::payload::{Payload, PayloadMode};
 use crate::signing::request::RequestView;
@@ -51,13 +56,15 @@ use crate::signing::target::Origin;
 pub struct SigV4Middleware {
     signer: Signer,
     redirects: RedirectPolicy,
+    diagnoses: bool,
+    refusals_are_errors: bool,
 }
 
 impl SigV4Middleware {
     /// A middleware that signs with this signer.
     #[must_use]
     pub fn new(signer: Signer) -> Self {
-        Self { signer, redirects: RedirectPolicy::none() }
+        Self { signer, redirects: RedirectPolicy::none(), diagnoses: false, refusals_are_errors: false }
     }
 
     /// Which redirects are followed; by default [none](RedirectPolicy::none): the caller gets the 3xx response.
@@ -95,6 +102,60 @@ impl SigV4Middleware {
     pub fn redirects(self, policy: RedirectPolicy) -> Self {
         Self { redirects: policy, ..self }
     }
+
+    /// Whether a refusal is explained in one `tracing` event at WARN; `false` by default: it is an event at DEBUG that has
+    /// code, scope, host and request id.
+    ///
+    /// Fields: `status`, `code`, `cause` (or `causes`, the likeliest first, where the response leaves more than one),
+    /// `difference` (the part of the request in which server and client differ), `host`, `scope`, `request_id` and
+    /// `what_to_do`. The response is the caller's, its body whole; of a refusal's body up to 64 KiB are read for at
+    /// most two seconds. Requests that are accepted cost nothing more.
+    #[must_use]
+    pub fn diagnose_refusals(self, diagnose: bool) -> Self {
+        Self { diagnoses: diagnose, ..self }
+    }
+
+    /// Whether a refusal is an error of kind [`ErrorKind::Refused`] in place of its response; `false` by default.
+    ///
+    /// [`Error::diagnosis`] says why. Not so for responses that [`diagnosis`](crate::diagnosis) has no cause for, such
+    /// as an application's 404: they stay responses. Logging is apart from it, see
+    /// [`diagnose_refusals`](Self::diagnose_refusals).
+    ///
+    /// ```
+    /// use sigv4_middleware::{Error, SigV4Middleware};
+    ///
+    /// # fn example(signer: sigv4_middleware::Signer) {
+    /// let middleware = SigV4Middleware::new(signer).refusals_as_errors(true);
+    /// # }
+    /// fn report(error: &(dyn std::error::Error + 'static)) {
+    ///     if let Some(diagnosis) = Error::find(error).and_then(Error::diagnosis) {
+    ///         eprintln!("{diagnosis}");
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn refusals_as_errors(self, as_errors: bool) -> Self {
+        Self { refusals_are_errors: as_errors, ..self }
+    }
+
+    /// Explains the last response, where that is wanted.
+    async fn explain(&self, response: Response, host: &str) -> Result<Response, Error> {
+        if !self.diagnoses && !self.refusals_are_errors {
+            return Ok(response);
+        }
+        let (response, diagnosis) = Box::pin(response.diagnose()).await;
+        let Some(diagnosis) = diagnosis else { return Ok(response) };
+        if self.diagnoses {
+            log_diagnosis(&diagnosis, response.extensions().get(), host);
+        }
+        if !self.refusals_are_errors {
+            return Ok(response);
+        }
+        let (status, cause) = (diagnosis.status().as_u16(), diagnosis.cause());
+        let message =
+            format!("the server refused the request with {status}: {cause}; {}", diagnosis.what_to_do());
+        Err(Error::with_source(ErrorKind::Refused, message, diagnosis))
+    }
 }
 
 /// A `reqwest::ClientBuilder` for signed requests: follows no redirects, sends no Referer, and uses no proxy for loopback.
@@ -131,9 +192,14 @@ impl Middleware for SigV4Middleware {
     ) -> reqwest_middleware::Result<Response> {
         let signer = &self.signer;
         if signer.passes_through(Some(extensions), || request.view(None)) {
-            return next.run(request, extensions).await;
+            // What an earlier request of the same chain was signed as.
+            extensions.remove::<SignedRequest>();
+            let mut response = next.run(request, extensions).await?;
+            signer.record_unsigned(response.extensions_mut());
+            return Ok(response);
         }
-        let mut client = MiddlewareClient { next, extensions };
+        let diagnoses = self.diagnoses || self.refusals_are_errors;
+        let mut client = MiddlewareClient { next, extensions, diagnoses };
         let body = request.body_mut().take().unwrap_or_default();
         let mut request = OutgoingRequest::new(request, body);
         let policy = &self.redirects;
@@ -143,7 +209,8 @@ impl Middleware for SigV4Middleware {
             if !policy.follows()
                 || !request.follow(signer, policy, &response).map_err(Error::into_middleware)?
             {
-                return Ok(response);
+                let response = self.explain(response, request.head.authority()).await;
+                return response.map_err(Error::into_middleware);
             }
         }
         let endless = format!(
@@ -155,10 +222,29 @@ impl Middleware for SigV4Middleware {
     }
 }
 
+/// One event for a refusal that was explained.
+fn log_diagnosis(diagnosis: &Diagnosis, details: Option<&SigningDetails>, host: &str) {
+    let causes = || diagnosis.causes().iter().map(|cause| cause.as_str()).collect::<Vec<_>>().join(" | ");
+    tracing::warn!(
+        status = diagnosis.status().as_u16(),
+        code = diagnosis.code(),
+        cause = diagnosis.is_certain().then(|| diagnosis.cause().as_str()),
+        causes = (!diagnosis.is_certain()).then(causes),
+        difference = diagnosis.difference().map(|difference| difference.part.as_str()),
+        host,
+        scope = details.and_then(SigningDetails::scope),
+        request_id = diagnosis.request_ids().first().map(|(_, id)| id.as_str()),
+        what_to_do = diagnosis.what_to_do(),
+        "the server refused a signed request"
+    );
+}
+
 /// The rest of a middleware chain.
 struct MiddlewareClient<'a> {
     next: Next<'a>,
     extensions: &'a mut Extensions,
+    /// Whether refusals are explained.
+    diagnoses: bool,
 }
 
 struct ClientError(reqwest_middleware::Error);
@@ -179,12 +265,29 @@ impl Transport for MiddlewareClient<'_> {
         Some(self.extensions)
     }
 
-    async fn send(&mut self, head: Request, body: Option<SignedBody<Body>>) -> Result<Response, ClientError> {
-        self.next.clone().run(with_body(head, body), self.extensions).await.map_err(ClientError)
+    fn note(&mut self, _: &mut Request, signed: SignedRequest) {
+        self.extensions.insert(signed);
+    }
+
+    fn send(
+        &mut self,
+        head: Request,
+        body: Option<SignedBody<Body>>,
+    ) -> impl Future<Output = Result<Response, ClientError>> {
+        let sending = self.next.clone().run(with_body(head, body), self.extensions);
+        async { sending.await.map_err(ClientError) }
     }
 
     fn head_of(response: &Response) -> (StatusCode, &HeaderMap) {
         (response.status(), response.headers())
+    }
+
+    fn extensions_of(response: &mut Response) -> &mut Extensions {
+        response.extensions_mut()
+    }
+
+    fn wants_details(&self, status: StatusCode) -> bool {
+        self.diagnoses && !status.is_success()
     }
 
     fn check(sent: &Request, response: &Response) -> Result<(), Error> {
@@ -282,6 +385,7 @@ impl OutgoingRequest<Request, Body> {
         *self.head.method_mut() = redirect.method;
         *self.head.url_mut() = redirect.url;
         self.redirected = true;
+        metrics::resigned(Resigned::Redirect);
         Ok(true)
     }
 }
@@ -323,6 +427,10 @@ impl Signer {
         if self.passes_through(None, || request.view(None)) {
             return Ok(());
         }
+        self.sign_reqwest_attempt(request).await.inspect_err(metrics::sign_error)
+    }
+
+    async fn sign_reqwest_attempt(&self, request: &mut Request) -> Result<(), Error> {
         let keys = self.keys_for(&request.view(None)).await?;
         let mode = self.check(request.view(None))?;
         let in_memory = request.body().map_or(Some(&[][..]), Body::as_bytes);
@@ -338,7 +446,7 @@ impl Signer {
                 ));
             }
         };
-        let mut signature = self.signature(keys, &request.view(None), payload)?;
+        let mut signature = self.signature(keys, &request.view(None), payload, |_| ())?;
         let empty = in_memory.is_some_and(<[u8]>::is_empty);
         if let Some(target) = signature.rewritten.take() {
             request.set_target(target)?;

@@ -1,32 +1,36 @@
 //! A refusal's body, read for its error code and given back whole.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Buf;
+#[cfg(feature = "reqwest")]
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 
-use super::classify::code_in_body;
-use super::exchange::RefusalBody;
+#[cfg(feature = "reqwest")]
+use super::{classify::code_in_body, exchange::RefusalBody};
 use crate::body::poll_frame;
 use crate::timer::{Instant, timeout};
 
 /// The longest body that is read for an error code, in bytes.
+#[cfg(feature = "reqwest")]
 const LONGEST_REFUSAL: usize = 64 * 1024;
 /// How long a refusal's body is read for its code.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A body whose beginning was read: gives all of it.
-pub(super) struct ResponseBody<R: Body> {
+/// The body of a response that was looked at for why it refuses: it still gives all of it.
+pub struct ResponseBody<R: Body> {
     read: VecDeque<Result<Frame<R::Data>, R::Error>>,
     rest: Option<Pin<Box<R>>>,
 }
 
 /// Reads a refusal for its error code, if it is as short as a refusal of AWS is.
+#[cfg(feature = "reqwest")]
 pub(super) async fn read_refusal<R: Body>(response: Response<R>) -> (Response<ResponseBody<R>>, RefusalBody) {
     let (head, body) = response.into_parts();
     let (text, body) = ResponseBody::read(body, LONGEST_REFUSAL).await;
@@ -35,8 +39,13 @@ pub(super) async fn read_refusal<R: Body>(response: Response<R>) -> (Response<Re
 }
 
 impl<R: Body> ResponseBody<R> {
+    /// A body of which nothing was read.
+    pub(super) fn unread(body: R) -> Self {
+        Self { read: VecDeque::new(), rest: Some(Box::pin(body)) }
+    }
+
     /// Reads up to `longest` bytes, and gives them with a body that still has them.
-    async fn read(body: R, longest: usize) -> (Vec<u8>, Self) {
+    pub(super) async fn read(body: R, longest: usize) -> (Vec<u8>, Self) {
         let mut body = Box::pin(body);
         let mut read = VecDeque::new();
         let mut text = Vec::new();
@@ -60,6 +69,13 @@ impl<R: Body> ResponseBody<R> {
         text.truncate(longest);
         let rest = (!ended).then_some(body);
         (text, Self { read, rest })
+    }
+}
+
+/// Without the bytes, which may be somebody's secret.
+impl<R: Body> fmt::Debug for ResponseBody<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody").field("is_whole", &self.rest.is_none()).finish_non_exhaustive()
     }
 }
 

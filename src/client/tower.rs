@@ -16,6 +16,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
+use super::guard::SignedRequest;
 #[cfg(feature = "reqwest")]
 use super::reqwest::{read_refusal, refuse_redirected, with_body};
 use crate::body::SignedBody;
@@ -262,7 +263,7 @@ pub struct ResponseFuture<T> {
 }
 
 impl<T> ResponseFuture<T> {
-    fn new(future: impl Future<Output = Result<T, ServiceError>> + Send + 'static) -> Self {
+    pub(super) fn new(future: impl Future<Output = Result<T, ServiceError>> + Send + 'static) -> Self {
         Self { inner: Box::pin(future) }
     }
 }
@@ -281,7 +282,7 @@ impl<T> fmt::Debug for ResponseFuture<T> {
     }
 }
 
-fn client_error(error: impl Into<BoxError>) -> ServiceError {
+pub(super) fn client_error(error: impl Into<BoxError>) -> ServiceError {
     ServiceError::Client(error.into())
 }
 
@@ -292,15 +293,27 @@ struct Ready<S> {
 }
 
 impl<S> Ready<S> {
-    async fn call<Q>(&mut self, request: Q) -> Result<S::Response, ServiceError>
+    /// Not an `async fn`, whose future would hold the request beside the service's.
+    fn call<Q>(&mut self, request: Q) -> impl Future<Output = Result<S::Response, ServiceError>>
     where
         S: Service<Q>,
         S::Error: Into<BoxError>,
     {
-        if !mem::take(&mut self.is_ready) {
-            poll_fn(|cx| self.service.poll_ready(cx)).await.map_err(client_error)?;
+        let sending = if mem::take(&mut self.is_ready) {
+            Ok(self.service.call(request))
+        } else {
+            Err(Box::pin(async move {
+                poll_fn(|cx| self.service.poll_ready(cx)).await?;
+                self.service.call(request).await
+            }))
+        };
+        async move {
+            let sent = match sending {
+                Ok(sending) => sending.await,
+                Err(sending) => sending.await,
+            };
+            sent.map_err(client_error)
         }
-        self.service.call(request).await.map_err(client_error)
     }
 }
 
@@ -328,9 +341,12 @@ where
             HttpClient { service: self.take_ready(), make_body: self.make_body.clone(), body: PhantomData };
         let signer = self.signer.clone();
         ResponseFuture::new(async move {
-            let (head, body) = request.into_parts();
+            let (mut head, body) = request.into_parts();
+            head.extensions.remove::<SignedRequest>();
             if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
-                return client.send(head, Some(SignedBody::unchanged(body))).await;
+                let mut response = client.send(head, Some(SignedBody::unchanged(body))).await?;
+                signer.record_unsigned(response.extensions_mut());
+                return Ok(response);
             }
             let mut request = OutgoingRequest::new(head, body);
             exchange(&signer, &mut client, &mut request).await
@@ -363,13 +379,25 @@ where
 
     const WRAPS: bool = M::WRAPS;
 
-    async fn send(&mut self, head: Parts, body: Option<SignedBody<B>>) -> Result<Response<R>, ServiceError> {
+    fn note(&mut self, head: &mut Parts, signed: SignedRequest) {
+        head.extensions.insert(signed);
+    }
+
+    fn send(
+        &mut self,
+        head: Parts,
+        body: Option<SignedBody<B>>,
+    ) -> impl Future<Output = Result<Response<R>, ServiceError>> {
         let body = self.make_body.make(body.unwrap_or_else(SignedBody::empty));
-        self.service.call(Request::from_parts(head, body)).await
+        self.service.call(Request::from_parts(head, body))
     }
 
     fn head_of(response: &Response<R>) -> (StatusCode, &HeaderMap) {
         (response.status(), response.headers())
+    }
+
+    fn extensions_of(response: &mut Response<R>) -> &mut Extensions {
+        response.extensions_mut()
     }
 
     async fn read_refusal(response: Response<R>) -> (Response<R>, RefusalBody) {
@@ -428,7 +456,9 @@ where
         let signer = self.signer.clone();
         ResponseFuture::new(async move {
             if signer.passes_through(None, || request.view(None)) {
-                return client.0.call(request).await;
+                let mut response = client.0.call(request).await?;
+                signer.record_unsigned(response.extensions_mut());
+                return Ok(response);
             }
             let body = request.body_mut().take().unwrap_or_default();
             let mut request = OutgoingRequest::new(request, body);
@@ -453,16 +483,20 @@ where
     type Response = reqwest::Response;
     type Error = ServiceError;
 
-    async fn send(
+    fn send(
         &mut self,
         head: reqwest::Request,
         body: Option<SignedBody<reqwest::Body>>,
-    ) -> Result<reqwest::Response, ServiceError> {
-        self.0.call(with_body(head, body)).await
+    ) -> impl Future<Output = Result<reqwest::Response, ServiceError>> {
+        self.0.call(with_body(head, body))
     }
 
     fn head_of(response: &reqwest::Response) -> (StatusCode, &HeaderMap) {
         (response.status(), response.headers())
+    }
+
+    fn extensions_of(response: &mut reqwest::Response) -> &mut Extensions {
+        response.extensions_mut()
     }
 
     fn check(sent: &reqwest::Request, response: &reqwest::Response) -> Result<(), Error> {

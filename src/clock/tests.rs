@@ -41,8 +41,9 @@ fn round_trip(clock: &Clock, origin: &str, ahead: i64) -> Option<Offset> {
     clock.learn(origin, &dated(offset(ahead).apply(sent + seconds(1))), sent, sent + seconds(2))
 }
 
-/// Test data of aws-runtime 1.10.2 (Apache-2.0), `test-data/clock-skew-test-cases.json`.
-const VECTORS: &str = include_str!("../../tests/it/vectors/clock-skew.json");
+/// `test-data/clock-skew-test-cases.json` of the crate aws-runtime 1.10.2, unchanged. Copyright Amazon.com, Inc. or its
+/// affiliates, Apache License 2.0.
+const VECTORS: &str = include_str!("tests/clock-skew.json");
 
 /// The codes in the vectors that may mean skew.
 fn may_mean_skew(code: &str) -> bool {

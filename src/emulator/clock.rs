@@ -10,6 +10,8 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 
 const AMZ_DATE: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 
+const ISO: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+
 /// 9999-12-31T23:59:59Z, the last time that the formats below and aws-sigv4 support.
 const LAST: i64 = 253_402_300_799;
 
@@ -44,6 +46,12 @@ impl Seconds {
             .ok()
             .and_then(|t| t.format(AMZ_DATE).ok())
             .unwrap_or_default()
+    }
+
+    /// The time as `YYYY-MM-DDTHH:MM:SSZ`.
+    pub(super) fn iso(self) -> String {
+        let time = OffsetDateTime::from_unix_timestamp(self.0).ok();
+        time.and_then(|time| time.format(ISO).ok()).unwrap_or_default()
     }
 
     pub(super) fn system_time(self) -> SystemTime {

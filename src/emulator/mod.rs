@@ -3,9 +3,11 @@
 mod canonical_text;
 mod clock;
 mod parsed_authorization;
+mod policy;
 mod response;
 mod server;
 mod service_rules;
+mod style;
 mod verify;
 
 use std::collections::{HashMap, VecDeque};
@@ -21,7 +23,9 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use policy::PolicyDenial;
 use server::{Config, Fault, MutableState, State};
+pub use style::RefusalStyle;
 use verify::Key;
 
 /// The default limit of a request body, in bytes.
@@ -33,24 +37,24 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 /// It verifies each request as received (target, headers, body; HTTP/1.1, or HTTP/2 without TLS) with aws-sigv4 and
 /// not with this crate's own signer, so that a test checks one against the other. It accepts a signature in the
 /// `Authorization` header or in a presigned URL, and responds with API Gateway's statuses, `x-amzn-errortype` and JSON
-/// message:
+/// message, or in the form of another service ([`refusal_style`](IamGatewayBuilder::refusal_style)):
 ///
 /// | status | `x-amzn-errortype` | when |
 /// |---|---|---|
 /// | 200 | | the request is authorized; [`respond_with`](Self::respond_with) sets another response |
-/// | 403 | `MissingAuthenticationTokenException` | no signature at all |
+/// | 403 | `MissingAuthenticationTokenException` | no signature at all, or an unknown [route](IamGatewayBuilder::route) |
 /// | 403 | `IncompleteSignatureException` | a malformed `Authorization` header or presigned query |
 /// | 403 | `InvalidSignatureException` | wrong signature, scope, signed headers or payload hash; a date more than five minutes off |
 /// | 403 | `UnrecognizedClientException` | an unknown access key; a wrong, missing or superfluous session token |
 /// | 403 | `ExpiredTokenException` | credentials past their expiry, or that the test [expired](Self::expire) |
-/// | 403 | `AccessDeniedException` | a key that the test [denied](Self::deny) |
+/// | 403 | `AccessDeniedException` | a key that the test denied, by [any policy](Self::deny_by) |
+/// | 403 | `ForbiddenException` | the [API key](IamGatewayBuilder::api_key) is missing |
 /// | 413, 414 | `RequestTooLargeException` | a body over the limit; a target too long for aws-sigv4 |
 /// | 501 | `NotImplementedException` | an S3 `STREAMING-…` payload, which the gateway does not decode |
 ///
 /// What must be signed depends on the service, as AWS documents it: `s3`, `s3-outposts`, `s3-object-lambda` and
 /// `s3express` encode the path once and require `x-amz-content-sha256`; `aoss` and `vpc-lattice-svcs` require that
-/// header; all others normalize the path, encode it twice, and hash the body. The responses are API Gateway's for every
-/// service.
+/// header; all others normalize the path, encode it twice, and hash the body.
 ///
 /// Where AWS prints the canonical request in its message, so does this server, with `[redacted]` in place of the values
 /// of `x-amz-security-token` and other secret headers and parameters, as messages end up in logs.
@@ -87,6 +91,9 @@ impl IamGateway {
             clock_offset: 0,
             time_source: SharedTimeSource::new(SystemTimeSource::new()),
             max_body: MAX_BODY,
+            style: RefusalStyle::default(),
+            routes: Vec::new(),
+            api_key: None,
         }
     }
 
@@ -131,8 +138,13 @@ impl IamGateway {
     /// Refuses requests correctly signed with this key with `AccessDeniedException` from now on. Does nothing for an
     /// unknown key.
     pub fn deny(&self, access_key_id: &str) {
+        self.deny_by(access_key_id, PolicyDenial::Implicit);
+    }
+
+    /// Like [`deny`](Self::deny), with IAM's message for this policy.
+    pub fn deny_by(&self, access_key_id: &str, denial: PolicyDenial) {
         if let Some(key) = self.state.mutable().keys.get_mut(access_key_id) {
-            key.denied = true;
+            key.denied = Some(denial);
         }
     }
 
@@ -200,6 +212,9 @@ pub struct IamGatewayBuilder {
     clock_offset: i64,
     time_source: SharedTimeSource,
     max_body: usize,
+    style: RefusalStyle,
+    routes: Vec<(Method, String)>,
+    api_key: Option<String>,
 }
 
 impl IamGatewayBuilder {
@@ -240,6 +255,25 @@ impl IamGatewayBuilder {
         self
     }
 
+    /// Sets in whose form refusals are written; API Gateway's by default.
+    pub fn refusal_style(mut self, style: RefusalStyle) -> Self {
+        self.style = style;
+        self
+    }
+
+    /// Adds a route: requests with another method or path than those added are refused with API Gateway's
+    /// `Missing Authentication Token`. Without any, all are known.
+    pub fn route(mut self, method: Method, path: impl Into<String>) -> Self {
+        self.routes.push((method, path.into()));
+        self
+    }
+
+    /// Sets an API key that requests need besides their signature, in `x-api-key`.
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.api_key = Some(key.into());
+        self
+    }
+
     /// Opens a port on 127.0.0.1 and serves it on the current tokio runtime until the gateway is dropped.
     ///
     /// # Errors
@@ -256,6 +290,9 @@ impl IamGatewayBuilder {
             region: self.region,
             max_body: self.max_body,
             time_source: self.time_source,
+            style: self.style,
+            routes: self.routes,
+            api_key: self.api_key,
         };
         let mutable = MutableState {
             keys,
@@ -283,7 +320,7 @@ impl fmt::Debug for IamGatewayBuilder {
 
 fn insert_key(keys: &mut HashMap<String, Key>, credentials: Credentials) {
     let id = credentials.access_key_id().to_owned();
-    keys.insert(id, Key { credentials, expired: false, denied: false, uses_left: None });
+    keys.insert(id, Key { credentials, expired: false, denied: None, uses_left: None });
 }
 
 /// A request that the gateway received, with the status of the response.

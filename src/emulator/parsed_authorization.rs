@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::canonical_text::QueryPairs;
 use super::clock::Seconds;
-use super::response::Refusal;
+use super::response::{Detail, Refusal};
 
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 pub(super) const X_AMZ_DATE: &str = "x-amz-date";
@@ -47,7 +47,10 @@ impl ParsedAuthorization {
         match (authorizations.next(), authorizations.next()) {
             (None, _) if presigned => Self::from_query(query),
             (None, _) => Err(Refusal::missing_token()),
-            (Some(value), None) if !presigned => Self::from_header(value, headers),
+            (Some(value), None) if !presigned => Self::from_header(value, headers).map_err(|refusal| {
+                let is_sigv4 = value.as_bytes().starts_with(b"AWS4-");
+                if is_sigv4 { refusal } else { refusal.with(Detail::Scheme) }
+            }),
             _ => Err(Refusal::incomplete(
                 "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter or one Authorization \
                  header should be specified",

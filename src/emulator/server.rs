@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use super::ReceivedRequest;
 use super::clock::Seconds;
 use super::response::{self, Refusal};
+use super::style::RefusalStyle;
 use super::verify::{self, Expected, Key};
 use crate::redact::is_sensitive;
 
@@ -34,6 +35,10 @@ pub(super) struct Config {
     pub(super) region: String,
     pub(super) max_body: usize,
     pub(super) time_source: SharedTimeSource,
+    pub(super) style: RefusalStyle,
+    /// Method and path of each route; all are known if there is none.
+    pub(super) routes: Vec<(Method, String)>,
+    pub(super) api_key: Option<String>,
 }
 
 /// What can change while the gateway runs.
@@ -43,6 +48,13 @@ pub(super) struct MutableState {
     pub(super) response: Response<Bytes>,
     pub(super) faults: VecDeque<Fault>,
     pub(super) received: Vec<ReceivedRequest>,
+}
+
+impl Config {
+    /// The `x-amzn-errortype` of a refusal, where the style has one.
+    fn error_type(&self, refusal: &Refusal) -> Option<&'static str> {
+        (self.style == RefusalStyle::ApiGateway).then_some(refusal.error_type)
+    }
 }
 
 pub(super) struct State {
@@ -114,7 +126,9 @@ async fn serve(state: &State, request: Request<Incoming>) -> Response<Full<Bytes
     let mut mutable = state.mutable();
     let (response, error_type) = match authenticated.and_then(|id| respond(&mut mutable, &id)) {
         Ok(response) => (response::with_common_headers(response, now.http_date()), None),
-        Err(refusal) => (refusal.to_response(now.http_date()), Some(refusal.error_type)),
+        Err(refusal) => {
+            (refusal.to_response(state.config.style, now.http_date()), state.config.error_type(&refusal))
+        }
     };
     mutable.received.push(record(parts, body, response.status(), error_type));
     response
@@ -129,10 +143,26 @@ fn authenticate(
     body: &Bytes,
     now: Seconds,
 ) -> Result<String, Refusal> {
+    let config = &state.config;
+    let is_route = |(method, path): &(Method, String)| *method == parts.method && path == parts.uri.path();
+    // API Gateway's word for a route that does not exist, whether the request is signed or not.
+    if !config.routes.is_empty() && !config.routes.iter().any(is_route) {
+        return Err(Refusal::missing_token());
+    }
     let request =
         verify::Request { method: parts.method.as_str(), uri: &parts.uri, headers: &parts.headers, body };
-    let expected = Expected { region: &state.config.region, service: &state.config.service, now };
-    verify::verify(&request, &expected, |id| state.mutable().keys.get(id).cloned())
+    let expected = Expected {
+        region: &state.config.region,
+        service: &state.config.service,
+        now,
+        skew: config.style.skew(),
+    };
+    let id = verify::verify(&request, &expected, |id| state.mutable().keys.get(id).cloned())?;
+    let api_key = parts.headers.get("x-api-key").map(HeaderValue::as_bytes);
+    if config.api_key.as_ref().is_some_and(|wanted| api_key != Some(wanted.as_bytes())) {
+        return Err(Refusal::api_key());
+    }
+    Ok(id)
 }
 
 /// Counts an authorized request against its key, and returns the next fault or the response.

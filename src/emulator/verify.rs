@@ -13,11 +13,9 @@ use http::{HeaderMap, Uri, header};
 use super::canonical_text::{self, CanonicalText, QueryPairs, sha256_hex};
 use super::clock::Seconds;
 use super::parsed_authorization::{ParsedAuthorization, X_AMZ_DATE};
-use super::response::Refusal;
+use super::policy::PolicyDenial;
+use super::response::{Detail, Refusal};
 use super::service_rules::{Payload, ServiceRules};
-
-/// How many seconds a signature's date may differ from the clock, as at API Gateway.
-const SKEW: i64 = 300;
 
 /// aws-sigv4 parses the target with its query encoded again, and panics if it is longer than a `Uri` can be.
 const MAX_TARGET: usize = 65_534;
@@ -37,6 +35,8 @@ pub(super) struct Expected<'a> {
     pub(super) region: &'a str,
     pub(super) service: &'a str,
     pub(super) now: Seconds,
+    /// How many seconds a signature's date may differ from the clock.
+    pub(super) skew: i64,
 }
 
 /// An access key that the gateway accepts.
@@ -44,7 +44,7 @@ pub(super) struct Expected<'a> {
 pub(super) struct Key {
     pub(super) credentials: Credentials,
     pub(super) expired: bool,
-    pub(super) denied: bool,
+    pub(super) denied: Option<PolicyDenial>,
     /// Authorized requests left before the key expires.
     pub(super) uses_left: Option<u64>,
 }
@@ -69,9 +69,10 @@ pub(super) fn verify(
     let authorization = ParsedAuthorization::parse(request.headers, &query)?;
     check_signed_headers(&authorization, request.headers)?;
     check_scope(&authorization, expected)?;
-    check_time(&authorization, expected.now)?;
+    check_time(&authorization, expected)?;
     let host = single_host(request)?;
-    let key = key(&authorization.access_key_id).ok_or_else(Refusal::unrecognized)?;
+    let key = key(&authorization.access_key_id)
+        .ok_or_else(|| Refusal::unrecognized(&authorization.access_key_id))?;
     check_token(&authorization, &key, request.headers, &query, &rules)?;
     check_expiry(&key, expected.now)?;
 
@@ -96,10 +97,11 @@ pub(super) fn verify(
     }
     let signature = expected_signature.compute(&key.credentials, &target, &headers)?;
     if signature != authorization.signature {
-        return Err(Refusal::invalid_signature(expected_signature.mismatch_message(&signed_query, headers)));
+        return Err(expected_signature.mismatch(&signed_query, headers));
     }
-    if key.denied {
-        return Err(Refusal::denied(access_denied_message(request, expected, &key)));
+    if let Some(denial) = key.denied {
+        let (scope, target) = ((expected.service, expected.region), (request.method, request.uri.path()));
+        return Err(Refusal::denied(denial.message(&key.credentials, scope, target)));
     }
     Ok(authorization.access_key_id)
 }
@@ -109,7 +111,7 @@ fn check_signed_headers(authorization: &ParsedAuthorization, headers: &HeaderMap
         Refusal::invalid_signature(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization."))
     };
     if !authorization.signs("host") {
-        return Err(unsigned("Host' or ':authority"));
+        return Err(unsigned("Host' or ':authority").with(Detail::Unsigned { name: "host".to_owned() }));
     }
     if authorization.expires.is_none() && !authorization.signs(X_AMZ_DATE) {
         return Err(unsigned(X_AMZ_DATE));
@@ -117,11 +119,8 @@ fn check_signed_headers(authorization: &ParsedAuthorization, headers: &HeaderMap
     if let Some(name) =
         headers.keys().find(|n| n.as_str().starts_with("x-amz-") && !authorization.signs(n.as_str()))
     {
-        return Err(unsigned(name.as_str()));
-    }
-    let missing = |name: &&String| *name != "host" && !headers.contains_key(name.as_str());
-    if let Some(name) = authorization.signed_headers.iter().find(missing) {
-        return Err(Refusal::invalid_signature(format!("The signed header '{name}' is not in the request.")));
+        let detail = Detail::Unsigned { name: name.as_str().to_owned() };
+        return Err(unsigned(name.as_str()).with(detail));
     }
     // aws-sigv4 never signs these two in a presigned URL, so a signature that covers them cannot be verified.
     let skipped = ["x-amz-user-agent", "x-amz-checksum-mode"];
@@ -157,30 +156,51 @@ fn check_scope(authorization: &ParsedAuthorization, expected: &Expected<'_>) -> 
             scope.date
         ));
     }
-    if errors.is_empty() { Ok(()) } else { Err(Refusal::invalid_signature(errors.concat())) }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let (given, wanted) = (|text: &String| text.clone(), str::to_owned);
+    let detail = if scope.region != expected.region {
+        Detail::Region { given: given(&scope.region), expected: wanted(expected.region) }
+    } else if scope.service != expected.service {
+        Detail::Service { given: given(&scope.service), expected: wanted(expected.service) }
+    } else {
+        Detail::None
+    };
+    Err(Refusal::invalid_signature(errors.concat()).with(detail))
 }
 
-fn check_time(authorization: &ParsedAuthorization, now: Seconds) -> Result<(), Refusal> {
-    let lifetime = authorization.expires.unwrap_or(SKEW);
+fn check_time(authorization: &ParsedAuthorization, expected: &Expected<'_>) -> Result<(), Refusal> {
+    let (now, skew) = (expected.now, expected.skew);
+    let lifetime = authorization.expires.unwrap_or(skew);
+    let detail = |expired: bool| Detail::Time {
+        signed: authorization.date,
+        now,
+        limit: if expired { lifetime } else { skew },
+        presigned: authorization.expires.is_some(),
+        expired,
+    };
     let text = |life: i64| match life % 60 {
         0 => format!("{} min.", life / 60),
         _ => format!("{life} sec."),
     };
     let (date, now_text) = (authorization.date.amz_date(), now.amz_date());
-    let (earliest, latest) = (now.plus(-lifetime), now.plus(SKEW));
+    let (earliest, latest) = (now.plus(-lifetime), now.plus(skew));
     if authorization.date < earliest {
         return Err(Refusal::invalid_signature(format!(
             "Signature expired: {date} is now earlier than {} ({now_text} - {})",
             earliest.amz_date(),
             text(lifetime)
-        )));
+        ))
+        .with(detail(true)));
     }
     if authorization.date > latest {
         return Err(Refusal::invalid_signature(format!(
             "Signature not yet current: {date} is still later than {} ({now_text} + {})",
             latest.amz_date(),
-            text(SKEW)
-        )));
+            text(skew)
+        ))
+        .with(detail(false)));
     }
     Ok(())
 }
@@ -215,13 +235,14 @@ fn check_token(
         let in_query = query.iter().filter(|(key, _)| key == rules.token_query);
         given.extend(in_query.map(|(_, value)| value.as_bytes()));
         if headers.contains_key(rules.token_header) {
-            return Err(Refusal::unrecognized());
+            return Err(Refusal::invalid_token());
         }
     }
     match (given.as_slice(), key.credentials.session_token()) {
         ([], None) => Ok(()),
         ([given], Some(token)) if *given == token.as_bytes() => Ok(()),
-        _ => Err(Refusal::unrecognized()),
+        ([], Some(_)) => Err(Refusal::unrecognized(&authorization.access_key_id)),
+        _ => Err(Refusal::invalid_token()),
     }
 }
 
@@ -250,7 +271,8 @@ fn check_payload(
             true => Ok(SignedPayload::Unsigned),
             false => Err(Refusal::invalid_signature(
                 "Missing required header for this request: x-amz-content-sha256",
-            )),
+            )
+            .with(Detail::HashMissing)),
         };
     };
     match (declared.as_bytes(), rules.payload) {
@@ -261,9 +283,10 @@ fn check_payload(
         (declared, Payload::Declared | Payload::DeclaredHash) if declared == hash.as_bytes() => {
             Ok(SignedPayload::Hash(hash))
         }
-        _ => Err(Refusal::invalid_signature(
+        (declared, _) => Err(Refusal::invalid_signature(
             "The provided 'x-amz-content-sha256' header does not match what was computed.",
-        )),
+        )
+        .with(Detail::Hashes { client: String::from_utf8_lossy(declared).into_owned(), server: hash })),
     }
 }
 
@@ -278,8 +301,10 @@ fn signed_header_values<'a>(
         let values = if name == "host" {
             vec![host]
         } else {
+            // A header that did not arrive has an empty line in AWS's canonical request.
+            let missing = (!headers.contains_key(name)).then_some(Ok(""));
             let values = headers.get_all(name).iter().map(|value| std::str::from_utf8(value.as_bytes()));
-            values.collect::<Result<_, _>>().map_err(|_| {
+            missing.into_iter().chain(values).collect::<Result<_, _>>().map_err(|_| {
                 Refusal::invalid_signature(format!("The value of the signed header '{name}' is not UTF-8."))
             })?
         };
@@ -387,7 +412,7 @@ impl ExpectedSignature<'_> {
     }
 
     /// AWS's message for a signature that does not match.
-    fn mismatch_message(&self, query: &QueryPairs, headers: Vec<(&str, Vec<&str>)>) -> String {
+    fn mismatch(&self, query: &QueryPairs, headers: Vec<(&str, Vec<&str>)>) -> Refusal {
         let payload_hash = match self.payload {
             SignedPayload::Hash(hash) => hash,
             SignedPayload::Unsigned => "UNSIGNED-PAYLOAD",
@@ -406,25 +431,17 @@ impl ExpectedSignature<'_> {
         );
         let to_sign =
             canonical_text::string_to_sign(&self.authorization.date.amz_date(), &scope, &text.build(false));
-        format!(
+        let canonical = text.build(true);
+        let message = format!(
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
              Access Key and signing method. Consult the service documentation for details.\n\nThe Canonical String \
-             for this request should have been\n'{}'\n\nThe String-to-Sign should have been\n'{to_sign}'\n",
-            text.build(true)
-        )
+             for this request should have been\n'{canonical}'\n\nThe String-to-Sign should have been\n'{to_sign}'\n"
+        );
+        Refusal::invalid_signature(message).with(Detail::Mismatch {
+            access_key_id: self.authorization.access_key_id.clone(),
+            signature: self.authorization.signature.clone(),
+            string_to_sign: to_sign,
+            canonical,
+        })
     }
-}
-
-/// IAM's message for a key without permission; account and names are made up.
-fn access_denied_message(request: &Request<'_>, expected: &Expected<'_>, key: &Key) -> String {
-    let user = match key.credentials.session_token() {
-        Some(_) => "arn:aws:sts::123456789012:assumed-role/emulated/session",
-        None => "arn:aws:iam::123456789012:user/emulated",
-    };
-    let (service, region) = (expected.service, expected.region);
-    let (method, path) = (request.method, request.uri.path());
-    format!(
-        "User: {user} is not authorized to perform: {service}:Invoke on resource: \
-         arn:aws:{service}:{region}:********9012:emulated/prod/{method}{path}"
-    )
 }

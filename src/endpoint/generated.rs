@@ -1,6 +1,6 @@
 //! Written by scripts/endpoints.py from botocore 1.44.5. Do not edit: run the script.
 
-use super::table::{DomainKind, Partition, Suffix};
+use super::table::{DomainKind, Partition, Rows, Suffix};
 
 /// Partitions: id, prefixes of region names, known regions, pseudo-regions.
 #[rustfmt::skip]
@@ -64,307 +64,307 @@ pub(super) static SUFFIXES: [Suffix; 17] = [
         domain: "amazonaws.com",
         kind: DomainKind::Standard,
         partitions: &[0, 7, 3, 4],
-        fixed: &[
-            ("account.aws-global", "account", "us-east-1"),
-            ("billingconductor.aws-global", "billingconductor", "us-east-1"),
-            ("budgets", "budgets", "us-east-1"),
-            ("budgets.aws-global", "budgets", "us-east-1"),
-            ("ce.aws-global", "ce", "us-east-1"),
-            ("chime.aws-global", "chime", "us-east-1"),
-            ("cloudfront", "cloudfront", "us-east-1"),
-            ("cloudfront.aws-global", "cloudfront", "us-east-1"),
-            ("global.health", "health", "us-east-1"),
-            ("global.health.us-gov", "health", "us-gov-west-1"),
-            ("health.aws-global", "health", "us-east-1"),
-            ("health.aws-us-gov-global", "health", "us-gov-west-1"),
-            ("iam", "iam", "us-east-1"),
-            ("iam.us-gov", "iam", "us-gov-west-1"),
-            ("importexport", "IngestionService", "us-east-1"),
-            ("importexport.*", "IngestionService", "us-east-1"),
-            ("importexport.us-gov-east-1", "importexport", "us-gov-east-1"),
-            ("importexport.us-gov-west-1", "importexport", "us-gov-west-1"),
-            ("notifications-contacts.aws-global", "notifications-contacts", "us-east-1"),
-            ("route53", "route53", "us-east-1"),
-            ("route53-recovery-control-config.aws-global", "route53-recovery-control-config", "us-west-2"),
-            ("route53.us-gov", "route53", "us-gov-west-1"),
-            ("s3", "s3", "us-east-1"),
-            ("s3.aws-global", "s3", "us-east-1"),
-            ("savingsplans", "savingsplans", "us-east-1"),
-            ("savingsplans.aws-global", "savingsplans", "us-east-1"),
-            ("sdb", "sdb", "us-east-1"),
-            ("sts", "sts", "us-east-1"),
-            ("sts.aws-global", "sts", "us-east-1"),
-            ("support.aws-global", "support", "us-east-1"),
-            ("support.aws-us-gov-global", "support", "us-gov-west-1"),
-            ("tax.aws-global", "tax", "us-east-1"),
-            ("waf", "waf", "us-east-1"),
-        ],
+        fixed: Rows("\
+account.aws-global account us-east-1
+billingconductor.aws-global billingconductor us-east-1
+budgets budgets us-east-1
+budgets.aws-global budgets us-east-1
+ce.aws-global ce us-east-1
+chime.aws-global chime us-east-1
+cloudfront cloudfront us-east-1
+cloudfront.aws-global cloudfront us-east-1
+global.health health us-east-1
+global.health.us-gov health us-gov-west-1
+health.aws-global health us-east-1
+health.aws-us-gov-global health us-gov-west-1
+iam iam us-east-1
+iam.us-gov iam us-gov-west-1
+importexport IngestionService us-east-1
+importexport.* IngestionService us-east-1
+importexport.us-gov-east-1 importexport us-gov-east-1
+importexport.us-gov-west-1 importexport us-gov-west-1
+notifications-contacts.aws-global notifications-contacts us-east-1
+route53 route53 us-east-1
+route53-recovery-control-config.aws-global route53-recovery-control-config us-west-2
+route53.us-gov route53 us-gov-west-1
+s3 s3 us-east-1
+s3.aws-global s3 us-east-1
+savingsplans savingsplans us-east-1
+savingsplans.aws-global savingsplans us-east-1
+sdb sdb us-east-1
+sts sts us-east-1
+sts.aws-global sts us-east-1
+support.aws-global support us-east-1
+support.aws-us-gov-global support us-gov-west-1
+tax.aws-global tax us-east-1
+waf waf us-east-1
+"),
     },
     Suffix {
         domain: "api.aws",
         kind: DomainKind::DualStack,
         partitions: &[0, 7, 3, 4],
-        fixed: &[
-            ("account.aws-global", "account", "us-east-1"),
-            ("api.sustainability.*", "sustainability", "*"),
-            ("billingconductor.aws-global", "billingconductor", "us-east-1"),
-            ("budgets", "budgets", "us-gov-west-1"),
-            ("budgets.aws-global", "budgets", "us-east-1"),
-            ("ce.aws-global", "ce", "us-east-1"),
-            ("chime.aws-global", "chime", "us-east-1"),
-            ("cloudfront", "cloudfront", "us-gov-west-1"),
-            ("cloudfront.aws-global", "cloudfront", "us-east-1"),
-            ("cloudfront.global", "cloudfront", "us-east-1"),
-            ("codecatalyst.global", "codecatalyst", "aws-global"),
-            ("health.aws-global", "health", "us-east-1"),
-            ("health.aws-us-gov-global", "health", "us-gov-west-1"),
-            ("iam.aws-global", "iam", "us-east-1"),
-            ("iam.aws-us-gov-global", "iam", "us-gov-west-1"),
-            ("iam.global", "iam", "us-east-1"),
-            ("iam.us-gov", "iam", "us-gov-west-1"),
-            ("importexport.*", "IngestionService", "us-east-1"),
-            ("importexport.us-gov-east-1", "importexport", "us-gov-east-1"),
-            ("importexport.us-gov-west-1", "importexport", "us-gov-west-1"),
-            ("notifications-contacts.aws-global", "notifications-contacts", "us-east-1"),
-            ("organizations.aws-global", "organizations", "us-east-1"),
-            ("organizations.aws-us-gov-global", "organizations", "us-gov-west-1"),
-            ("partnercentral-channel.global", "partnercentral-channel", "*"),
-            ("partnercentral-channel.us-gov", "partnercentral-channel", "*"),
-            ("partnercentral-prm.global", "partnercentral", "*"),
-            ("partnercentral-prm.us-gov", "partnercentral", "*"),
-            ("ramus-gov-east-1", "ram", "us-gov-east-1"),
-            ("ramus-gov-west-1", "ram", "us-gov-west-1"),
-            ("route53-recovery-control-config.aws-global", "route53-recovery-control-config", "us-west-2"),
-            ("route53.aws-global", "route53", "us-east-1"),
-            ("route53.aws-us-gov-global", "route53", "us-gov-west-1"),
-            ("route53.global", "route53", "us-east-1"),
-            ("route53.us-gov", "route53", "us-gov-west-1"),
-            ("savingsplans.aws-global", "savingsplans", "us-east-1"),
-            ("savingsplans.global", "savingsplans", "us-east-1"),
-            ("shield.aws-global", "shield", "us-east-1"),
-            ("sts.aws-global", "sts", "us-east-1"),
-            ("support.aws-global", "support", "us-east-1"),
-            ("support.aws-us-gov-global", "support", "us-gov-west-1"),
-            ("sustainability.global", "sustainability", "*"),
-            ("sustainability.us-gov", "sustainability", "*"),
-            ("tax.aws-global", "tax", "us-east-1"),
-            ("waf.aws-global", "waf", "us-east-1"),
-        ],
+        fixed: Rows("\
+account.aws-global account us-east-1
+api.sustainability.* sustainability *
+billingconductor.aws-global billingconductor us-east-1
+budgets budgets us-gov-west-1
+budgets.aws-global budgets us-east-1
+ce.aws-global ce us-east-1
+chime.aws-global chime us-east-1
+cloudfront cloudfront us-gov-west-1
+cloudfront.aws-global cloudfront us-east-1
+cloudfront.global cloudfront us-east-1
+codecatalyst.global codecatalyst aws-global
+health.aws-global health us-east-1
+health.aws-us-gov-global health us-gov-west-1
+iam.aws-global iam us-east-1
+iam.aws-us-gov-global iam us-gov-west-1
+iam.global iam us-east-1
+iam.us-gov iam us-gov-west-1
+importexport.* IngestionService us-east-1
+importexport.us-gov-east-1 importexport us-gov-east-1
+importexport.us-gov-west-1 importexport us-gov-west-1
+notifications-contacts.aws-global notifications-contacts us-east-1
+organizations.aws-global organizations us-east-1
+organizations.aws-us-gov-global organizations us-gov-west-1
+partnercentral-channel.global partnercentral-channel *
+partnercentral-channel.us-gov partnercentral-channel *
+partnercentral-prm.global partnercentral *
+partnercentral-prm.us-gov partnercentral *
+ramus-gov-east-1 ram us-gov-east-1
+ramus-gov-west-1 ram us-gov-west-1
+route53-recovery-control-config.aws-global route53-recovery-control-config us-west-2
+route53.aws-global route53 us-east-1
+route53.aws-us-gov-global route53 us-gov-west-1
+route53.global route53 us-east-1
+route53.us-gov route53 us-gov-west-1
+savingsplans.aws-global savingsplans us-east-1
+savingsplans.global savingsplans us-east-1
+shield.aws-global shield us-east-1
+sts.aws-global sts us-east-1
+support.aws-global support us-east-1
+support.aws-us-gov-global support us-gov-west-1
+sustainability.global sustainability *
+sustainability.us-gov sustainability *
+tax.aws-global tax us-east-1
+waf.aws-global waf us-east-1
+"),
     },
     Suffix {
         domain: "on.aws",
         kind: DomainKind::Resources,
         partitions: &[0, 7],
-        fixed: &[],
+        fixed: Rows(""),
     },
     Suffix {
         domain: "amazonaws.com.cn",
         kind: DomainKind::Standard,
         partitions: &[1],
-        fixed: &[
-            ("account.*", "account", "cn-northwest-1"),
-            ("budgets", "budgets", "cn-northwest-1"),
-            ("budgets.aws-cn-global", "budgets", "cn-northwest-1"),
-            ("ce.*", "ce", "cn-northwest-1"),
-            ("cloudfront.*", "cloudfront", "cn-northwest-1"),
-            ("global.health", "health", "cn-northwest-1"),
-            ("health.aws-cn-global", "health", "cn-northwest-1"),
-            ("iam", "iam", "cn-north-1"),
-            ("iam.*", "iam", "cn-north-1"),
-            ("organizations.*", "organizations", "cn-northwest-1"),
-            ("route53", "route53", "cn-northwest-1"),
-            ("route53.aws-cn-global", "route53", "cn-northwest-1"),
-            ("support.aws-cn-global", "support", "cn-north-1"),
-        ],
+        fixed: Rows("\
+account.* account cn-northwest-1
+budgets budgets cn-northwest-1
+budgets.aws-cn-global budgets cn-northwest-1
+ce.* ce cn-northwest-1
+cloudfront.* cloudfront cn-northwest-1
+global.health health cn-northwest-1
+health.aws-cn-global health cn-northwest-1
+iam iam cn-north-1
+iam.* iam cn-north-1
+organizations.* organizations cn-northwest-1
+route53 route53 cn-northwest-1
+route53.aws-cn-global route53 cn-northwest-1
+support.aws-cn-global support cn-north-1
+"),
     },
     Suffix {
         domain: "api.amazonwebservices.com.cn",
         kind: DomainKind::DualStack,
         partitions: &[1],
-        fixed: &[
-            ("account.*", "account", "cn-northwest-1"),
-            ("budgets", "budgets", "cn-northwest-1"),
-            ("budgets.aws-cn-global", "budgets", "cn-northwest-1"),
-            ("ce.*", "ce", "cn-northwest-1"),
-            ("cloudfront", "cloudfront", "cn-northwest-1"),
-            ("cloudfront.aws-cn-global", "cloudfront", "cn-northwest-1"),
-            ("health.aws-cn-global", "health", "cn-northwest-1"),
-            ("iam", "iam", "cn-north-1"),
-            ("iam.aws-cn-global", "iam", "cn-north-1"),
-            ("iam.global", "iam", "cn-north-1"),
-            ("organizations.*", "organizations", "cn-northwest-1"),
-            ("partnercentral-channel.global", "partnercentral-channel", "*"),
-            ("partnercentral-prm.global", "partnercentral", "*"),
-            ("route53", "route53", "cn-northwest-1"),
-            ("route53.aws-cn-global", "route53", "cn-northwest-1"),
-            ("route53.global", "route53", "cn-northwest-1"),
-            ("support.aws-cn-global", "support", "cn-north-1"),
-            ("sustainability.global", "sustainability", "*"),
-        ],
+        fixed: Rows("\
+account.* account cn-northwest-1
+budgets budgets cn-northwest-1
+budgets.aws-cn-global budgets cn-northwest-1
+ce.* ce cn-northwest-1
+cloudfront cloudfront cn-northwest-1
+cloudfront.aws-cn-global cloudfront cn-northwest-1
+health.aws-cn-global health cn-northwest-1
+iam iam cn-north-1
+iam.aws-cn-global iam cn-north-1
+iam.global iam cn-north-1
+organizations.* organizations cn-northwest-1
+partnercentral-channel.global partnercentral-channel *
+partnercentral-prm.global partnercentral *
+route53 route53 cn-northwest-1
+route53.aws-cn-global route53 cn-northwest-1
+route53.global route53 cn-northwest-1
+support.aws-cn-global support cn-north-1
+sustainability.global sustainability *
+"),
     },
     Suffix {
         domain: "on.amazonwebservices.com.cn",
         kind: DomainKind::Resources,
         partitions: &[1],
-        fixed: &[],
+        fixed: Rows(""),
     },
     Suffix {
         domain: "amazonaws.eu",
         kind: DomainKind::Standard,
         partitions: &[2],
-        fixed: &[
-            ("budgets", "budgets", "eusc-de-east-1"),
-            ("cloudfront", "cloudfront", "eusc-de-east-1"),
-            ("iam", "iam", "eusc-de-east-1"),
-            ("route53", "route53", "eusc-de-east-1"),
-        ],
+        fixed: Rows("\
+budgets budgets eusc-de-east-1
+cloudfront cloudfront eusc-de-east-1
+iam iam eusc-de-east-1
+route53 route53 eusc-de-east-1
+"),
     },
     Suffix {
         domain: "api.amazonwebservices.eu",
         kind: DomainKind::DualStack,
         partitions: &[2],
-        fixed: &[
-            ("budgets", "budgets", "eusc-de-east-1"),
-            ("cloudfront", "cloudfront", "eusc-de-east-1"),
-            ("iam", "iam", "eusc-de-east-1"),
-            ("iam.global", "iam", "eusc-de-east-1"),
-            ("partnercentral-channel.global", "partnercentral-channel", "*"),
-            ("partnercentral-prm.global", "partnercentral", "*"),
-            ("route53", "route53", "eusc-de-east-1"),
-            ("route53.global", "route53", "eusc-de-east-1"),
-            ("sustainability.global", "sustainability", "*"),
-        ],
+        fixed: Rows("\
+budgets budgets eusc-de-east-1
+cloudfront cloudfront eusc-de-east-1
+iam iam eusc-de-east-1
+iam.global iam eusc-de-east-1
+partnercentral-channel.global partnercentral-channel *
+partnercentral-prm.global partnercentral *
+route53 route53 eusc-de-east-1
+route53.global route53 eusc-de-east-1
+sustainability.global sustainability *
+"),
     },
     Suffix {
         domain: "on.amazonwebservices.eu",
         kind: DomainKind::Resources,
         partitions: &[2],
-        fixed: &[],
+        fixed: Rows(""),
     },
     Suffix {
         domain: "c2s.ic.gov",
         kind: DomainKind::Standard,
         partitions: &[3],
-        fixed: &[
-            ("budgets", "budgets", "us-iso-east-1"),
-            ("budgets.*", "budgets", "us-iso-east-1"),
-            ("ce.*", "ce", "us-iso-east-1"),
-            ("cloudfront", "cloudfront", "us-iso-east-1"),
-            ("iam.*", "iam", "us-iso-east-1"),
-            ("organizations.*", "organizations", "us-iso-east-1"),
-            ("route53", "route53", "us-iso-east-1"),
-            ("route53.aws-iso-global", "route53", "us-iso-east-1"),
-            ("support.aws-iso-global", "support", "us-iso-east-1"),
-        ],
+        fixed: Rows("\
+budgets budgets us-iso-east-1
+budgets.* budgets us-iso-east-1
+ce.* ce us-iso-east-1
+cloudfront cloudfront us-iso-east-1
+iam.* iam us-iso-east-1
+organizations.* organizations us-iso-east-1
+route53 route53 us-iso-east-1
+route53.aws-iso-global route53 us-iso-east-1
+support.aws-iso-global support us-iso-east-1
+"),
     },
     Suffix {
         domain: "api.aws.ic.gov",
         kind: DomainKind::DualStack,
         partitions: &[3],
-        fixed: &[
-            ("budgets", "budgets", "us-iso-east-1"),
-            ("cloudfront", "cloudfront", "us-iso-east-1"),
-            ("iam", "iam", "us-iso-east-1"),
-            ("partnercentral-channel.global", "partnercentral-channel", "*"),
-            ("partnercentral-prm.global", "partnercentral", "*"),
-            ("route53", "route53", "us-iso-east-1"),
-            ("sustainability.global", "sustainability", "*"),
-        ],
+        fixed: Rows("\
+budgets budgets us-iso-east-1
+cloudfront cloudfront us-iso-east-1
+iam iam us-iso-east-1
+partnercentral-channel.global partnercentral-channel *
+partnercentral-prm.global partnercentral *
+route53 route53 us-iso-east-1
+sustainability.global sustainability *
+"),
     },
     Suffix {
         domain: "sc2s.sgov.gov",
         kind: DomainKind::Standard,
         partitions: &[4],
-        fixed: &[
-            ("budgets", "budgets", "us-isob-east-1"),
-            ("budgets.*", "budgets", "us-isob-east-1"),
-            ("budgets.global", "budgets", "us-isob-east-1"),
-            ("ce.*", "ce", "us-isob-east-1"),
-            ("cloudfront", "cloudfront", "us-isob-east-1"),
-            ("iam.*", "iam", "us-isob-east-1"),
-            ("organizations.*", "organizations", "us-isob-east-1"),
-            ("route53", "route53", "us-isob-east-1"),
-            ("route53.aws-iso-b-global", "route53", "us-isob-east-1"),
-            ("support.aws-iso-b-global", "support", "us-isob-east-1"),
-        ],
+        fixed: Rows("\
+budgets budgets us-isob-east-1
+budgets.* budgets us-isob-east-1
+budgets.global budgets us-isob-east-1
+ce.* ce us-isob-east-1
+cloudfront cloudfront us-isob-east-1
+iam.* iam us-isob-east-1
+organizations.* organizations us-isob-east-1
+route53 route53 us-isob-east-1
+route53.aws-iso-b-global route53 us-isob-east-1
+support.aws-iso-b-global support us-isob-east-1
+"),
     },
     Suffix {
         domain: "api.aws.scloud",
         kind: DomainKind::DualStack,
         partitions: &[4],
-        fixed: &[
-            ("budgets", "budgets", "us-isob-east-1"),
-            ("cloudfront", "cloudfront", "us-isob-east-1"),
-            ("iam", "iam", "us-isob-east-1"),
-            ("partnercentral-channel.global", "partnercentral-channel", "*"),
-            ("partnercentral-prm.global", "partnercentral", "*"),
-            ("route53", "route53", "us-isob-east-1"),
-            ("sustainability.global", "sustainability", "*"),
-        ],
+        fixed: Rows("\
+budgets budgets us-isob-east-1
+cloudfront cloudfront us-isob-east-1
+iam iam us-isob-east-1
+partnercentral-channel.global partnercentral-channel *
+partnercentral-prm.global partnercentral *
+route53 route53 us-isob-east-1
+sustainability.global sustainability *
+"),
     },
     Suffix {
         domain: "cloud.adc-e.uk",
         kind: DomainKind::Standard,
         partitions: &[5],
-        fixed: &[
-            ("budgets", "budgets", "eu-isoe-west-1"),
-            ("budgets.*", "budgets", "eu-isoe-west-1"),
-            ("budgets.global", "budgets", "eu-isoe-west-1"),
-            ("cloudfront", "cloudfront", "eu-isoe-west-1"),
-            ("iam", "iam", "eu-isoe-west-1"),
-            ("organizations.*", "organizations", "eu-isoe-west-1"),
-            ("route53", "route53", "eu-isoe-west-1"),
-            ("route53.aws-iso-e-global", "route53", "eu-isoe-west-1"),
-            ("savingsplans", "savingsplans", "eu-isoe-west-1"),
-            ("savingsplans.*", "savingsplans", "eu-isoe-west-1"),
-        ],
+        fixed: Rows("\
+budgets budgets eu-isoe-west-1
+budgets.* budgets eu-isoe-west-1
+budgets.global budgets eu-isoe-west-1
+cloudfront cloudfront eu-isoe-west-1
+iam iam eu-isoe-west-1
+organizations.* organizations eu-isoe-west-1
+route53 route53 eu-isoe-west-1
+route53.aws-iso-e-global route53 eu-isoe-west-1
+savingsplans savingsplans eu-isoe-west-1
+savingsplans.* savingsplans eu-isoe-west-1
+"),
     },
     Suffix {
         domain: "api.cloud-aws.adc-e.uk",
         kind: DomainKind::DualStack,
         partitions: &[5],
-        fixed: &[
-            ("budgets", "budgets", "eu-isoe-west-1"),
-            ("cloudfront", "cloudfront", "eu-isoe-west-1"),
-            ("iam", "iam", "eu-isoe-west-1"),
-            ("partnercentral-channel.global", "partnercentral-channel", "*"),
-            ("partnercentral-prm.global", "partnercentral", "*"),
-            ("route53", "route53", "eu-isoe-west-1"),
-            ("sustainability.global", "sustainability", "*"),
-        ],
+        fixed: Rows("\
+budgets budgets eu-isoe-west-1
+cloudfront cloudfront eu-isoe-west-1
+iam iam eu-isoe-west-1
+partnercentral-channel.global partnercentral-channel *
+partnercentral-prm.global partnercentral *
+route53 route53 eu-isoe-west-1
+sustainability.global sustainability *
+"),
     },
     Suffix {
         domain: "csp.hci.ic.gov",
         kind: DomainKind::Standard,
         partitions: &[6],
-        fixed: &[
-            ("budgets", "budgets", "us-isof-south-1"),
-            ("budgets.*", "budgets", "us-isof-south-1"),
-            ("budgets.global", "budgets", "us-isof-south-1"),
-            ("ce.*", "ce", "us-isof-south-1"),
-            ("cloudfront", "cloudfront", "us-isof-south-1"),
-            ("iam", "iam", "us-isof-south-1"),
-            ("iam.*", "iam", "us-isof-south-1"),
-            ("organizations.*", "organizations", "us-isof-south-1"),
-            ("route53", "route53", "us-isof-south-1"),
-            ("route53.aws-iso-f-global", "route53", "us-isof-south-1"),
-            ("savingsplans", "savingsplans", "us-isof-south-1"),
-            ("savingsplans.aws-iso-f-global", "savingsplans", "us-isof-south-1"),
-        ],
+        fixed: Rows("\
+budgets budgets us-isof-south-1
+budgets.* budgets us-isof-south-1
+budgets.global budgets us-isof-south-1
+ce.* ce us-isof-south-1
+cloudfront cloudfront us-isof-south-1
+iam iam us-isof-south-1
+iam.* iam us-isof-south-1
+organizations.* organizations us-isof-south-1
+route53 route53 us-isof-south-1
+route53.aws-iso-f-global route53 us-isof-south-1
+savingsplans savingsplans us-isof-south-1
+savingsplans.aws-iso-f-global savingsplans us-isof-south-1
+"),
     },
     Suffix {
         domain: "api.aws.hci.ic.gov",
         kind: DomainKind::DualStack,
         partitions: &[6],
-        fixed: &[
-            ("budgets", "budgets", "us-isof-south-1"),
-            ("cloudfront", "cloudfront", "us-isof-south-1"),
-            ("iam", "iam", "us-isof-south-1"),
-            ("partnercentral-channel.global", "partnercentral-channel", "*"),
-            ("partnercentral-prm.global", "partnercentral", "*"),
-            ("route53", "route53", "us-isof-south-1"),
-            ("sustainability.global", "sustainability", "*"),
-        ],
+        fixed: Rows("\
+budgets budgets us-isof-south-1
+cloudfront cloudfront us-isof-south-1
+iam iam us-isof-south-1
+partnercentral-channel.global partnercentral-channel *
+partnercentral-prm.global partnercentral *
+route53 route53 us-isof-south-1
+sustainability.global sustainability *
+"),
     },
 ];
 
@@ -382,187 +382,494 @@ pub(super) static OTHER_HOSTS: [(&str, &str, usize, &str); 8] = [
     ("signin.sc2shome.sgov.gov", "signin", 4, ""),
 ];
 
-/// Labels before the region (`@` is the region where it does not come last), and the signing name.
+/// Labels before the region (`@` is the region where it does not come last), and the signing name if it is
+/// another.
 #[rustfmt::skip]
-pub(super) static SERVICES: [(&str, &str); 486] = [
-    ("@.neptune-graph", "neptune-graph"), ("@.signin", "signin"), ("a2i-runtime.sagemaker", "sagemaker"),
-    ("access-analyzer", "access-analyzer"), ("account", "account"), ("account-access", "account-access"),
-    ("account-access-runtime", "account-access"), ("acm", "acm"), ("acm-acme", "acm"),
-    ("acm-pca", "acm-pca"), ("aco-automation", "aco-automation"), ("admin.wickr", "wickr"),
-    ("agent-registry", "agent-registry"), ("agent-registry-control", "agent-registry"),
-    ("agreement-marketplace", "aws-marketplace"), ("aidevops", "aidevops"), ("aiops", "aiops"),
-    ("airflow", "airflow"), ("airflow-serverless", "airflow-serverless"), ("amplify", "amplify"),
-    ("amplifybackend", "amplifybackend"), ("amplifyuibuilder", "amplifyuibuilder"),
-    ("analytics-omics", "omics"), ("aos", "es"), ("aoss", "aoss"),
-    ("api-fulfill.dataexchange", "dataexchange"), ("api.airflow", "airflow"), ("api.detective", "detective"),
-    ("api.ecr", "ecr"), ("api.ecr-public", "ecr-public"), ("api.iot-tunneling", "IoTSecuredTunneling"),
-    ("api.iotdeviceadvisor", "iotdeviceadvisor"), ("api.iotmanagedintegrations", "iotmanagedintegrations"),
-    ("api.iotsitewise", "iotsitewise"), ("api.iottwinmaker", "iottwinmaker"),
-    ("api.iotwireless", "iotwireless"), ("api.mediatailor", "mediatailor"), ("api.pricing", "pricing"),
-    ("api.sagemaker", "sagemaker"), ("api.thinclient", "thinclient"),
-    ("api.tunneling.iot", "IoTSecuredTunneling"), ("apigateway", "apigateway"),
-    ("app-integrations", "app-integrations"), ("appconfig", "appconfig"), ("appconfigdata", "appconfig"),
-    ("appfabric", "appfabric"), ("appflow", "appflow"),
-    ("application-autoscaling", "application-autoscaling"),
-    ("application-cost-profiler", "application-cost-profiler"),
-    ("application-signals", "application-signals"), ("applicationinsights", "applicationinsights"),
-    ("appmesh", "appmesh"), ("apprunner", "apprunner"), ("appstream2", "appstream"), ("appsync", "appsync"),
-    ("aps", "aps"), ("arc-recovery-control-config", "route53-recovery-control-config"),
-    ("arc-region-switch", "arc-region-switch"), ("arc-zonal-shift", "arc-zonal-shift"),
-    ("artifact", "artifact"), ("athena", "athena"), ("auditmanager", "auditmanager"),
-    ("autoscaling", "autoscaling"), ("autoscaling-plans", "autoscaling-plans"), ("b2bi", "b2bi"),
-    ("backup", "backup"), ("backup-gateway", "backup-gateway"), ("backup-search", "backup-search"),
-    ("batch", "batch"), ("bcm-dashboards", "bcm-dashboards"), ("bcm-data-exports", "bcm-data-exports"),
-    ("bcm-pricing-calculator", "bcm-pricing-calculator"),
-    ("bcm-recommended-actions", "bcm-recommended-actions"), ("bedrock", "bedrock"),
-    ("bedrock-agent", "bedrock"), ("bedrock-agent-runtime", "bedrock"),
-    ("bedrock-agentcore", "bedrock-agentcore"), ("bedrock-agentcore-control", "bedrock-agentcore"),
-    ("bedrock-data-automation", "bedrock"), ("bedrock-data-automation-runtime", "bedrock"),
-    ("bedrock-runtime", "bedrock"), ("billing", "billing"), ("billingconductor", "billingconductor"),
-    ("braket", "braket"), ("budgets", "budgets"), ("cases", "cases"), ("cassandra", "cassandra"),
-    ("cassandra-streams", "cassandra"), ("catalog-marketplace", "aws-marketplace"),
-    ("catalog.marketplace", "aws-marketplace"), ("ce", "ce"), ("chatbot", "chatbot"), ("chime", "chime"),
-    ("cleanrooms", "cleanrooms"), ("cleanrooms-ml", "cleanrooms-ml"), ("cloud9", "cloud9"),
-    ("cloudcontrolapi", "cloudcontrolapi"), ("clouddirectory", "clouddirectory"),
-    ("cloudformation", "cloudformation"), ("cloudfront", "cloudfront"),
-    ("cloudfront-keyvaluestore", "cloudfront-keyvaluestore"), ("cloudhsm", "cloudhsm"),
-    ("cloudhsmv2", "cloudhsm"), ("cloudsearch", "cloudsearch"), ("cloudsearchdomain", "cloudsearch"),
-    ("cloudtrail", "cloudtrail"), ("cloudtrail-data", "cloudtrail-data"), ("cloudwatch-omni", "cloudwatch"),
-    ("cn.transcribe", "transcribe"), ("codeartifact", "codeartifact"), ("codebuild", "codebuild"),
-    ("codecatalyst", "codecatalyst"), ("codecommit", "codecommit"), ("codeconnections", "codeconnections"),
-    ("codedeploy", "codedeploy"), ("codeguru-profiler", "codeguru-profiler"),
-    ("codeguru-reviewer", "codeguru-reviewer"), ("codeguru-security", "codeguru-security"),
-    ("codepipeline", "codepipeline"), ("codestar-connections", "codestar-connections"),
-    ("codestar-notifications", "codestar-notifications"), ("cognito-identity", "cognito-identity"),
-    ("cognito-idp", "cognito-idp"), ("cognito-sync", "cognito-sync"), ("comprehend", "comprehend"),
-    ("comprehendmedical", "comprehendmedical"), ("compute-optimizer", "compute-optimizer"),
-    ("config", "config"), ("connect", "connect"), ("connect-campaigns", "connect-campaigns"),
-    ("contact-lens", "connect"), ("continuum", "continuum"), ("control-storage-omics", "omics"),
-    ("controlcatalog", "controlcatalog"), ("controlplane.payment-cryptography", "payment-cryptography"),
-    ("controltower", "controltower"), ("cost-optimization-hub", "cost-optimization-hub"),
-    ("cp.aidevops", "aidevops"), ("cp.geofencing.geo", "geo"), ("cp.maps.geo", "geo"),
-    ("cp.metadata.geo", "geo"), ("cp.places.geo", "geo"), ("cp.routes.geo", "geo"),
-    ("cp.tracking.geo", "geo"), ("cur", "cur"), ("data-ats.iot", "iotdata"),
-    ("data-lakeformation", "lakeformation"), ("data-servicediscovery", "servicediscovery"),
-    ("data-signer", "signer"), ("data.ats.iot", "iotdata"), ("data.iot", "iotdata"),
-    ("data.iotsitewise", "iotsitewise"), ("data.iottwinmaker", "iottwinmaker"),
-    ("data.jobs.iot", "iot-jobs-data"), ("data.mediastore", "mediastore"), ("data.qapps", "qapps"),
-    ("databrew", "databrew"), ("dataexchange", "dataexchange"), ("datapipeline", "datapipeline"),
-    ("dataplane.payment-cryptography", "payment-cryptography"), ("dataplane.rum", "rum"),
-    ("datasync", "datasync"), ("datatransformation.healthlake", "healthlake"), ("datazone", "datazone"),
-    ("dax", "dax"), ("deadline", "deadline"), ("deployment-marketplace", "aws-marketplace"),
-    ("detective", "detective"), ("devicefarm", "devicefarm"), ("devops-guru", "devops-guru"),
-    ("directconnect", "directconnect"), ("discovery", "discovery"),
-    ("discovery-marketplace", "aws-marketplace"), ("dlm", "dlm"), ("dms", "dms"),
-    ("docdb-elastic", "docdb-elastic"), ("dp.aidevops", "aidevops"), ("drs", "drs"), ("ds", "ds"),
-    ("ds-data", "ds-data"), ("dsql", "dsql"), ("dynamodb", "dynamodb"), ("ebs", "ebs"), ("ec2", "ec2"),
-    ("ec2-instance-connect", "ec2-instance-connect"), ("ecr", "ecr"), ("ecr-public", "ecr-public"),
-    ("ecs", "ecs"), ("edge.sagemaker", "sagemaker"), ("efs", "elasticfilesystem"), ("eks", "eks"),
-    ("eks-auth", "eks-auth"), ("elasticache", "elasticache"), ("elasticbeanstalk", "elasticbeanstalk"),
-    ("elasticfilesystem", "elasticfilesystem"), ("elasticloadbalancing", "elasticloadbalancing"),
-    ("elasticmapreduce", "elasticmapreduce"), ("elemental-inference", "elemental-inference"),
-    ("email", "ses"), ("emr-containers", "emr-containers"), ("emr-serverless", "emr-serverless"),
-    ("end-user-messaging", "end-user-messaging"), ("entitlement-marketplace", "aws-marketplace"),
-    ("entitlement.marketplace", "aws-marketplace"), ("entityresolution", "entityresolution"),
-    ("env.airflow", "airflow"), ("es", "es"), ("events", "events"), ("eventsv2", "events"), ("evs", "evs"),
-    ("execute-api", "execute-api"), ("featurestore-runtime.sagemaker", "sagemaker"),
-    ("firehose", "firehose"), ("fis", "fis"), ("fms", "fms"), ("forecast", "forecast"),
-    ("forecastquery", "forecast"), ("frauddetector", "frauddetector"), ("freetier", "freetier"),
-    ("fsx", "fsx"), ("gamelift", "gamelift"), ("gameliftstreams", "gameliftstreams"), ("geo", "geo"),
-    ("geo-maps", "geo-maps"), ("geo-places", "geo-places"), ("geo-routes", "geo-routes"),
-    ("geofencing.geo", "geo"), ("glacier", "glacier"), ("globalaccelerator", "globalaccelerator"),
-    ("glue", "glue"), ("grafana", "grafana"), ("greengrass", "greengrass"),
-    ("groundstation", "groundstation"), ("guardduty", "guardduty"), ("health", "health"),
-    ("health-agent", "health-agent"), ("healthlake", "healthlake"), ("iam", "iam"), ("iam-toolbox", "iam"),
-    ("identity-chime", "chime"), ("identitystore", "identitystore"), ("imagebuilder", "imagebuilder"),
-    ("importexport", "importexport"), ("inferencerouter-runtime.sagemaker", "sagemaker"),
-    ("ingest.timestream", "timestream"), ("inspector", "inspector"), ("inspector-scan", "inspector-scan"),
-    ("inspector2", "inspector2"), ("interconnect", "interconnect"), ("internetmonitor", "internetmonitor"),
-    ("invoicing", "invoicing"), ("iot", "iot"), ("iotfleetwise", "iotfleetwise"),
-    ("iotsitewise", "iotsitewise"), ("iotthingsgraph", "iotthingsgraph"), ("iottwinmaker", "iottwinmaker"),
-    ("ivs", "ivs"), ("ivschat", "ivschat"), ("ivsrealtime", "ivs"), ("job-runtime.sagemaker", "sagemaker"),
-    ("kafka", "kafka"), ("kafka-api", "kafka"), ("kafkaconnect", "kafkaconnect"), ("kendra", "kendra"),
-    ("kendra-ranking", "kendra-ranking"), ("kinesis", "kinesis"), ("kinesis-queues", "kinesis"),
-    ("kinesisanalytics", "kinesisanalytics"), ("kinesisvideo", "kinesisvideo"), ("kms", "kms"),
-    ("lakeformation", "lakeformation"), ("lambda", "lambda"), ("launchwizard", "launchwizard"),
-    ("license-manager", "license-manager"),
-    ("license-manager-linux-subscriptions", "license-manager-linux-subscriptions"),
-    ("license-manager-user-subscriptions", "license-manager-user-subscriptions"), ("lightsail", "lightsail"),
-    ("logs", "logs"), ("lookoutequipment", "lookoutequipment"), ("m2", "m2"),
-    ("machinelearning", "machinelearning"), ("macie2", "macie2"), ("mail-manager", "ses"),
-    ("managedblockchain", "managedblockchain"), ("managedblockchain-query", "managedblockchain-query"),
-    ("management.deadline", "deadline"), ("maps.geo", "geo-maps"),
-    ("marketplacecommerceanalytics", "marketplacecommerceanalytics"), ("media-pipelines-chime", "chime"),
-    ("mediaconnect", "mediaconnect"), ("mediaconvert", "mediaconvert"), ("medialive", "medialive"),
-    ("mediapackage", "mediapackage"), ("mediapackage-vod", "mediapackage-vod"),
-    ("mediapackagev2", "mediapackagev2"), ("mediastore", "mediastore"), ("mediatailor", "mediatailor"),
-    ("medical-imaging", "medical-imaging"), ("meetings-chime", "chime"), ("memory-db", "memorydb"),
-    ("messaging-chime", "chime"), ("metadata.geo", "geo"), ("metering-marketplace", "aws-marketplace"),
-    ("metering.marketplace", "aws-marketplace"), ("metrics.sagemaker", "sagemaker"), ("mgh", "mgh"),
-    ("mgn", "mgn"), ("migrationhub-config", "mgh"),
-    ("migrationhub-orchestrator", "migrationhub-orchestrator"),
-    ("migrationhub-strategy", "migrationhub-strategy"), ("models-v2-lex", "lex"), ("models.lex", "lex"),
-    ("monitor.iotsitewise", "iotsitewise"), ("monitoring", "monitoring"), ("mpa", "mpa"), ("mq", "mq"),
-    ("mturk-requester", "mturk-requester"), ("neptune-db", "neptune-db"), ("neptune-graph", "neptune-graph"),
-    ("network-firewall", "network-firewall"), ("network-security-manager", "network-security-manager"),
-    ("networkflowmonitor", "networkflowmonitor"), ("networkmanager", "networkmanager"),
-    ("networkmonitor", "networkmonitor"), ("notifications", "notifications"),
-    ("notifications-contacts", "notifications-contacts"), ("nova-act", "nova-act"), ("oam", "oam"),
-    ("observabilityadmin", "observabilityadmin"), ("odb", "odb"), ("oidc", "sso-oauth"), ("omics", "omics"),
-    ("ops.airflow", "airflow"), ("organizations", "organizations"), ("osis", "osis"), ("osm", "osm"),
-    ("outposts", "outposts"), ("participant.connect", "execute-api"),
-    ("partnercentral-account", "partnercentral-account"),
-    ("partnercentral-benefits", "partnercentral-benefits"),
-    ("partnercentral-channel", "partnercentral-channel"), ("partnercentral-prm", "partnercentral"),
-    ("partnercentral-selling", "partnercentral-selling"), ("pca-connector-ad", "pca-connector-ad"),
-    ("pca-connector-scep", "pca-connector-scep"), ("pcs", "pcs"), ("personalize", "personalize"),
-    ("personalize-events", "personalize"), ("personalize-runtime", "personalize"), ("pi", "pi"),
-    ("pinpoint", "mobiletargeting"), ("pipes", "pipes"), ("places.geo", "geo-places"), ("polly", "polly"),
-    ("portal.sso", "awsssoportal"), ("pricingplanmanager", "pricingplanmanager"), ("profile", "profile"),
-    ("proton", "proton"), ("qbusiness", "qbusiness"), ("query-lakeformation", "lakeformation"),
-    ("query.timestream", "timestream"), ("quicksight", "quicksight"), ("ram", "ram"), ("rbin", "rbin"),
-    ("rds", "rds"), ("rds-data", "rds-data"), ("redshift", "redshift"), ("redshift-data", "redshift-data"),
-    ("redshift-serverless", "redshift-serverless"), ("refactor-spaces", "refactor-spaces"),
-    ("rekognition", "rekognition"), ("reporting-marketplace", "aws-marketplace"),
-    ("repostspace", "repostspace"), ("resiliencehub", "resiliencehub"),
-    ("resource-explorer-2", "resource-explorer-2"), ("resource-groups", "resource-groups"),
-    ("rolesanywhere", "rolesanywhere"), ("route53", "route53"),
-    ("route53-recovery-cluster", "route53-recovery-cluster"),
-    ("route53-recovery-control-config", "route53-recovery-control-config"),
-    ("route53-recovery-readiness", "route53-recovery-readiness"), ("route53domains", "route53domains"),
-    ("route53globalresolver", "route53globalresolver"), ("route53profiles", "route53profiles"),
-    ("route53resolver", "route53resolver"), ("routes.geo", "geo-routes"),
-    ("routes.geo.@.us-gov", "geo-routes"), ("rtbfabric", "rtbfabric"), ("rum", "rum"),
-    ("runtime-medical-imaging", "medical-imaging"), ("runtime-v2-lex", "lex"),
-    ("runtime.health-agent", "health-agent"), ("runtime.lex", "lex"), ("runtime.sagemaker", "sagemaker"),
-    ("s3", "s3"), ("s3-control", "s3"), ("s3-object-lambda", "s3-object-lambda"),
-    ("s3-outposts", "s3-outposts"), ("s3express-control", "s3express"), ("s3files", "s3files"),
-    ("s3tables", "s3tables"), ("s3vectors", "s3vectors"), ("sagemaker-geospatial", "sagemaker-geospatial"),
-    ("savingsplans", "savingsplans"), ("scheduler", "scheduler"), ("scheduling.deadline", "deadline"),
-    ("schemas", "schemas"), ("scn", "scn"), ("sdb", "sdb"), ("search-dynamodb", "dynamodb"),
-    ("secretsmanager", "secretsmanager"), ("security-ir", "security-ir"), ("securityagent", "securityagent"),
-    ("securityhub", "securityhub"), ("securitylake", "securitylake"), ("serverlessrepo", "serverlessrepo"),
-    ("servicecatalog", "servicecatalog"), ("servicecatalog-appregistry", "servicecatalog"),
-    ("servicediscovery", "servicediscovery"), ("servicequotas", "servicequotas"), ("shield", "shield"),
-    ("signer", "signer"), ("signin", "signin"), ("sms-voice", "sms-voice"),
-    ("sms-voice.pinpoint", "sms-voice"), ("snow-device-management", "snow-device-management"),
-    ("snowball", "snowball"), ("sns", "sns"), ("social-messaging", "social-messaging"), ("sqs", "sqs"),
-    ("ssm", "ssm"), ("ssm-contacts", "ssm-contacts"), ("ssm-guiconnect", "ssm-guiconnect"),
-    ("ssm-incidents", "ssm-incidents"), ("ssm-quicksetup", "ssm-quicksetup"), ("ssm-sap", "ssm-sap"),
-    ("sso", "sso"), ("states", "states"), ("storage-omics", "omics"), ("storagegateway", "storagegateway"),
-    ("stream-logs", "logs"), ("streaming.health-agent", "health-agent"), ("streams-dynamodb", "dynamodb"),
-    ("streams.dynamodb", "dynamodb"), ("sts", "sts"), ("subscribe.mediaconvert", "mediaconvert"),
-    ("support", "support"), ("supportapp", "supportapp"), ("supportauthz", "supportauthz"),
-    ("sustainability", "sustainability"), ("swf", "swf"), ("sync-states", "states"),
-    ("synthetics", "synthetics"), ("tagging", "tagging"), ("tags-omics", "omics"), ("tax", "tax"),
-    ("textract", "textract"), ("thinclient", "thinclient"), ("timestream-influxdb", "timestream-influxdb"),
-    ("timestream-ingest", "timestream"), ("timestream-query", "timestream"), ("tracking.geo", "geo"),
-    ("training-session-runtime.sagemaker", "sagemaker"), ("transcribe", "transcribe"),
-    ("transfer", "transfer"), ("translate", "translate"), ("trustedadvisor", "trustedadvisor"),
-    ("uxc", "uxc"), ("verifiedpermissions", "verifiedpermissions"), ("voice-chime", "chime"),
-    ("voiceid", "voiceid"), ("vpc-lattice", "vpc-lattice"), ("waf", "waf"), ("waf-regional", "waf-regional"),
-    ("wafv2", "wafv2"), ("wellarchitected", "wellarchitected"), ("wellarchitected-agent", "wellarchitected"),
-    ("wisdom", "wisdom"), ("workdocs", "workdocs"), ("workflows-omics", "omics"), ("workmail", "workmail"),
-    ("workmailmessageflow", "workmailmessageflow"), ("workspaces", "workspaces"),
-    ("workspaces-instances", "workspaces-instances"), ("workspaces-web", "workspaces-web"), ("xray", "xray"),
-];
+pub(super) static SERVICES: Rows = Rows("\
+@.neptune-graph neptune-graph
+@.signin signin
+a2i-runtime.sagemaker sagemaker
+access-analyzer
+account
+account-access
+account-access-runtime account-access
+acm
+acm-acme acm
+acm-pca
+aco-automation
+admin.wickr wickr
+agent-registry
+agent-registry-control agent-registry
+agreement-marketplace aws-marketplace
+aidevops
+aiops
+airflow
+airflow-serverless
+amplify
+amplifybackend
+amplifyuibuilder
+analytics-omics omics
+aos es
+aoss
+api-fulfill.dataexchange dataexchange
+api.airflow airflow
+api.detective detective
+api.ecr ecr
+api.ecr-public ecr-public
+api.iot-tunneling IoTSecuredTunneling
+api.iotdeviceadvisor iotdeviceadvisor
+api.iotmanagedintegrations iotmanagedintegrations
+api.iotsitewise iotsitewise
+api.iottwinmaker iottwinmaker
+api.iotwireless iotwireless
+api.mediatailor mediatailor
+api.pricing pricing
+api.sagemaker sagemaker
+api.thinclient thinclient
+api.tunneling.iot IoTSecuredTunneling
+apigateway
+app-integrations
+appconfig
+appconfigdata appconfig
+appfabric
+appflow
+application-autoscaling
+application-cost-profiler
+application-signals
+applicationinsights
+appmesh
+apprunner
+appstream2 appstream
+appsync
+aps
+arc-recovery-control-config route53-recovery-control-config
+arc-region-switch
+arc-zonal-shift
+artifact
+athena
+auditmanager
+autoscaling
+autoscaling-plans
+b2bi
+backup
+backup-gateway
+backup-search
+batch
+bcm-dashboards
+bcm-data-exports
+bcm-pricing-calculator
+bcm-recommended-actions
+bedrock
+bedrock-agent bedrock
+bedrock-agent-runtime bedrock
+bedrock-agentcore
+bedrock-agentcore-control bedrock-agentcore
+bedrock-data-automation bedrock
+bedrock-data-automation-runtime bedrock
+bedrock-runtime bedrock
+billing
+billingconductor
+braket
+budgets
+cases
+cassandra
+cassandra-streams cassandra
+catalog-marketplace aws-marketplace
+catalog.marketplace aws-marketplace
+ce
+chatbot
+chime
+cleanrooms
+cleanrooms-ml
+cloud9
+cloudcontrolapi
+clouddirectory
+cloudformation
+cloudfront
+cloudfront-keyvaluestore
+cloudhsm
+cloudhsmv2 cloudhsm
+cloudsearch
+cloudsearchdomain cloudsearch
+cloudtrail
+cloudtrail-data
+cloudwatch-omni cloudwatch
+cn.transcribe transcribe
+codeartifact
+codebuild
+codecatalyst
+codecommit
+codeconnections
+codedeploy
+codeguru-profiler
+codeguru-reviewer
+codeguru-security
+codepipeline
+codestar-connections
+codestar-notifications
+cognito-identity
+cognito-idp
+cognito-sync
+comprehend
+comprehendmedical
+compute-optimizer
+config
+connect
+connect-campaigns
+contact-lens connect
+continuum
+control-storage-omics omics
+controlcatalog
+controlplane.payment-cryptography payment-cryptography
+controltower
+cost-optimization-hub
+cp.aidevops aidevops
+cp.geofencing.geo geo
+cp.maps.geo geo
+cp.metadata.geo geo
+cp.places.geo geo
+cp.routes.geo geo
+cp.tracking.geo geo
+cur
+data-ats.iot iotdata
+data-lakeformation lakeformation
+data-servicediscovery servicediscovery
+data-signer signer
+data.ats.iot iotdata
+data.iot iotdata
+data.iotsitewise iotsitewise
+data.iottwinmaker iottwinmaker
+data.jobs.iot iot-jobs-data
+data.mediastore mediastore
+data.qapps qapps
+databrew
+dataexchange
+datapipeline
+dataplane.payment-cryptography payment-cryptography
+dataplane.rum rum
+datasync
+datatransformation.healthlake healthlake
+datazone
+dax
+deadline
+deployment-marketplace aws-marketplace
+detective
+devicefarm
+devops-guru
+directconnect
+discovery
+discovery-marketplace aws-marketplace
+dlm
+dms
+docdb-elastic
+dp.aidevops aidevops
+drs
+ds
+ds-data
+dsql
+dynamodb
+ebs
+ec2
+ec2-instance-connect
+ecr
+ecr-public
+ecs
+edge.sagemaker sagemaker
+efs elasticfilesystem
+eks
+eks-auth
+elasticache
+elasticbeanstalk
+elasticfilesystem
+elasticloadbalancing
+elasticmapreduce
+elemental-inference
+email ses
+emr-containers
+emr-serverless
+end-user-messaging
+entitlement-marketplace aws-marketplace
+entitlement.marketplace aws-marketplace
+entityresolution
+env.airflow airflow
+es
+events
+eventsv2 events
+evs
+execute-api
+featurestore-runtime.sagemaker sagemaker
+firehose
+fis
+fms
+forecast
+forecastquery forecast
+frauddetector
+freetier
+fsx
+gamelift
+gameliftstreams
+geo
+geo-maps
+geo-places
+geo-routes
+geofencing.geo geo
+glacier
+globalaccelerator
+glue
+grafana
+greengrass
+groundstation
+guardduty
+health
+health-agent
+healthlake
+iam
+iam-toolbox iam
+identity-chime chime
+identitystore
+imagebuilder
+importexport
+inferencerouter-runtime.sagemaker sagemaker
+ingest.timestream timestream
+inspector
+inspector-scan
+inspector2
+interconnect
+internetmonitor
+invoicing
+iot
+iotfleetwise
+iotsitewise
+iotthingsgraph
+iottwinmaker
+ivs
+ivschat
+ivsrealtime ivs
+job-runtime.sagemaker sagemaker
+kafka
+kafka-api kafka
+kafkaconnect
+kendra
+kendra-ranking
+kinesis
+kinesis-queues kinesis
+kinesisanalytics
+kinesisvideo
+kms
+lakeformation
+lambda
+launchwizard
+license-manager
+license-manager-linux-subscriptions
+license-manager-user-subscriptions
+lightsail
+logs
+lookoutequipment
+m2
+machinelearning
+macie2
+mail-manager ses
+managedblockchain
+managedblockchain-query
+management.deadline deadline
+maps.geo geo-maps
+marketplacecommerceanalytics
+media-pipelines-chime chime
+mediaconnect
+mediaconvert
+medialive
+mediapackage
+mediapackage-vod
+mediapackagev2
+mediastore
+mediatailor
+medical-imaging
+meetings-chime chime
+memory-db memorydb
+messaging-chime chime
+metadata.geo geo
+metering-marketplace aws-marketplace
+metering.marketplace aws-marketplace
+metrics.sagemaker sagemaker
+mgh
+mgn
+migrationhub-config mgh
+migrationhub-orchestrator
+migrationhub-strategy
+models-v2-lex lex
+models.lex lex
+monitor.iotsitewise iotsitewise
+monitoring
+mpa
+mq
+mturk-requester
+neptune-db
+neptune-graph
+network-firewall
+network-security-manager
+networkflowmonitor
+networkmanager
+networkmonitor
+notifications
+notifications-contacts
+nova-act
+oam
+observabilityadmin
+odb
+oidc sso-oauth
+omics
+ops.airflow airflow
+organizations
+osis
+osm
+outposts
+participant.connect execute-api
+partnercentral-account
+partnercentral-benefits
+partnercentral-channel
+partnercentral-prm partnercentral
+partnercentral-selling
+pca-connector-ad
+pca-connector-scep
+pcs
+personalize
+personalize-events personalize
+personalize-runtime personalize
+pi
+pinpoint mobiletargeting
+pipes
+places.geo geo-places
+polly
+portal.sso awsssoportal
+pricingplanmanager
+profile
+proton
+qbusiness
+query-lakeformation lakeformation
+query.timestream timestream
+quicksight
+ram
+rbin
+rds
+rds-data
+redshift
+redshift-data
+redshift-serverless
+refactor-spaces
+rekognition
+reporting-marketplace aws-marketplace
+repostspace
+resiliencehub
+resource-explorer-2
+resource-groups
+rolesanywhere
+route53
+route53-recovery-cluster
+route53-recovery-control-config
+route53-recovery-readiness
+route53domains
+route53globalresolver
+route53profiles
+route53resolver
+routes.geo geo-routes
+routes.geo.@.us-gov geo-routes
+rtbfabric
+rum
+runtime-medical-imaging medical-imaging
+runtime-v2-lex lex
+runtime.health-agent health-agent
+runtime.lex lex
+runtime.sagemaker sagemaker
+s3
+s3-control s3
+s3-object-lambda
+s3-outposts
+s3express-control s3express
+s3files
+s3tables
+s3vectors
+sagemaker-geospatial
+savingsplans
+scheduler
+scheduling.deadline deadline
+schemas
+scn
+sdb
+search-dynamodb dynamodb
+secretsmanager
+security-ir
+securityagent
+securityhub
+securitylake
+serverlessrepo
+servicecatalog
+servicecatalog-appregistry servicecatalog
+servicediscovery
+servicequotas
+shield
+signer
+signin
+sms-voice
+sms-voice.pinpoint sms-voice
+snow-device-management
+snowball
+sns
+social-messaging
+sqs
+ssm
+ssm-contacts
+ssm-guiconnect
+ssm-incidents
+ssm-quicksetup
+ssm-sap
+sso
+states
+storage-omics omics
+storagegateway
+stream-logs logs
+streaming.health-agent health-agent
+streams-dynamodb dynamodb
+streams.dynamodb dynamodb
+sts
+subscribe.mediaconvert mediaconvert
+support
+supportapp
+supportauthz
+sustainability
+swf
+sync-states states
+synthetics
+tagging
+tags-omics omics
+tax
+textract
+thinclient
+timestream-influxdb
+timestream-ingest timestream
+timestream-query timestream
+tracking.geo geo
+training-session-runtime.sagemaker sagemaker
+transcribe
+transfer
+translate
+trustedadvisor
+uxc
+verifiedpermissions
+voice-chime chime
+voiceid
+vpc-lattice
+waf
+waf-regional
+wafv2
+wellarchitected
+wellarchitected-agent wellarchitected
+wisdom
+workdocs
+workflows-omics omics
+workmail
+workmailmessageflow
+workspaces
+workspaces-instances
+workspaces-web
+xray
+");

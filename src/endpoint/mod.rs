@@ -113,6 +113,11 @@ impl Endpoint {
         Ok(found)
     }
 
+    /// Whether the service depends on the path, see [`infer_with_path`](Self::infer_with_path).
+    pub(crate) fn depends_on_path(&self) -> bool {
+        matches!(&*self.service, "iotdata" | "geo-maps" | "geo-places" | "geo-routes")
+    }
+
     /// Signing name and rule of a path that is served by another service than the host's other paths.
     pub(crate) fn other_service_at(&self, path: &str) -> Option<(&'static str, &'static str)> {
         match &*self.service {
@@ -382,10 +387,21 @@ impl Name {
     }
 }
 
+/// This signing name as the table has it; `None` if no service of AWS is known by it.
+#[cfg(feature = "metrics")]
+pub(crate) fn signing_name(name: &str) -> Option<&'static str> {
+    service(name).filter(|found| *found == name).or_else(|| {
+        generated::SERVICES
+            .iter()
+            .map(|(_, service)| service)
+            .find(|service| *service == name && !name.is_empty())
+    })
+}
+
 /// The signing name of a service with these labels before its region.
 fn service(name: &str) -> Option<&'static str> {
-    let at = generated::SERVICES.binary_search_by(|(key, _)| (*key).cmp(name)).ok()?;
-    generated::SERVICES.get(at).map(|(_, service)| *service)
+    let (name, service) = generated::SERVICES.find(name)?;
+    Some(if service.is_empty() { name } else { service })
 }
 
 /// A host name in lower case without its trailing dot; `None` if no DNS name of AWS can look like that.

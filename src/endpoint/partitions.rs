@@ -8,8 +8,7 @@ use super::table::{Partition, Suffix};
 impl Suffix {
     /// Service and region of a host whose name does not contain the region to sign for.
     pub(super) fn fixed(&self, name: &str) -> Option<(&'static str, &'static str)> {
-        let at = self.fixed.binary_search_by(|(key, ..)| (*key).cmp(name)).ok()?;
-        self.fixed.get(at).map(|&(_, service, region)| (service, region))
+        self.fixed.find(name)?.1.split_once(' ')
     }
 
     /// The region that `label` names and its partition, if the label is a region of this domain.

@@ -1,5 +1,7 @@
 //! The types of the generated table.
 
+use std::cmp::Ordering;
+
 /// A partition of AWS: `aws`, `aws-cn` and so on.
 pub(super) struct Partition {
     pub(super) id: &'static str,
@@ -24,5 +26,56 @@ pub(super) struct Suffix {
     pub(super) domain: &'static str,
     pub(super) kind: DomainKind,
     pub(super) partitions: &'static [usize],
-    pub(super) fixed: &'static [(&'static str, &'static str, &'static str)],
+    pub(super) fixed: Rows,
+}
+
+/// Lines of text, sorted by their first word, which is what a line is found by.
+///
+/// A slice of `&str` would take four times as much of a program: each pointer needs a relocation.
+pub(super) struct Rows(pub(super) &'static str);
+
+impl Rows {
+    /// The line of this key: the key, and what follows it.
+    pub(super) fn find(&self, key: &str) -> Option<(&'static str, &'static str)> {
+        let mut lines = self.0;
+        while !lines.is_empty() {
+            // The line in the middle.
+            let before = lines.get(..lines.len() / 2)?;
+            let (earlier, line) = lines.split_at_checked(before.rfind('\n').map_or(0, |at| at + 1))?;
+            let (line, later) = line.split_once('\n')?;
+            let (found, value) = line.split_once(' ').unwrap_or((line, ""));
+            match key.cmp(found) {
+                Ordering::Equal => return Some((found, value)),
+                Ordering::Less => lines = earlier,
+                Ordering::Greater => lines = later,
+            }
+        }
+        None
+    }
+
+    /// All lines: the key, and what follows it.
+    #[cfg(any(feature = "metrics", test))]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.0.lines().map(|line| line.split_once(' ').unwrap_or((line, "")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::generated::{SERVICES, SUFFIXES};
+
+    #[test]
+    fn every_row_is_found_and_nothing_else() {
+        for rows in SUFFIXES.iter().map(|suffix| &suffix.fixed).chain([&SERVICES]) {
+            for (key, value) in rows.iter() {
+                assert_eq!(rows.find(key), Some((key, value)));
+                assert_eq!(rows.find(&format!("{key}0")), None);
+                let shorter = &key[..key.len() - 1];
+                assert_eq!(rows.find(shorter).is_some(), rows.iter().any(|(key, _)| key == shorter));
+            }
+            assert_eq!(rows.find(""), None);
+            assert_eq!(rows.find("\n"), None);
+        }
+        assert!(SERVICES.iter().count() > 400);
+    }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource, TimeSource};
@@ -22,7 +21,6 @@ use crate::credentials::{self, CachedCredentials, CredentialsSource, Environment
 use crate::endpoint::AllowedOrigins;
 use crate::env::Env;
 use crate::error::{BuildError, BuildErrorKind};
-use crate::signing::date::LastDate;
 use crate::signing::headers::HeaderPolicy;
 use crate::signing::payload::PayloadMode;
 use crate::signing::signing_settings::SigningSettings;
@@ -358,6 +356,30 @@ impl SignerBuilder {
         self
     }
 
+    /// Whether each response of the layer, the middleware and the blocking client has, in its extensions, the
+    /// [`SigningDetails`](crate::SigningDetails) that its request was signed with; `false` by default.
+    ///
+    /// Those of a request that was sent unsigned, as [`SkipSigning`](crate::overrides::SkipSigning) wants it, are
+    /// [empty](crate::SigningDetails::is_empty). They are what `response.diagnose()` compares a refusal with, and no secret is in them. They are made when the
+    /// response is there, from the same date and keys, which takes about as long as to sign once more.
+    ///
+    /// ```
+    /// # use sigv4_middleware::{Credentials, SigningDetails, Signer};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder().credentials(credentials).record_signing_details(true).build()?;
+    /// # let response = http::Response::new(());
+    /// // … the response of a client that signs with it …
+    /// if let Some(details) = response.extensions().get::<SigningDetails>() {
+    ///     println!("{details}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn record_signing_details(mut self, record: bool) -> Self {
+        self.settings.record_details = record;
+        self
+    }
+
     /// Builds the signer. Nothing is loaded before the first request.
     ///
     /// # Errors
@@ -419,12 +441,12 @@ impl SignerBuilder {
         Signer {
             inner: Arc::new(Inner {
                 credentials,
-                keys: ArcSwapOption::empty(),
+                keys: SmallCache::new(1),
                 clock: Arc::new(Clock::new(self.time_source, correction)),
-                last_date: LastDate::default(),
                 hosts: SmallCache::new(HOSTS),
                 origins,
                 settings: self.settings,
+                guarded: AtomicBool::new(false),
                 logged_disabled: AtomicBool::new(false),
                 #[cfg(feature = "blocking")]
                 runtime: crate::runtime::LazyRuntime::default(),

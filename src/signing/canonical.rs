@@ -69,27 +69,39 @@ impl Sink for HashSink {
 #[derive(Debug, Default)]
 pub(crate) struct SignedHeaders<'a> {
     lines: SmallVec<[Line<'a>; 24]>,
-    names: SmallVec<[u8; 256]>,
+    /// The bytes that [`write_names`](Self::write_names) writes, known once the lines are sorted.
+    pub(crate) names_len: usize,
     /// Whether the request has headers of an earlier signature, to be replaced by this one's.
     pub(crate) replace: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Line<'a> {
+    /// See [`order_of`].
+    order: u128,
     name: &'a str,
     value: &'a [u8],
     /// Whether the value is known to have no white space to collapse.
     collapsed: bool,
+    /// Whether the line before it has the same name; known once they are sorted.
+    repeated: bool,
 }
 
 impl<'a> SignedHeaders<'a> {
     pub(crate) fn push(&mut self, name: &'a str, value: &'a [u8]) {
-        self.lines.push(Line { name, value, collapsed: false });
+        self.push_looked_at(name, value, ValueLook::at(value));
     }
 
     /// Adds a header that the signer writes, whose value has no white space to collapse.
+    #[inline]
     pub(crate) fn push_own(&mut self, name: &'a str, value: &'a [u8]) {
-        self.lines.push(Line { name, value, collapsed: true });
+        self.push_looked_at(name, value, ValueLook { is_ascii: true, is_collapsed: true });
+    }
+
+    #[inline]
+    pub(crate) fn push_looked_at(&mut self, name: &'a str, value: &'a [u8], look: ValueLook) {
+        let order = order_of(name.as_bytes());
+        self.lines.push(Line { order, name, value, collapsed: look.is_collapsed, repeated: false });
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -100,25 +112,27 @@ impl<'a> SignedHeaders<'a> {
         self.lines.iter().any(|line| line.name == name)
     }
 
-    /// Sorts by name, and lists the names; duplicates keep their order. To be called once, when all are there.
+    /// Sorts by name; duplicates keep their order. To be called once, when all are there.
     pub(crate) fn sort(&mut self) {
-        self.lines.sort_by_key(|line| line.name);
-        let mut last = None;
-        for line in &self.lines {
-            if last == Some(line.name) {
-                continue;
-            }
-            if last.is_some() {
-                self.names.push(b';');
-            }
-            self.names.extend_from_slice(line.name.as_bytes());
-            last = Some(line.name);
+        self.lines.sort_by(|one, other| one.order.cmp(&other.order).then_with(|| one.name.cmp(other.name)));
+        let (mut last, mut names_len) = (None, 0);
+        for line in &mut self.lines {
+            line.repeated =
+                last.is_some_and(|(order, name): (u128, &str)| order == line.order && name == line.name);
+            last = Some((line.order, line.name));
+            names_len += if line.repeated { 0 } else { line.name.len() + 1 };
         }
+        self.names_len = names_len.saturating_sub(1);
     }
 
-    /// `name;name;…`, each name once.
-    pub(crate) fn names(&self) -> &[u8] {
-        &self.names
+    /// Appends `name;name;…`, each name once.
+    pub(crate) fn write_names(&self, out: &mut Vec<u8>) {
+        for (at, line) in self.lines.iter().enumerate().filter(|(_, line)| !line.repeated) {
+            if at > 0 {
+                out.push(b';');
+            }
+            out.extend_from_slice(line.name.as_bytes());
+        }
     }
 
     /// The same headers with secret values replaced, as text to be shown.
@@ -131,21 +145,19 @@ impl<'a> SignedHeaders<'a> {
             }
             lines.push(if sensitive { Line { value: REDACTED.as_bytes(), ..line } } else { line });
         }
-        Self { lines, names: self.names.clone(), replace: self.replace }
+        Self { lines, names_len: self.names_len, replace: self.replace }
     }
 
     fn write(&self, out: &mut impl Sink) {
-        let mut last = None;
-        for Line { name, value, collapsed } in &self.lines {
-            if last == Some(name) {
+        for (at, Line { name, value, collapsed, repeated, .. }) in self.lines.iter().enumerate() {
+            if *repeated {
                 out.put(b",");
             } else {
-                if last.is_some() {
+                if at > 0 {
                     out.put(b"\n");
                 }
                 out.put(name.as_bytes());
                 out.put(b":");
-                last = Some(name);
             }
             if *collapsed { out.put(value) } else { write_collapsed(out, value) }
         }
@@ -153,21 +165,112 @@ impl<'a> SignedHeaders<'a> {
     }
 }
 
+/// The first 16 bytes of a text without NUL, as a number that is ordered as they are. Texts that differ in them need no
+/// other comparison.
+#[inline]
+fn order_of(text: &[u8]) -> u128 {
+    if let Some(first) = text.first_chunk::<16>() {
+        return u128::from_be_bytes(*first);
+    }
+    let word = |bytes: &[u8; 8]| u64::from_be_bytes(*bytes);
+    let (high, low) = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        // The last 8 bytes, those out that are among the first 8 as well.
+        (Some(first), Some(last)) => {
+            let new = text.len() as u32 - 8;
+            (word(first), word(last).checked_shl(64 - 8 * new).unwrap_or(0))
+        }
+        _ => {
+            let number = text.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+            (number.checked_shl(64 - 8 * text.len() as u32).unwrap_or(0), 0)
+        }
+    };
+    u128::from(high) << 64 | u128::from(low)
+}
+
+/// Properties of a header's value, found in one pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ValueLook {
+    pub(crate) is_ascii: bool,
+    /// Whether there is no white space to remove: none at the ends, no tab, and no two spaces in a row.
+    pub(crate) is_collapsed: bool,
+}
+
+impl ValueLook {
+    #[inline]
+    pub(crate) fn at(value: &[u8]) -> Self {
+        // Most values have neither: a byte below `!` or above 127 leaves its high bit set here.
+        let marks = |word: &[u8; 8]| {
+            let word = u64::from_le_bytes(*word);
+            word.wrapping_sub(u64::from(b'!') * SeenBytes::EACH) | word
+        };
+        let any = match value.last_chunk() {
+            Some(last) => value.as_chunks().0.iter().fold(marks(last), |any, word| any | marks(word)),
+            None => SeenBytes::HIGH,
+        };
+        if any & SeenBytes::HIGH == 0 {
+            return Self { is_ascii: true, is_collapsed: true };
+        }
+        Self::in_detail(value)
+    }
+
+    fn in_detail(value: &[u8]) -> Self {
+        let mut seen = SeenBytes::default();
+        let (words, rest) = value.as_chunks::<8>();
+        for word in words {
+            seen.add(u64::from_le_bytes(*word));
+        }
+        match value.last_chunk::<8>() {
+            _ if rest.is_empty() => {}
+            // Looks at some bytes again, and at a pair across the last words' border here.
+            Some(last) => seen.add_apart(u64::from_le_bytes(*last)),
+            None => seen.add(rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))),
+        }
+        let at_ends = value.first() == Some(&b' ') || value.last() == Some(&b' ');
+        Self {
+            is_ascii: seen.bytes & SeenBytes::HIGH == 0,
+            is_collapsed: seen.tabs == 0 && seen.double_spaces == 0 && !at_ends,
+        }
+    }
+}
+
+/// What was seen of a value, 8 bytes at a time.
+#[derive(Default)]
+struct SeenBytes {
+    bytes: u64,
+    tabs: u64,
+    double_spaces: u64,
+    /// Whether the last byte was a space: its mark, in the place of the byte before the next 8.
+    last_space: u64,
+}
+
+impl SeenBytes {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * Self::EACH;
+
+    /// 0x80 in the place of each byte that is `byte`.
+    fn marks(word: u64, byte: u8) -> u64 {
+        let word = word ^ (u64::from(byte) * Self::EACH);
+        !(((word & !Self::HIGH) + !Self::HIGH) | word) & Self::HIGH
+    }
+
+    fn add(&mut self, word: u64) {
+        let spaces = Self::marks(word, b' ');
+        self.bytes |= word;
+        self.tabs |= Self::marks(word, b'\t');
+        self.double_spaces |= spaces & (spaces << 8 | self.last_space);
+        self.last_space = spaces >> 56;
+    }
+
+    /// Bytes that do not follow those before.
+    fn add_apart(&mut self, word: u64) {
+        self.last_space = 0;
+        self.add(word);
+    }
+}
+
 /// A header value without white space at its ends, each run of it within made one space.
 fn write_collapsed(out: &mut impl Sink, value: &[u8]) {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    // Without an early exit, the compiler vectorizes these loops.
-    let any = |spaces: u8, byte: &u8| spaces | u8::from(*byte == b' ') | u8::from(*byte == b'\t');
-    if value.iter().fold(0, any) == 0 {
-        return out.put(value);
-    }
-    let pairs = value.iter().zip(value.get(1..).unwrap_or_default());
-    let to_collapse = pairs.fold(0, |any, (one, next)| {
-        any | u8::from(*one == b'\t') | (u8::from(*one == b' ') & u8::from(*next == b' '))
-    });
-    if to_collapse == 0 && !value.first().is_some_and(is_space) && !value.last().is_some_and(is_space) {
-        return out.put(value);
-    }
     for (at, word) in value.split(is_space).filter(|word| !word.is_empty()).enumerate() {
         if at > 0 {
             out.put(b" ");
@@ -188,6 +291,8 @@ pub(crate) struct CanonicalRequest<'a, 'h> {
     pub(crate) normalize_path: bool,
     /// Sorted.
     pub(crate) headers: &'a SignedHeaders<'h>,
+    /// Their names: `name;name;…`
+    pub(crate) signed_names: &'a [u8],
     pub(crate) payload_hash: &'a [u8],
 }
 
@@ -209,13 +314,17 @@ impl CanonicalRequest<'_, '_> {
         out.put(b"\n");
         self.headers.write(out);
         out.put(b"\n");
-        out.put(self.headers.names());
+        out.put(self.signed_names);
         out.put(b"\n");
         out.put(self.payload_hash);
     }
 
     fn write_path(&self, out: &mut impl Sink) {
-        if !self.normalize_path || is_normalized(self.path) {
+        let (double_encode, normalize) = (self.double_encode, self.normalize_path);
+        if !(double_encode || normalize) || is_canonical(self.path) {
+            return out.put(self.path.as_bytes());
+        }
+        if !normalize {
             return self.write_segment(out, self.path);
         }
         let mut segments: SmallVec<[&str; 16]> = SmallVec::new();
@@ -241,10 +350,20 @@ impl CanonicalRequest<'_, '_> {
     }
 }
 
-/// Whether no segment is empty, `.` or `..`.
-fn is_normalized(path: &str) -> bool {
-    let bytes = path.as_bytes();
-    bytes.first() == Some(&b'/') && !bytes.windows(2).any(|two| matches!(two, b"/." | b"//"))
+/// Whether neither normalizing nor encoding changes a path: its bytes are unreserved, and no segment is empty or begins
+/// with a dot.
+fn is_canonical(path: &str) -> bool {
+    let mut after_slash = false;
+    let canonical = path.bytes().all(|byte| match byte {
+        b'/' => !std::mem::replace(&mut after_slash, true),
+        byte => {
+            is_unreserved(byte) && (byte != b'.' || !after_slash) && {
+                after_slash = false;
+                true
+            }
+        }
+    });
+    canonical && path.starts_with('/')
 }
 
 /// The path encoded once more: every byte but unreserved ones and slashes.
@@ -266,16 +385,54 @@ fn write_query(out: &mut impl Sink, query: &str) {
     if query.is_empty() {
         return;
     }
-    let split = |pair| str::split_once(pair, '=').unwrap_or((pair, ""));
-    let mut pairs: SmallVec<[(&str, &str); 16]> = query.split('&').map(split).collect();
-    pairs.sort_unstable();
-    for (at, (key, value)) in pairs.iter().enumerate() {
+    let mut pairs: SmallVec<[Pair<'_>; 16]> = SmallVec::new();
+    let (mut start, mut key_end) = (0, None);
+    let bytes = query.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'&' => {
+                pairs.push(Pair::new(&bytes[start..at], key_end.take().map(|end: usize| end - start)));
+                start = at + 1;
+            }
+            b'=' if key_end.is_none() => key_end = Some(at),
+            _ => {}
+        }
+    }
+    pairs.push(Pair::new(&bytes[start..], key_end.map(|end| end - start)));
+    pairs.sort_unstable_by(|one, other| {
+        one.order.cmp(&other.order).then_with(|| one.key_and_value().cmp(&other.key_and_value()))
+    });
+    for (at, pair) in pairs.iter().enumerate() {
         if at > 0 {
             out.put(b"&");
         }
-        out.put(key.as_bytes());
-        out.put(b"=");
-        out.put(value.as_bytes());
+        out.put(pair.text);
+        if pair.key_len.is_none() {
+            out.put(b"=");
+        }
+    }
+}
+
+/// A parameter of a query.
+#[derive(Clone, Copy)]
+struct Pair<'a> {
+    /// The [order](order_of) of its key.
+    order: u128,
+    text: &'a [u8],
+    /// Where its `=` is, if it has one.
+    key_len: Option<usize>,
+}
+
+impl<'a> Pair<'a> {
+    fn new(text: &'a [u8], key_len: Option<usize>) -> Self {
+        Self { order: order_of(&text[..key_len.unwrap_or(text.len())]), text, key_len }
+    }
+
+    fn key_and_value(&self) -> (&'a [u8], &'a [u8]) {
+        match self.key_len {
+            Some(len) => (&self.text[..len], &self.text[len + 1..]),
+            None => (self.text, b""),
+        }
     }
 }
 
@@ -291,6 +448,7 @@ mod tests {
             double_encode,
             normalize_path,
             headers: &SignedHeaders::default(),
+            signed_names: b"",
             payload_hash: b"",
         };
         let mut out = Vec::new();
@@ -311,6 +469,9 @@ mod tests {
             ("/a/b/..", "/a"),
             ("/a/.b", "/a/.b"),
             ("/.../a", "/.../a"),
+            ("", "/"),
+            ("a", "/a"),
+            ("/a.b/c.", "/a.b/c."),
         ] {
             assert_eq!(path(given, true, true), normalized);
             assert_eq!(path(given, false, false), given, "S3 keys keep their dots and slashes");
@@ -338,7 +499,10 @@ mod tests {
         let mut out = Vec::new();
         headers.write(&mut out);
         assert_eq!(String::from_utf8(out).unwrap(), "x-a:a b c\nx-b:two,one\nx-c:\n");
-        assert_eq!(headers.names(), b"x-a;x-b;x-c");
+        let mut names = Vec::new();
+        headers.write_names(&mut names);
+        assert_eq!(names, b"x-a;x-b;x-c");
+        assert_eq!(headers.names_len, names.len());
     }
 
     /// Only values: a name, a path or another header that has the same text stays.
@@ -352,6 +516,8 @@ mod tests {
         headers.push_own("x-amz-security-token", b"token");
         headers.push("x-amz-server-side-encryption-customer-key", b"key");
         headers.sort();
+        let mut signed_names = Vec::new();
+        headers.write_names(&mut signed_names);
         let request = CanonicalRequest {
             method: "GET",
             path: "/token",
@@ -359,6 +525,7 @@ mod tests {
             double_encode: true,
             normalize_path: true,
             headers: &headers,
+            signed_names: &signed_names,
             payload_hash: b"hash",
         };
         let names = "cookie;host;x-amz-meta-a;x-amz-security-token;x-amz-server-side-encryption-customer-key";
@@ -371,6 +538,55 @@ mod tests {
         let mut whole = Vec::new();
         request.write(&mut whole);
         assert!(String::from_utf8(whole).unwrap().contains("x-amz-security-token:token\n"), "what is signed");
+    }
+
+    /// Texts that differ in any of their first 24 bytes, or in length.
+    #[test]
+    fn the_order_of_a_text_is_that_of_its_bytes() {
+        let mut texts: Vec<Vec<u8>> = Vec::new();
+        for len in 0..24 {
+            texts.push(vec![b'm'; len]);
+            for at in 0..len {
+                for byte in [b'-', b'z', 0xff] {
+                    let mut text = vec![b'm'; len];
+                    text[at] = byte;
+                    texts.push(text);
+                }
+            }
+        }
+        for one in &texts {
+            for other in &texts {
+                let order = order_of(one).cmp(&order_of(other));
+                assert_eq!(order.then_with(|| one.cmp(other)), one.cmp(other), "{one:?} {other:?}");
+            }
+        }
+    }
+
+    /// Values of every length up to 26 with one or two other bytes at every place, by a plain reading of the rule.
+    #[test]
+    fn a_look_at_a_value_sees_white_space_and_other_characters() {
+        let mut values: Vec<Vec<u8>> = Vec::new();
+        for len in 0..26 {
+            for one in 0..len {
+                for other in 0..len {
+                    for (byte, second) in
+                        [(b' ', b' '), (b'\t', b'a'), (0xc3, b' '), (b'!', 0x7f), (0xa0, 0x89)]
+                    {
+                        let mut value = vec![b'a'; len];
+                        (value[other], value[one]) = (second, byte);
+                        values.push(value);
+                    }
+                }
+            }
+            values.push(vec![b'a'; len]);
+        }
+        for value in values {
+            let is_collapsed = !value.contains(&b'\t')
+                && !value.windows(2).any(|two| two == b"  ")
+                && value.trim_ascii() == value;
+            let look = ValueLook { is_ascii: value.is_ascii(), is_collapsed };
+            assert_eq!(ValueLook::at(&value), look, "{value:?}");
+        }
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! The date of a signature: `X-Amz-Date`'s text, and the day of the credential scope.
 
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::HeaderValue;
 use time::OffsetDateTime;
@@ -23,7 +21,14 @@ impl AmzDate {
     /// # Errors
     /// [`ErrorKind::ClockOutOfRange`] before 1970 and after the year 9999.
     pub(crate) fn new(time: SystemTime) -> Result<Self, Error> {
-        let epoch_seconds = epoch_seconds(time)?;
+        Self::at(epoch_seconds(time)?)
+    }
+
+    /// The date of a second since 1970.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ClockOutOfRange`] after the year 9999.
+    pub(crate) fn at(epoch_seconds: u64) -> Result<Self, Error> {
         let date = i64::try_from(epoch_seconds)
             .ok()
             .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
@@ -59,9 +64,16 @@ impl AmzDate {
     pub(crate) fn header(&self) -> &HeaderValue {
         &self.header
     }
+
+    /// Seconds since 1970.
+    pub(crate) fn epoch_seconds(&self) -> u64 {
+        self.epoch_seconds
+    }
 }
 
-fn epoch_seconds(time: SystemTime) -> Result<u64, Error> {
+/// # Errors
+/// [`ErrorKind::ClockOutOfRange`] before 1970.
+pub(crate) fn epoch_seconds(time: SystemTime) -> Result<u64, Error> {
     Ok(time.duration_since(UNIX_EPOCH).map_err(|_| out_of_range())?.as_secs())
 }
 
@@ -70,22 +82,6 @@ fn out_of_range() -> Error {
         ErrorKind::ClockOutOfRange,
         "the clock is before 1970 or after 9999, which no signature can express; set the system's time",
     )
-}
-
-/// The date of the last signature, cached because the next one is mostly made in the same second.
-#[derive(Debug, Default)]
-pub(crate) struct LastDate(ArcSwapOption<AmzDate>);
-
-impl LastDate {
-    pub(crate) fn at(&self, time: SystemTime) -> Result<Arc<AmzDate>, Error> {
-        let seconds = epoch_seconds(time)?;
-        if let Some(date) = self.0.load().as_ref().filter(|date| date.epoch_seconds == seconds) {
-            return Ok(Arc::clone(date));
-        }
-        let date = Arc::new(AmzDate::new(time)?);
-        self.0.store(Some(Arc::clone(&date)));
-        Ok(date)
-    }
 }
 
 #[cfg(test)]
@@ -109,16 +105,7 @@ mod tests {
         let before = UNIX_EPOCH.checked_sub(Duration::from_secs(1)).unwrap();
         let after = UNIX_EPOCH + Duration::from_secs(253_402_300_800);
         for time in [before, after] {
-            assert_eq!(LastDate::default().at(time).unwrap_err().kind(), ErrorKind::ClockOutOfRange);
-        }
-    }
-
-    #[test]
-    fn the_last_date_follows_the_clock_both_ways() {
-        let last = LastDate::default();
-        for seconds in [100, 100, 101, 99, 86_400] {
-            let time = UNIX_EPOCH + Duration::from_secs(seconds);
-            assert_eq!(last.at(time).unwrap().as_str(), AmzDate::new(time).unwrap().as_str());
+            assert_eq!(AmzDate::new(time).unwrap_err().kind(), ErrorKind::ClockOutOfRange);
         }
     }
 }

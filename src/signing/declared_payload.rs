@@ -151,7 +151,7 @@ fn streaming_without_mode(text: &str) -> Error {
 }
 
 /// 32 bytes from hex in either case.
-fn unhex(text: &str) -> Option<[u8; 32]> {
+pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
     let mut out = [0; 32];
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
     if pairs.len() != out.len() {

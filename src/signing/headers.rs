@@ -3,7 +3,7 @@
 use http::header::{self, HeaderMap, HeaderName};
 
 use crate::error::{Error, ErrorKind};
-use crate::signing::canonical::SignedHeaders;
+use crate::signing::canonical::{SignedHeaders, ValueLook};
 
 /// More signed header lines than any server accepts; a bound against requests that are slow to sign.
 const MAX_SIGNED: usize = 512;
@@ -72,6 +72,24 @@ pub(crate) mod signature_headers {
     }
 }
 
+/// Which headers that concern more than their own signature a request has; found in one pass, which costs less than a
+/// look-up.
+pub(crate) struct PresentHeaders {
+    pub(crate) host: bool,
+    pub(crate) content_sha256: bool,
+}
+
+impl PresentHeaders {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let mut present = Self { host: false, content_sha256: false };
+        for name in headers.keys() {
+            present.host |= name == header::HOST;
+            present.content_sha256 |= name.as_str() == signature_headers::CONTENT_SHA256_NAME;
+        }
+        present
+    }
+}
+
 /// What is signed beyond the headers that always are.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HeaderPolicy {
@@ -95,10 +113,10 @@ impl HeaderPolicy {
         self.named.contains(name) || for_this_request.contains(name)
     }
 
+    /// Whether a header is signed whose name does not begin with `x-amz-`; those that do always are.
     fn signs(&self, name: &HeaderName, for_this_request: &[HeaderName]) -> bool {
         let text = name.as_str();
-        text.starts_with("x-amz-")
-            || name == header::CONTENT_TYPE
+        name == header::CONTENT_TYPE
             || text == "content-md5"
             || self.is_named(name, for_this_request)
             || (self.all && !is_never_signed(text) && !is_fragile(text))
@@ -144,16 +162,18 @@ impl HeaderPolicy {
             return Err(Error::new(ErrorKind::InvalidHeader, refusal));
         }
         for (name, value) in headers {
-            if name == header::AUTHORIZATION {
+            let is_amz = name.as_str().starts_with("x-amz-");
+            if !is_amz && name == header::AUTHORIZATION {
                 if !self.replace_authorization && !value.as_bytes().starts_with(b"AWS4-") {
                     return Err(foreign_authorization(value.as_bytes()));
                 }
-            } else if signature_headers::is_one(name.as_str()) {
+            } else if is_amz && signature_headers::is_one(name.as_str()) {
                 signed.replace = true;
-            } else if name != header::HOST && signs(name) {
+            } else if is_amz || (name != header::HOST && signs(name)) {
                 // AWS compares text, and would read other bytes as other characters.
                 let bytes = value.as_bytes();
-                if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
+                let look = ValueLook::at(bytes);
+                if !look.is_ascii && std::str::from_utf8(bytes).is_err() {
                     return Err(Error::new(
                         ErrorKind::InvalidHeader,
                         format!(
@@ -169,7 +189,7 @@ impl HeaderPolicy {
                         ),
                     ));
                 }
-                signed.push(name.as_str(), bytes);
+                signed.push_looked_at(name.as_str(), bytes, look);
             }
         }
         Ok(())
@@ -198,11 +218,17 @@ mod tests {
         policy.select(headers, named, &mut SignedHeaders::default())
     }
 
+    fn names_of(signed: &SignedHeaders<'_>) -> String {
+        let mut names = Vec::new();
+        signed.write_names(&mut names);
+        String::from_utf8(names).unwrap()
+    }
+
     fn names(policy: &HeaderPolicy, headers: &HeaderMap) -> String {
         let mut signed = SignedHeaders::default();
         policy.select(headers, &[], &mut signed).unwrap();
         signed.sort();
-        String::from_utf8(signed.names().to_vec()).unwrap()
+        names_of(&signed)
     }
 
     fn headers(names: &[&'static str]) -> HeaderMap {
@@ -261,7 +287,7 @@ mod tests {
             let mut signed = SignedHeaders::default();
             policy.select_to_presign(&given, named, &mut signed).unwrap();
             signed.sort();
-            String::from_utf8(signed.names().to_vec()).unwrap()
+            names_of(&signed)
         };
         let all = "accept;content-length;cookie;x-k8s-aws-id";
         assert_eq!(names(&HeaderPolicy::default(), &[]), all);

@@ -1,8 +1,10 @@
 //! Signing keys, derived once for a day, region and service, and kept with the credentials they come from.
 
+use std::ops::{Deref, Range};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, UNIX_EPOCH};
 
+use arc_swap::{ArcSwap, Guard};
 use aws_credential_types::Credentials;
 use aws_sigv4::sign::v4::generate_signing_key;
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,7 +12,8 @@ use http::HeaderValue;
 use sha2::Sha256;
 use smallvec::SmallVec;
 
-use crate::cache::SmallCache;
+use crate::cache::{Found, SmallCache};
+use crate::credentials::Validity;
 use crate::error::{Error, ErrorKind};
 use crate::signing::date::AmzDate;
 
@@ -82,35 +85,32 @@ impl CredentialsWithKeys {
             && own.session_token() == other.session_token()
     }
 
-    /// The key for a day, region and service, derived at most once while it is kept.
+    /// The key for a day, region and service, derived at most once while it is kept; the day by seconds since 1970.
     pub(crate) fn signing_key(
         &self,
-        time: SystemTime,
-        date: &AmzDate,
+        epoch_seconds: u64,
         reach: RegionScope<'_>,
         service: &str,
-    ) -> Result<Arc<SigningKey>, Error> {
-        if let Some(key) = self.keys.find(|key| key.is_for(date.day(), reach, service)) {
+    ) -> Result<Found<SigningKey>, Error> {
+        let day = epoch_seconds / SECONDS_A_DAY;
+        if let Some(key) = self.keys.find(|key| key.is_for(day, reach, service)) {
             return Ok(key);
         }
-        let day = date.day();
-        let key = match reach {
+        let date = AmzDate::at(epoch_seconds)?;
+        let (secret, region) = match reach {
             RegionScope::Region(region) => {
                 let secret = self.credentials.secret_access_key();
+                let time = UNIX_EPOCH + Duration::from_secs(epoch_seconds);
                 let derived = generate_signing_key(secret, time, region, service);
-                SigningKey {
-                    secret: Secret::V4(mac(derived.as_ref())?),
-                    scope: format!("{day}/{region}/{service}/aws4_request"),
-                }
+                (Secret::V4(mac(derived.as_ref())?), format!("{region}/"))
             }
             #[cfg(feature = "sigv4a")]
-            RegionScope::RegionSet(_) => SigningKey {
-                secret: Secret::V4a(self.v4a_key()?),
-                scope: format!("{day}/{service}/aws4_request"),
-            },
+            RegionScope::RegionSet(_) => (Secret::V4a(self.v4a_key()?), String::new()),
             #[cfg(not(feature = "sigv4a"))]
             RegionScope::RegionSet(_) => return Err(no_sigv4a()),
         };
+        let scope = format!("{}/{region}{service}/aws4_request", date.day());
+        let key = SigningKey::new(secret, day, (reach.algorithm(), self.access_key_id(), &scope), date);
         Ok(self.keys.add(key))
     }
 
@@ -192,11 +192,47 @@ fn header(token: &str) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
+/// The credentials of a signer's last signature.
+pub(crate) struct CurrentKeys {
+    pub(crate) keys: Arc<CredentialsWithKeys>,
+    /// For how long they are the cached ones; `None` for those of a provider that is called each time.
+    pub(crate) validity: Option<Validity>,
+}
+
+impl Deref for CurrentKeys {
+    type Target = Arc<CredentialsWithKeys>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.keys
+    }
+}
+
+const SECONDS_A_DAY: u64 = 24 * 60 * 60;
+
 /// A key for one credential scope. Zeroized on drop.
 pub(crate) struct SigningKey {
     secret: Secret,
-    /// `20150830/us-east-1/execute-api/aws4_request`; without the region for SigV4a.
-    scope: String,
+    /// Days since 1970.
+    day: u64,
+    /// What the Authorization headers of its signatures begin with: `ALGORITHM Credential=ID/SCOPE, SignedHeaders=`.
+    authorization: String,
+    /// Where in that the scope is.
+    scope: Range<usize>,
+    /// Of the last signature: the next one is mostly made in the same second.
+    dated: ArcSwap<Dated>,
+}
+
+/// What the signatures that a key makes in one second have in common. Zeroized on drop.
+pub(crate) struct Dated {
+    date: Arc<AmzDate>,
+    /// The MAC's state after `ALGORITHM\nDATE\nSCOPE\n`; none for SigV4a.
+    mac: Option<Hmac<Sha256>>,
+}
+
+impl Dated {
+    pub(crate) fn date(&self) -> &Arc<AmzDate> {
+        &self.date
+    }
 }
 
 enum Secret {
@@ -214,15 +250,70 @@ impl Secret {
             Self::V4a(_) => matches!(reach, RegionScope::RegionSet(_)),
         }
     }
+
+    /// The MAC's state after the part of the string to sign that stays the same for a second.
+    fn mac_at(&self, algorithm: &str, date: &AmzDate, scope: &str) -> Option<Hmac<Sha256>> {
+        match self {
+            Self::V4(mac) => {
+                let mut mac = mac.clone();
+                for line in [algorithm, date.as_str(), scope] {
+                    mac.update(line.as_bytes());
+                    mac.update(b"\n");
+                }
+                Some(mac)
+            }
+            #[cfg(feature = "sigv4a")]
+            Self::V4a(_) => None,
+        }
+    }
 }
 
 impl SigningKey {
-    fn is_for(&self, day: &str, reach: RegionScope<'_>, service: &str) -> bool {
-        let mut parts = [Some(day), reach.region(), Some(service)].into_iter().flatten();
-        let rest = parts.try_fold(self.scope.as_str(), |text, part| {
-            text.strip_prefix(part).and_then(|text| text.strip_prefix('/'))
+    fn new(secret: Secret, day: u64, (algorithm, id, scope): (&str, &str, &str), date: AmzDate) -> Self {
+        let before_scope = format!("{algorithm} Credential={id}/");
+        let at = before_scope.len()..before_scope.len() + scope.len();
+        let authorization = format!("{before_scope}{scope}, SignedHeaders=");
+        let dated = ArcSwap::from_pointee(Dated {
+            mac: secret.mac_at(algorithm, &date, scope),
+            date: Arc::new(date),
         });
-        rest == Some("aws4_request") && self.secret.is_for(reach)
+        Self { secret, day, authorization, scope: at, dated }
+    }
+
+    fn is_for(&self, day: u64, reach: RegionScope<'_>, service: &str) -> bool {
+        const DAY: usize = "20150830/".len();
+        if self.day != day || !self.secret.is_for(reach) {
+            return false;
+        }
+        let mut parts = [reach.region(), Some(service)].into_iter().flatten();
+        let rest =
+            parts.try_fold(&self.scope()[DAY..], |text, part| text.strip_prefix(part)?.strip_prefix('/'));
+        rest == Some("aws4_request")
+    }
+
+    /// What is the same for all signatures of a second since 1970.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ClockOutOfRange`] after the year 9999.
+    pub(crate) fn at(&self, epoch_seconds: u64) -> Result<Guard<Arc<Dated>>, Error> {
+        let dated = self.dated.load();
+        if dated.date.epoch_seconds() == epoch_seconds {
+            return Ok(dated);
+        }
+        let date = AmzDate::at(epoch_seconds)?;
+        let mac = self.secret.mac_at(self.algorithm(), &date, self.scope());
+        let dated = Arc::new(Dated { date: Arc::new(date), mac });
+        self.dated.store(Arc::clone(&dated));
+        Ok(Guard::from_inner(dated))
+    }
+
+    fn algorithm(&self) -> &str {
+        self.authorization.split(' ').next().unwrap_or_default()
+    }
+
+    /// What the Authorization headers of its signatures begin with, up to the names of the signed headers.
+    pub(crate) fn authorization(&self) -> &str {
+        &self.authorization
     }
 
     pub(crate) fn is_v4a(&self) -> bool {
@@ -231,18 +322,41 @@ impl SigningKey {
 
     /// The credential scope without the key id.
     pub(crate) fn scope(&self) -> &str {
-        &self.scope
+        &self.authorization[self.scope.clone()]
     }
 
     /// The service's signing name.
     pub(crate) fn service(&self) -> &str {
-        self.scope.rsplit('/').nth(1).unwrap_or_default()
+        self.scope().rsplit('/').nth(1).unwrap_or_default()
     }
 
     /// The region; `None` for SigV4a.
     #[cfg(feature = "reqwest")]
     pub(crate) fn region(&self) -> Option<&str> {
-        self.scope.rsplit('/').nth(2).filter(|_| !self.is_v4a())
+        self.scope().rsplit('/').nth(2).filter(|_| !self.is_v4a())
+    }
+
+    /// The signature of a canonical request with this hash in hex, in lower-case hex.
+    pub(crate) fn sign_request(&self, dated: &Dated, canonical_hash: &[u8; 64]) -> SignatureHex {
+        match &dated.mac {
+            Some(mac) => SmallVec::from_buf(hex(&mac
+                .clone()
+                .chain_update(canonical_hash)
+                .finalize()
+                .into_bytes()
+                .into())),
+            None => self.sign(&self.string_to_sign(dated, canonical_hash)),
+        }
+    }
+
+    /// The string to sign of a canonical request, in parts.
+    pub(crate) fn string_to_sign<'a>(
+        &'a self,
+        dated: &'a Dated,
+        canonical_hash: &'a [u8; 64],
+    ) -> [&'a [u8]; 7] {
+        let (date, scope) = (dated.date.as_str().as_bytes(), self.scope().as_bytes());
+        [self.algorithm().as_bytes(), b"\n", date, b"\n", scope, b"\n", canonical_hash]
     }
 
     /// The signature of the concatenated parts, in lower-case hex.
@@ -290,8 +404,6 @@ const HEX: [[u8; 2]; 256] = {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
     use super::*;
 
     fn identity(secret: &str, token: Option<&str>) -> Result<CredentialsWithKeys, Error> {
@@ -304,9 +416,8 @@ mod tests {
         )))
     }
 
-    fn key_at(identity: &CredentialsWithKeys, seconds: u64, region: &str) -> Arc<SigningKey> {
-        let time = UNIX_EPOCH + Duration::from_secs(seconds);
-        identity.signing_key(time, &AmzDate::new(time).unwrap(), RegionScope::Region(region), "iam").unwrap()
+    fn key_at(identity: &CredentialsWithKeys, seconds: u64, region: &str) -> Found<SigningKey> {
+        identity.signing_key(seconds, RegionScope::Region(region), "iam").unwrap()
     }
 
     #[test]
@@ -319,6 +430,30 @@ mod tests {
                               f536975d06c0309214f805bb90ccff089219ecd68b2577efef23edd43b7e1a59";
         let signature = key.sign(&[&string_to_sign.as_bytes()[..20], &string_to_sign.as_bytes()[20..]]);
         assert_eq!(&signature[..], b"5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7");
+        // The same from the state that is kept for the second.
+        let dated = key.at(1_440_938_160).unwrap();
+        let hash = string_to_sign.as_bytes().last_chunk().unwrap();
+        assert_eq!(key.string_to_sign(&dated, hash).concat(), string_to_sign.as_bytes());
+        assert_eq!(key.sign_request(&dated, hash), signature);
+        assert_eq!(
+            key.authorization(),
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/iam/aws4_request, SignedHeaders="
+        );
+    }
+
+    #[test]
+    fn what_is_kept_for_a_second_follows_the_clock_both_ways() {
+        let key = key_at(&identity("secret", None).unwrap(), 100, "us-east-1");
+        let signatures = [100, 100, 101, 99, 100].map(|seconds| {
+            let dated = key.at(seconds).unwrap();
+            assert_eq!(dated.date().as_str(), AmzDate::at(seconds).unwrap().as_str());
+            let signature = key.sign_request(&dated, &[b'0'; 64]);
+            assert_eq!(signature, key.sign(&key.string_to_sign(&dated, &[b'0'; 64])));
+            signature
+        });
+        assert!(signatures[0] == signatures[1] && signatures[0] == signatures[4]);
+        assert!(signatures[0] != signatures[2] && signatures[2] != signatures[3]);
+        assert_eq!(key.at(253_402_300_800).err().map(|error| error.kind()), Some(ErrorKind::ClockOutOfRange));
     }
 
     #[test]
@@ -347,11 +482,7 @@ mod tests {
     #[test]
     fn a_sigv4a_key_serves_every_region_set() {
         let identity = identity("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None).unwrap();
-        let time = UNIX_EPOCH + Duration::from_secs(1_440_938_160);
-        let key = |set| {
-            let date = AmzDate::new(time).unwrap();
-            identity.signing_key(time, &date, RegionScope::RegionSet(set), "service").unwrap()
-        };
+        let key = |set| identity.signing_key(1_440_938_160, RegionScope::RegionSet(set), "service").unwrap();
         assert_eq!(key("us-east-1").scope(), "20150830/service/aws4_request");
         assert!(Arc::ptr_eq(&key("us-east-1"), &key("*")));
         assert_ne!(key("*").scope(), key_at(&identity, 1_440_938_160, "service").scope());

@@ -14,6 +14,7 @@ pub mod overrides;
 pub(crate) mod payload;
 pub(crate) mod prepare;
 pub(crate) mod presign;
+pub(crate) mod presign_post;
 pub(crate) mod request;
 mod scope;
 #[cfg(feature = "aws-config")]

@@ -13,6 +13,11 @@ use super::aws_chunked::AwsChunked;
 use super::keys::hex;
 use crate::error::{Error, ErrorKind};
 
+/// `x-amz-content-sha256` of a payload that is not signed.
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+/// The SHA-256 of nothing, in hex.
+const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 /// The media type of an event stream.
 #[cfg(feature = "event-stream")]
 pub(crate) const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
@@ -229,12 +234,19 @@ impl Payload<'_> {
         matches!(self.0, Repr::Chunked(_))
     }
 
+    /// How many bytes are hashed for it.
+    pub(crate) fn hashed_len(&self) -> usize {
+        match self.0 {
+            Repr::Bytes(bytes) => bytes.len(),
+            Repr::Frames(frames) => frames.iter().map(Bytes::len).sum(),
+            _ => 0,
+        }
+    }
+
     /// What the canonical request ends with.
     pub(crate) fn hash(&self) -> PayloadHash {
         match self.0 {
-            Repr::Bytes([]) => {
-                PayloadHash::Text("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
-            }
+            Repr::Bytes([]) => PayloadHash::Text(EMPTY_SHA256),
             Repr::Bytes(bytes) => PayloadHash::Hex(hex(&Sha256::digest(bytes).into())),
             Repr::Frames(frames) => {
                 let mut hasher = Sha256::new();
@@ -242,7 +254,7 @@ impl Payload<'_> {
                 PayloadHash::Hex(hex(&hasher.finalize().into()))
             }
             Repr::Sha256(sha256) => PayloadHash::Hex(hex(&sha256)),
-            Repr::Unsigned => PayloadHash::Text("UNSIGNED-PAYLOAD"),
+            Repr::Unsigned => PayloadHash::Text(UNSIGNED),
             Repr::Chunked(content_sha256) => PayloadHash::Text(content_sha256),
         }
     }
@@ -320,7 +332,12 @@ impl PayloadHash {
     }
 
     pub(crate) fn to_header(self) -> Result<HeaderValue, Error> {
+        // Constants are checked when this is compiled.
+        const OF_UNSIGNED: HeaderValue = HeaderValue::from_static(UNSIGNED);
+        const OF_EMPTY: HeaderValue = HeaderValue::from_static(EMPTY_SHA256);
         match self {
+            Self::Text(UNSIGNED) => Ok(OF_UNSIGNED),
+            Self::Text(EMPTY_SHA256) => Ok(OF_EMPTY),
             Self::Text(text) => Ok(HeaderValue::from_static(text)),
             Self::Hex(hex) => HeaderValue::from_bytes(&hex).map_err(|error| {
                 Error::with_source(ErrorKind::UnsupportedPayload, "the payload hash is not text", error)

@@ -4,6 +4,7 @@ use http::{Extensions, Method};
 
 use super::canonical::{CanonicalRequest, SignedHeaders};
 use super::declared_payload::DeclaredPayload;
+use super::headers::PresentHeaders;
 use super::keys::RegionScope;
 use super::overrides::SkipSigning;
 #[cfg(feature = "event-stream")]
@@ -15,11 +16,12 @@ use super::signer::Signer;
 use super::signing_settings::SigningSettings;
 use super::target::{Host, Origin, PathForm, Target};
 use crate::error::{Error, ErrorKind};
+use crate::metrics::{self, Skipped};
 
 /// Everything about a request that can be decided, or refused, before its body is looked at.
 #[derive(Debug)]
 pub(crate) struct PreparedRequest<'a> {
-    pub(super) request: RequestView<'a>,
+    pub(super) request: &'a RequestView<'a>,
     pub(super) origin: Origin<'a>,
     pub(super) host: Host<'a>,
     pub(super) scope: Scope<'a>,
@@ -154,7 +156,7 @@ impl PreparedRequest<'_> {
     pub(crate) fn canonical<'a, 'h>(
         &'a self,
         query: &'a str,
-        headers: &'a SignedHeaders<'h>,
+        (headers, signed_names): (&'a SignedHeaders<'h>, &'a [u8]),
         payload_hash: &'a [u8],
     ) -> CanonicalRequest<'a, 'h> {
         CanonicalRequest {
@@ -164,6 +166,7 @@ impl PreparedRequest<'_> {
             double_encode: self.profile.double_encode,
             normalize_path: self.profile.normalize_path,
             headers,
+            signed_names,
             payload_hash,
         }
     }
@@ -171,17 +174,21 @@ impl PreparedRequest<'_> {
 
 impl Signer {
     /// Decides where, for what and in which form a request is signed.
-    pub(crate) fn prepare<'a>(&'a self, request: RequestView<'a>) -> Result<PreparedRequest<'a>, Error> {
+    pub(crate) fn prepare<'a>(&'a self, request: &'a RequestView<'a>) -> Result<PreparedRequest<'a>, Error> {
         let inner = &*self.inner;
-        let origin = Origin::new(request.scheme, request.authority)?;
-        let known = inner.known_host(origin.host);
-        inner.ensure_allowed(&origin, &request, &known)?;
-        let host = Host::new(&origin, request.headers, inner.settings.allow_host_mismatch)?;
-        let scope = inner.scope(&request, known)?;
+        let (origin, known) = inner.known_host(request)?;
+        inner.ensure_allowed(&origin, request, &known)?;
+        let present = PresentHeaders::of(request.headers);
+        let host = match present.host {
+            true => Host::new(&origin, request.headers, inner.settings.allow_host_mismatch)?,
+            false => Host::of(&origin),
+        };
+        let holds_arns = known.holds_arns;
+        let scope = inner.scope(request, known)?;
         let (service, _) = scope.service_and_region()?;
         let profile = request.overrides.profile.or(inner.settings.signing);
         let profile = profile.unwrap_or_else(|| SigningSettings::for_service(service));
-        let form = PathForm::new(&profile, origin.host);
+        let form = PathForm::new(&profile, holds_arns);
         let target = Target::new(request.path, request.query, form, inner.settings.plus, true)?;
         let of_request = request.overrides.payload;
         let of_signer = match inner.settings.payload {
@@ -190,7 +197,10 @@ impl Signer {
             PayloadMode::EventStream if !is_event_stream(request.headers) => &PayloadMode::Buffered,
             ref payload => payload,
         };
-        let declared = DeclaredPayload::of(request.headers, request.query)?;
+        let declared = match present.content_sha256 {
+            true => DeclaredPayload::of(request.headers, request.query)?,
+            false => None,
+        };
         let payload = match (declared, of_request.unwrap_or(of_signer)) {
             (Some(declared), _) => declared.payload_mode(of_request, of_signer)?,
             (None, PayloadMode::Buffered) if profile.unsigned_payload => PayloadMode::Unsigned,
@@ -213,14 +223,22 @@ impl Signer {
                 !self.inner.origins.allows(origin.http_scheme(), origin.host, origin.port)
             })
         };
-        self.skips_all()
-            || extensions.is_some_and(|extensions| extensions.get::<SkipSigning>().is_some())
-            || (self.inner.settings.pass_through_disallowed_origins && not_allowed())
+        let why = if self.skips_all() {
+            Skipped::Disabled
+        } else if extensions.is_some_and(|extensions| extensions.get::<SkipSigning>().is_some()) {
+            Skipped::SkipSigning
+        } else if self.inner.settings.pass_through_disallowed_origins && not_allowed() {
+            Skipped::Origin
+        } else {
+            return false;
+        };
+        metrics::skipped(why);
+        true
     }
 
     /// Refuses what can be refused before the body is read, and gives the payload mode to read it by.
     pub(crate) fn check(&self, request: RequestView<'_>) -> Result<BodyMode, Error> {
-        let prepared = self.prepare(request)?;
+        let prepared = self.prepare(&request)?;
         prepared.headers(self, &mut SignedHeaders::default())?;
         let payload = prepared.payload_mode()?;
         if payload == PayloadMode::Unsigned {

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, Method, Request, Uri, header::HOST, request::Parts};
 
 use crate::error::{Error, ErrorKind};
+use crate::metrics::{self, Skipped};
 use crate::signing::canonical::SignedHeaders;
 use crate::signing::details::SigningDetails;
 use crate::signing::encode::strict_value;
@@ -193,12 +194,17 @@ impl Signer {
         parts: &Parts,
         presigning: PresigningConfig<'_>,
     ) -> Result<Presigned, Error> {
+        self.presigned(parts, presigning).await.inspect_err(metrics::sign_error)
+    }
+
+    async fn presigned(&self, parts: &Parts, presigning: PresigningConfig<'_>) -> Result<Presigned, Error> {
         let request = RequestView::of(parts);
         if self.skips_all() || request.overrides.skip {
+            metrics::skipped(if self.is_disabled() { Skipped::Disabled } else { Skipped::SkipSigning });
             return Ok(Presigned::unsigned(parts, &presigning));
         }
         let keys = self.keys_for(&request).await?;
-        let prepared = self.prepare(request)?;
+        let prepared = self.prepare(&request)?;
         let (context, now) = self.presigning_context(&prepared, keys)?;
         let expires_in = lifetime(&presigning, &context, now)?;
 
@@ -220,13 +226,16 @@ impl Signer {
             to_send.insert(signature_headers::CONTENT_SHA256, hash.to_header()?);
         }
         headers.sort();
-        let names = String::from_utf8_lossy(headers.names());
+        let mut signed_names = Vec::with_capacity(headers.names_len);
+        headers.write_names(&mut signed_names);
+        let names = String::from_utf8_lossy(&signed_names);
         let (mut query, appended) = query(&prepared, &context, &names, expires_in)?;
 
         let (signature, details) = {
-            let canonical = prepared.canonical(&query, &headers, hash.as_bytes());
+            let canonical = prepared.canonical(&query, (&headers, &signed_names), hash.as_bytes());
             (context.sign(&canonical), context.details(&prepared, &canonical))
         };
+        metrics::presigned(context.key.service());
         query.push_str("&X-Amz-Signature=");
         query.push_str(&String::from_utf8_lossy(&signature));
         query.push_str(&appended);
@@ -247,7 +256,7 @@ fn to_send(prepared: &PreparedRequest<'_>, signed: &SignedHeaders<'_>) -> Header
 }
 
 /// The lifetime asked for, no longer than that of the credentials.
-fn lifetime(
+pub(super) fn lifetime(
     presigning: &PresigningConfig<'_>,
     context: &SigningContext,
     now: SystemTime,
@@ -257,7 +266,7 @@ fn lifetime(
         return Err(Error::new(
             ErrorKind::InvalidExpiry,
             format!(
-                "a presigned URL lives for whole seconds, from 1 to {}; asked for {:?}",
+                "a presigned URL or form lives for whole seconds, from 1 to {}; asked for {:?}",
                 LONGEST.as_secs(),
                 presigning.expires_in
             ),
@@ -271,7 +280,7 @@ fn lifetime(
                 return Err(Error::new(
                     ErrorKind::InvalidExpiry,
                     format!(
-                        "the credentials expire in {left:?}, before a presigned URL of {asked:?} would; ask for a \
+                        "the credentials expire in {left:?}, before a presigned URL or form of {asked:?} would; ask for a \
                          shorter lifetime, or renew the credentials"
                     ),
                 ));
@@ -279,7 +288,7 @@ fn lifetime(
             tracing::warn!(
                 ?asked,
                 ?left,
-                "a presigned URL expires with its credentials, earlier than asked for"
+                "a presigned URL or form expires with its credentials, earlier than asked for"
             );
             Ok(left)
         }
@@ -299,7 +308,7 @@ fn query(
     let parameters = [
         ("X-Amz-Algorithm", context.algorithm),
         ("X-Amz-Credential", &credential),
-        ("X-Amz-Date", context.date.as_str()),
+        ("X-Amz-Date", context.dated.date().as_str()),
         ("X-Amz-Expires", &expires_in.as_secs().to_string()),
         ("X-Amz-SignedHeaders", signed_headers),
     ];

@@ -1,11 +1,11 @@
 //! The service and region that a request is signed for.
 
-use std::sync::Arc;
-
 use super::known_host::KnownHost;
+use super::overrides::Overrides;
 use super::request::RequestView;
 use super::signer::Inner;
 use super::target::Origin;
+use crate::cache::Found;
 use crate::endpoint::{Endpoint, MissingScope};
 use crate::error::{Error, ErrorKind};
 use crate::signing::keys::RegionScope;
@@ -16,7 +16,7 @@ pub(crate) struct Scope<'a> {
     service: Option<&'a str>,
     region: Option<RegionScope<'a>>,
     /// For the parts that are not configured.
-    known: Arc<KnownHost>,
+    known: Found<KnownHost>,
     path: &'a str,
     default_region: Option<&'a str>,
 }
@@ -42,7 +42,7 @@ impl Scope<'_> {
     /// # Errors
     /// [`ErrorKind::ScopeUnknown`] if one of them is neither configured nor can be inferred from the host.
     pub(crate) fn service_and_region(&self) -> Result<(&str, RegionScope<'_>), Error> {
-        let host = &self.known.host;
+        let host = self.known.host();
         let Some(service) = self.service() else {
             let neither = Endpoint::infer(host).err().filter(|_| self.region().is_none());
             return Err(neither.unwrap_or_else(|| not_configured(host, "service")));
@@ -86,25 +86,36 @@ impl Inner {
     pub(super) fn scope<'a>(
         &'a self,
         request: &RequestView<'a>,
-        known: Arc<KnownHost>,
+        known: Found<KnownHost>,
     ) -> Result<Scope<'a>, Error> {
-        let (own, over) = (&self.settings.scope, &request.overrides);
+        let over = &request.overrides;
         validate(over.service, over.region, over.region_set)
             .map_err(|why| Error::new(ErrorKind::ScopeInvalid, why))?;
-        let scope = self.configured_scope(request, known);
-        if let Some(endpoint) = scope.endpoint().filter(|_| !own.overrides_host) {
-            let host = &scope.known.host;
-            let service = own.service.as_deref().filter(|_| over.service.is_none());
-            ensure_consistent("service", service, Some(service_at(endpoint, request.path)), host)?;
-            let overridden = over.region_set.is_some() || over.region.is_some();
-            let region = own.region.as_deref().filter(|_| own.region_set.is_none() && !overridden);
-            let inferred = endpoint.region_set().map_or(endpoint.region(), |_| Some("a SigV4a region set"));
-            ensure_consistent("region", region, inferred, host)?;
+        if !known.consistent {
+            self.ensure_scope_consistent(over, &known, request.path)?;
         }
-        Ok(scope)
+        Ok(self.configured_scope(request, known))
     }
 
-    fn configured_scope<'a>(&'a self, request: &RequestView<'a>, known: Arc<KnownHost>) -> Scope<'a> {
+    /// # Errors
+    /// [`ErrorKind::ScopeInvalid`] if the configured service or region is another than that inferred from the host.
+    fn ensure_scope_consistent(
+        &self,
+        over: &Overrides<'_>,
+        known: &KnownHost,
+        path: &str,
+    ) -> Result<(), Error> {
+        let own = &self.settings.scope;
+        let Some(endpoint) = known.endpoint.as_ref().filter(|_| !own.overrides_host) else { return Ok(()) };
+        let service = own.service.as_deref().filter(|_| over.service.is_none());
+        ensure_consistent("service", service, Some(service_at(endpoint, path)), known.host())?;
+        let overridden = over.region_set.is_some() || over.region.is_some();
+        let region = own.region.as_deref().filter(|_| own.region_set.is_none() && !overridden);
+        let inferred = endpoint.region_set().map_or(endpoint.region(), |_| Some("a SigV4a region set"));
+        ensure_consistent("region", region, inferred, known.host())
+    }
+
+    fn configured_scope<'a>(&'a self, request: &RequestView<'a>, known: Found<KnownHost>) -> Scope<'a> {
         let (own, over) = (&self.settings.scope, &request.overrides);
         Scope {
             service: over.service.or(own.service.as_deref()),
@@ -125,28 +136,43 @@ impl Inner {
         &self,
         origin: &Origin<'_>,
         request: &RequestView<'_>,
-        known: &Arc<KnownHost>,
+        known: &Found<KnownHost>,
     ) -> Result<(), Error> {
-        if known.allowed && origin.is_secure() && origin.port.is_none() {
+        if known.allowed {
             return Ok(());
         }
-        let missing = || self.configured_scope(request, Arc::clone(known)).missing();
+        let missing = || self.configured_scope(request, known.clone()).missing();
         self.origins.ensure_allowed(origin.http_scheme(), origin.host, origin.port, missing)
     }
 
-    /// Returns the cached entry for `host`, adding it on a miss.
-    pub(super) fn known_host(&self, host: &str) -> Arc<KnownHost> {
-        self.hosts.find(|known| known.host == host).unwrap_or_else(|| {
-            let allowed = self.origins.allows("https", host, None);
-            self.hosts.add(KnownHost { host: host.to_owned(), endpoint: Endpoint::infer(host).ok(), allowed })
-        })
+    /// The origin of a request, and its cached entry, added on a miss.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidUri`] for a URI that is not absolute, or has another scheme than http's and web sockets'.
+    pub(super) fn known_host<'a>(
+        &self,
+        request: &RequestView<'a>,
+    ) -> Result<(Origin<'a>, Found<KnownHost>), Error> {
+        if let (Some(scheme), Some(authority)) = (request.scheme, request.authority)
+            && let Some(known) = self.hosts.find(|known| known.is_of(scheme, authority))
+        {
+            return Ok((known.origin(scheme, authority), known));
+        }
+        let origin = Origin::new(request.scheme, request.authority)?;
+        let allowed = self.origins.allows(origin.http_scheme(), origin.host, origin.port);
+        let endpoint = Endpoint::infer(origin.host).ok();
+        let depends_on_path = endpoint.as_ref().is_some_and(Endpoint::depends_on_path);
+        let mut known = KnownHost::new(&origin, request.authority.unwrap_or_default(), endpoint, allowed);
+        // Overrides only take away from what has to agree.
+        known.consistent =
+            !depends_on_path && self.ensure_scope_consistent(&Overrides::default(), &known, "").is_ok();
+        Ok((origin, self.hosts.add(known)))
     }
 
     /// The region inferred from a host, unless the configured one takes precedence.
     #[cfg(feature = "reqwest")]
     pub(super) fn region_of_host(&self, host: &str) -> Option<String> {
-        let known = self.known_host(host);
-        let endpoint = known.endpoint.as_ref().filter(|_| !self.settings.scope.overrides_host)?;
+        let endpoint = Endpoint::infer(host).ok().filter(|_| !self.settings.scope.overrides_host)?;
         endpoint.region().map(str::to_owned)
     }
 }

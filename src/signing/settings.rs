@@ -20,6 +20,7 @@ pub(super) struct Settings {
     pub(super) allow_unsigned_over_http: bool,
     pub(super) pass_through_disallowed_origins: bool,
     pub(super) retry_on_auth_error: bool,
+    pub(super) record_details: bool,
     pub(super) disabled: bool,
 }
 
@@ -36,6 +37,7 @@ impl Default for Settings {
             allow_unsigned_over_http: false,
             pass_through_disallowed_origins: false,
             retry_on_auth_error: true,
+            record_details: false,
             disabled: false,
         }
     }

@@ -3,62 +3,89 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use arc_swap::Guard;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, HeaderValue};
 
 use super::canonical::{CanonicalRequest, HashSink, SignedHeaders};
-use super::date::AmzDate;
+use super::date::epoch_seconds;
 use super::details::SigningDetails;
 use super::headers::signature_headers;
 #[cfg(feature = "event-stream")]
 use super::keys::RegionScope;
-use super::keys::{CredentialsWithKeys, SignatureHex, SigningKey, hex};
+use super::keys::{CredentialsWithKeys, CurrentKeys, Dated, SignatureHex, SigningKey, hex};
 use super::payload::Payload;
 use super::prepare::PreparedRequest;
 use super::request::RequestView;
 use super::signature::{Signature, SignedWith};
 use super::signer::{Inner, Signer};
-use super::streaming::ChunkSigner;
 #[cfg(feature = "event-stream")]
 use super::streaming::EventSigner;
+use super::streaming::{ChunkSigner, signature_len};
+use crate::cache::Found;
+use crate::clock::ClockReading;
 use crate::error::{Error, ErrorKind};
+use crate::metrics::SigningTimer;
 
 impl Signer {
     /// Signs a request with these credentials, at the current time.
-    pub(crate) fn signature(
+    ///
+    /// `attempt` makes of what it was made with what the caller wants to know.
+    pub(crate) fn signature<A>(
         &self,
-        keys: Arc<CredentialsWithKeys>,
+        keys: Found<CurrentKeys>,
         request: &RequestView<'_>,
         payload: Payload<'_>,
-    ) -> Result<Signature, Error> {
-        let prepared = self.prepare(*request)?;
-        Ok(self.sign_headers(&prepared, keys, payload, |_, _| ())?.0)
+        attempt: impl FnOnce(Attempt) -> A,
+    ) -> Result<Signature<A>, Error> {
+        let prepared = self.prepare(request)?;
+        Ok(self.sign_headers(&prepared, keys, payload, log_signed(&prepared), attempt)?.0)
     }
 
     pub(super) async fn signature_with_details(
         &self,
         request: &RequestView<'_>,
         payload: Payload<'_>,
-    ) -> Result<(Signature, SigningDetails), Error> {
+    ) -> Result<(Signature<SignedWith>, SigningDetails), Error> {
         let keys = self.keys_for(request).await?;
-        let prepared = self.prepare(*request)?;
+        let prepared = self.prepare(request)?;
         let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
+            log_signed(&prepared)(context, canonical);
             context.details(&prepared, canonical)
         };
-        let (signature, mut details) = self.sign_headers(&prepared, keys, payload, explain)?;
+        let (signature, mut details) =
+            self.sign_headers(&prepared, keys, payload, explain, Attempt::signed_with)?;
         details.set_clock_offset_seconds(signature.attempt.reading.offset.seconds());
         Ok((signature, details))
     }
 
-    /// Credentials for a request, with their keys. One that cannot be signed does not wait for them, but is refused.
-    pub(crate) async fn keys_for(
+    /// What an attempt was signed as, made again from the same request, date and keys.
+    pub(crate) fn details_of(
         &self,
         request: &RequestView<'_>,
-    ) -> Result<Arc<CredentialsWithKeys>, Error> {
-        if let Some(keys) = self.inner.cached_keys() {
+        payload: Payload<'_>,
+        signed_with: &SignedWith,
+    ) -> Result<SigningDetails, Error> {
+        let prepared = self.prepare(request)?;
+        let keys = CurrentKeys { keys: Arc::clone(&signed_with.keys), validity: None };
+        let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
+            context.details(&prepared, canonical)
+        };
+        let (reading, keys) = (signed_with.reading, Found::new(keys.into()));
+        Ok(self.sign_headers_at(&prepared, keys, payload, reading, explain, |_| ())?.1)
+    }
+
+    /// The keys of the last signature, if their credentials are still the cached ones.
+    pub(crate) fn cached_keys(&self) -> Option<Found<CurrentKeys>> {
+        self.inner.cached_keys()
+    }
+
+    /// Credentials for a request, with their keys. One that cannot be signed does not wait for them, but is refused.
+    pub(crate) async fn keys_for(&self, request: &RequestView<'_>) -> Result<Found<CurrentKeys>, Error> {
+        if let Some(keys) = self.cached_keys() {
             return Ok(keys);
         }
-        self.prepare(*request)?;
+        self.prepare(request)?;
         // Boxed to keep the future of the usual case small.
         Box::pin(self.inner.load_keys()).await
     }
@@ -67,26 +94,44 @@ impl Signer {
     pub(crate) fn presigning_context(
         &self,
         prepared: &PreparedRequest<'_>,
-        keys: Arc<CredentialsWithKeys>,
+        keys: Found<CurrentKeys>,
     ) -> Result<(SigningContext, SystemTime), Error> {
         let now = self.inner.clock.now();
-        Ok((SigningContext::new(&self.inner, prepared, keys, now)?, now))
+        Ok((SigningContext::new(prepared, keys, now)?, now))
     }
 
     /// Signs a prepared request. Pure but for the clock and the caches of the signer.
     ///
-    /// `look` is shown what was signed, after the fact.
-    fn sign_headers<T>(
+    /// `look` is shown what was signed, after the fact; `attempt` what it was made with.
+    fn sign_headers<T, A>(
         &self,
         prepared: &PreparedRequest<'_>,
-        keys: Arc<CredentialsWithKeys>,
+        keys: Found<CurrentKeys>,
         payload: Payload<'_>,
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
-    ) -> Result<(Signature, T), Error> {
+        attempt: impl FnOnce(Attempt) -> A,
+    ) -> Result<(Signature<A>, T), Error> {
+        let timer = SigningTimer::start();
+        let reading = self.inner.clock.read(prepared.origin.authority);
+        let attempt = |made: Attempt| {
+            timer.signed(made.context.key.service(), payload.hashed_len());
+            attempt(made)
+        };
+        self.sign_headers_at(prepared, keys, payload, reading, look, attempt)
+    }
+
+    fn sign_headers_at<T, A>(
+        &self,
+        prepared: &PreparedRequest<'_>,
+        keys: Found<CurrentKeys>,
+        payload: Payload<'_>,
+        reading: ClockReading,
+        look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
+        attempt: impl FnOnce(Attempt) -> A,
+    ) -> Result<(Signature<A>, T), Error> {
         let inner = &*self.inner;
         let payload = prepared.payload(self, payload)?;
-        let reading = inner.clock.read(prepared.origin.authority);
-        let context = SigningContext::new(inner, prepared, Arc::clone(&keys), reading.corrected())?;
+        let context = SigningContext::new(prepared, keys, reading.corrected())?;
         let hash = payload.hash();
         let token = context.keys.token().map(|token| (prepared.profile.token_header, token));
 
@@ -99,7 +144,7 @@ impl Signer {
         {
             headers.push("content-encoding", encoding.as_bytes());
         }
-        headers.push_own(signature_headers::DATE_NAME, context.date.as_str().as_bytes());
+        headers.push_own(signature_headers::DATE_NAME, context.dated.date().as_str().as_bytes());
         if let Some((name, token)) = token {
             headers.push_own(name, token.as_bytes());
         }
@@ -114,98 +159,150 @@ impl Signer {
         }
         headers.sort();
 
-        let canonical = prepared.canonical(prepared.target.query(), &headers, hash.as_bytes());
+        let mut authorization = start_authorization(&context, &headers);
+        let signed_names = &authorization[context.key.authorization().len()..];
+        let canonical =
+            prepared.canonical(prepared.target.query(), (&headers, signed_names), hash.as_bytes());
         let signature = context.sign(&canonical);
         let chain = payload.is_chunked().then(|| Box::new(context.chain(signature.clone())));
         #[cfg(feature = "event-stream")]
         let events = match prepared.service_and_reach()? {
             (service, RegionScope::Region(region)) if payload.is_event_stream() => {
                 let clock = (Arc::clone(&inner.clock), prepared.origin.authority);
-                let chain = EventSigner::new(Arc::clone(&keys), clock, (service, region), &signature);
+                let chain =
+                    EventSigner::new(Arc::clone(&context.keys.keys), clock, (service, region), &signature);
                 Some(Box::new(chain))
             }
             _ => None,
         };
+        let looked_at = look(&context, &canonical);
+        authorization.extend_from_slice(BEFORE_SIGNATURE);
+        authorization.extend_from_slice(&signature);
+        let authorization = sensitive_header(authorization)?;
+        let token = token.map(|(_, value)| (prepared.profile.token_header_name(), value.clone()));
+        let replace = headers.replace;
+        drop(headers);
         let signature = Signature {
-            date: context.date.header().clone(),
-            token: token.map(|(_, value)| (prepared.profile.token_header_name(), value.clone())),
+            date: context.dated.date().header().clone(),
+            token,
             content_sha256: declares_payload.then(|| hash.to_header()).transpose()?,
-            authorization: authorization(&context, headers.names(), &signature)?,
+            authorization,
             region_set: region_set.map(region_set_header).transpose()?,
-            replace: headers.replace,
+            replace,
             drop_host: prepared.host.drop_header,
             rewritten: prepared.rewrites_uri().then(|| prepared.target.to_path_and_query()),
-            attempt: SignedWith {
-                keys,
-                key: Arc::clone(&context.key),
+            attempt: attempt(Attempt {
+                context,
                 reading,
                 chain,
                 #[cfg(feature = "event-stream")]
                 events,
-            },
+            }),
         };
-        Ok((signature, look(&context, &canonical)))
+        Ok((signature, looked_at))
+    }
+}
+
+/// Logs what was signed at TRACE, its secret values redacted.
+fn log_signed<'p>(
+    prepared: &'p PreparedRequest<'_>,
+) -> impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) + 'p {
+    move |context, canonical| {
+        if tracing::enabled!(tracing::Level::TRACE) {
+            let details = context.details(prepared, canonical);
+            tracing::trace!(
+                host = prepared.origin.authority,
+                access_key_id = context.keys.access_key_id(),
+                canonical_request = details.canonical_request(),
+                string_to_sign = details.string_to_sign(),
+                rule = details.rule(),
+                "signed a request"
+            );
+        }
     }
 }
 
 impl Inner {
     /// The keys of the last signature, if their credentials are still the cached ones.
-    fn cached_keys(&self) -> Option<Arc<CredentialsWithKeys>> {
-        let known = self.keys.load();
-        let keys = known.as_ref()?;
-        self.credentials.is_cached(keys.credentials()).then(|| Arc::clone(keys))
+    fn cached_keys(&self) -> Option<Found<CurrentKeys>> {
+        let is_valid = |known: &CurrentKeys| {
+            known.validity.as_ref().is_some_and(|validity| self.credentials.is_valid(validity))
+        };
+        if let Some(keys) = self.keys.find(is_valid) {
+            return Some(keys);
+        }
+        let known = self.keys.find(|_| true)?;
+        let validity = self.credentials.validity(known.credentials())?;
+        Some(self.keys.add(CurrentKeys { keys: Arc::clone(&known.keys), validity: Some(validity) }))
     }
 
     /// The credentials of this context, with their keys.
-    pub(super) async fn load_keys(&self) -> Result<Arc<CredentialsWithKeys>, Error> {
+    pub(super) async fn load_keys(&self) -> Result<Found<CurrentKeys>, Error> {
         let credentials = self.credentials.snapshot().await?;
-        let known = self.keys.load();
-        if let Some(keys) = known.as_ref() {
-            let same = Arc::ptr_eq(keys.credentials(), &credentials) || keys.is_of(&credentials);
-            if same {
-                return Ok(Arc::clone(keys));
-            }
+        let is_same =
+            |known: &CurrentKeys| Arc::ptr_eq(known.credentials(), &credentials) || known.is_of(&credentials);
+        if let Some(keys) = self.keys.find(is_same) {
+            return Ok(keys);
         }
+        let validity = self.credentials.validity(&credentials);
         let keys = Arc::new(CredentialsWithKeys::new(credentials)?);
-        self.keys.store(Some(Arc::clone(&keys)));
-        Ok(keys)
+        Ok(self.keys.add(CurrentKeys { keys, validity }))
     }
 }
 
 /// What a signature is made with, all of one context.
 pub(crate) struct SigningContext {
-    pub(crate) keys: Arc<CredentialsWithKeys>,
-    pub(crate) date: Arc<AmzDate>,
-    pub(crate) key: Arc<SigningKey>,
+    pub(crate) keys: Found<CurrentKeys>,
+    pub(crate) key: Found<SigningKey>,
+    pub(crate) dated: Guard<Arc<Dated>>,
     pub(crate) algorithm: &'static str,
+}
+
+/// One signature, and what it was made with.
+pub(crate) struct Attempt {
+    context: SigningContext,
+    reading: ClockReading,
+    chain: Option<Box<ChunkSigner>>,
+    #[cfg(feature = "event-stream")]
+    events: Option<Box<EventSigner>>,
+}
+
+impl Attempt {
+    /// The same, to be kept until the response is there.
+    pub(crate) fn signed_with(self) -> SignedWith {
+        SignedWith {
+            keys: Arc::clone(&self.context.keys.keys),
+            key: Arc::clone(&self.context.key),
+            reading: self.reading,
+            chain: self.chain,
+            #[cfg(feature = "event-stream")]
+            events: self.events,
+        }
+    }
 }
 
 impl SigningContext {
     fn new(
-        inner: &Inner,
         prepared: &PreparedRequest<'_>,
-        keys: Arc<CredentialsWithKeys>,
+        keys: Found<CurrentKeys>,
         time: SystemTime,
     ) -> Result<Self, Error> {
         let (service, reach) = prepared.service_and_reach()?;
-        let date = inner.last_date.at(time)?;
-        let key = keys.signing_key(time, &date, reach, service)?;
-        Ok(Self { keys, date, key, algorithm: reach.algorithm() })
+        let seconds = epoch_seconds(time)?;
+        let key = keys.signing_key(seconds, reach, service)?;
+        let dated = key.at(seconds)?;
+        Ok(Self { keys, key, dated, algorithm: reach.algorithm() })
     }
 
     /// The signature of a canonical request, in lower-case hex.
     pub(crate) fn sign(&self, canonical: &CanonicalRequest<'_, '_>) -> SignatureHex {
-        self.key.sign(&self.string_to_sign(&canonical_hash(canonical)))
+        self.key.sign_request(&self.dated, &canonical_hash(canonical))
     }
 
     /// Signs the chunks of the request's body, the first with the request's signature.
     fn chain(&self, signature: SignatureHex) -> ChunkSigner {
-        ChunkSigner::new(Arc::clone(&self.key), Arc::clone(&self.date), self.algorithm, signature)
-    }
-
-    fn string_to_sign<'a>(&'a self, canonical_hash: &'a [u8; 64]) -> [&'a [u8]; 7] {
-        let (date, scope) = (self.date.as_str().as_bytes(), self.key.scope().as_bytes());
-        [self.algorithm.as_bytes(), b"\n", date, b"\n", scope, b"\n", canonical_hash]
+        let date = Arc::clone(self.dated.date());
+        ChunkSigner::new(Arc::clone(&self.key), date, self.algorithm, signature)
     }
 
     /// What was signed, without its secret values.
@@ -214,7 +311,7 @@ impl SigningContext {
         prepared: &PreparedRequest<'_>,
         canonical: &CanonicalRequest<'_, '_>,
     ) -> SigningDetails {
-        let string_to_sign = self.string_to_sign(&canonical_hash(canonical)).concat();
+        let string_to_sign = self.key.string_to_sign(&self.dated, &canonical_hash(canonical)).concat();
         let string_to_sign = String::from_utf8_lossy(&string_to_sign).into_owned();
         let mut details = SigningDetails::of_signer(canonical.redacted_text(), string_to_sign)
             .with_access_key_id(self.keys.access_key_id())
@@ -237,23 +334,21 @@ fn region_set_header(set: &str) -> Result<HeaderValue, Error> {
         .map_err(|error| Error::with_source(ErrorKind::ScopeInvalid, "the region set is not text", error))
 }
 
-fn authorization(
-    context: &SigningContext,
-    signed_headers: &[u8],
-    signature: &[u8],
-) -> Result<HeaderValue, Error> {
-    const FIXED: usize = " Credential=/, SignedHeaders=, Signature=".len();
-    let (id, scope) = (context.keys.access_key_id(), context.key.scope());
-    let named = context.algorithm.len() + id.len() + scope.len() + signed_headers.len();
-    let len = FIXED + named + signature.len();
-    let mut out = Vec::with_capacity(len);
-    for part in [context.algorithm, " Credential=", id, "/", scope, ", SignedHeaders="] {
-        out.extend_from_slice(part.as_bytes());
-    }
-    out.extend_from_slice(signed_headers);
-    out.extend_from_slice(b", Signature=");
-    out.extend_from_slice(signature);
-    let mut value = HeaderValue::from_maybe_shared(Bytes::from(out)).map_err(|error| {
+/// Stands between the names of the signed headers and the signature.
+const BEFORE_SIGNATURE: &[u8] = b", Signature=";
+
+/// An Authorization header up to its signature, in as much memory as the whole needs.
+fn start_authorization(context: &SigningContext, headers: &SignedHeaders<'_>) -> Vec<u8> {
+    let start = context.key.authorization().as_bytes();
+    let signature = BEFORE_SIGNATURE.len() + signature_len(false);
+    let mut out = Vec::with_capacity(start.len() + headers.names_len + signature);
+    out.extend_from_slice(start);
+    headers.write_names(&mut out);
+    out
+}
+
+fn sensitive_header(text: Vec<u8>) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from(text)).map_err(|error| {
         Error::with_source(ErrorKind::CredentialsInvalid, "the access key id cannot stand in a header", error)
     })?;
     value.set_sensitive(true);

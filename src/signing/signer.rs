@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwapOption;
 use http::{HeaderMap, Method, Uri, request::Parts};
 
 use super::details::SigningDetails;
@@ -15,15 +14,17 @@ use super::request::RequestView;
 use super::settings::{BufferLimits, Settings};
 use super::target;
 use crate::cache::SmallCache;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+use crate::client::guard::SignedRequest;
 use crate::clock::Clock;
 use crate::credentials::CredentialsSource;
 use crate::endpoint::AllowedOrigins;
 use crate::error::{Error, ErrorKind};
+use crate::metrics;
 #[cfg(feature = "blocking")]
 use crate::runtime::LazyRuntime;
-use crate::signing::date::LastDate;
-use crate::signing::keys::CredentialsWithKeys;
-use crate::signing::signature::{Signature, SignedWith};
+use crate::signing::keys::CurrentKeys;
+use crate::signing::signature::Signature;
 
 /// Signs HTTP requests with AWS Signature Version 4.
 ///
@@ -56,13 +57,15 @@ pub struct Signer {
 
 pub(super) struct Inner {
     pub(super) credentials: CredentialsSource,
-    pub(super) keys: ArcSwapOption<CredentialsWithKeys>,
+    /// One entry at most.
+    pub(super) keys: SmallCache<CurrentKeys>,
     /// Shared with the bodies of event streams, each of whose messages has a date of its own.
     pub(super) clock: Arc<Clock>,
-    pub(super) last_date: LastDate,
     pub(super) hosts: SmallCache<KnownHost>,
     pub(super) origins: AllowedOrigins,
     pub(super) settings: Settings,
+    /// Whether a guard checks requests, so that what is signed is noted in their extensions.
+    pub(super) guarded: AtomicBool,
     /// Whether it was logged that this signer is disabled.
     pub(super) logged_disabled: AtomicBool,
     #[cfg(feature = "blocking")]
@@ -104,19 +107,21 @@ impl Signer {
     /// Any [`ErrorKind`] that does not concern a body's stream. The request is then unchanged.
     pub async fn sign<'p>(&self, parts: &mut Parts, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
         if !self.passes_through(Some(&parts.extensions), || RequestView::of(parts)) {
-            self.sign_attempt(parts, payload.into()).await?;
+            self.sign_parts(parts, payload.into()).await.inspect_err(metrics::sign_error)?;
         }
         Ok(())
     }
 
-    pub(crate) async fn sign_attempt(
-        &self,
-        parts: &mut Parts,
-        payload: Payload<'_>,
-    ) -> Result<SignedWith, Error> {
+    async fn sign_parts(&self, parts: &mut Parts, payload: Payload<'_>) -> Result<(), Error> {
         let request = RequestView::of(parts);
-        let identity = self.keys_for(&request).await?;
-        commit(self.signature(identity, &request, payload)?, parts)
+        let keys = self.keys_for(&request).await?;
+        commit(self.signature(keys, &request, payload, |_| ())?, parts)?;
+        #[cfg(any(feature = "tower", feature = "reqwest"))]
+        if self.is_guarded() {
+            let signed = SignedRequest::of(&RequestView::of(parts), payload);
+            parts.extensions.insert(signed);
+        }
+        Ok(())
     }
 
     /// Signs a request as [`sign`](Self::sign) does, and returns what was signed: canonical request, string to sign and
@@ -141,9 +146,9 @@ impl Signer {
             ));
         }
         let payload = payload.into();
-        let (signature, details) = self.signature_with_details(&RequestView::of(parts), payload).await?;
-        commit(signature, parts)?;
-        Ok(details)
+        let signed = self.signature_with_details(&RequestView::of(parts), payload).await;
+        let committed = signed.and_then(|(signature, details)| commit(signature, parts).map(|_| details));
+        committed.inspect_err(metrics::sign_error)
     }
 
     /// Signs a request and gives just the headers to send with it, without changing anything.
@@ -182,12 +187,21 @@ impl Signer {
         payload: impl Into<Payload<'p>>,
     ) -> Result<HeaderMap, Error> {
         let request = RequestView::new(method, uri, headers);
-        let mut out = HeaderMap::new();
         if self.passes_through(None, || request) {
-            return Ok(out);
+            return Ok(HeaderMap::new());
         }
+        let headers = self.headers_of(uri, request, payload.into()).await;
+        headers.inspect_err(metrics::sign_error)
+    }
+
+    async fn headers_of(
+        &self,
+        uri: &Uri,
+        request: RequestView<'_>,
+        payload: Payload<'_>,
+    ) -> Result<HeaderMap, Error> {
         let keys = self.keys_for(&request).await?;
-        let mut signature = self.signature(keys, &request, payload.into())?;
+        let mut signature = self.signature(keys, &request, payload, |_| ())?;
         if let Some(target) = signature.rewritten.take() {
             let strict = with_target(uri, target)?;
             return Err(Error::new(
@@ -202,9 +216,10 @@ impl Signer {
                  URI's host",
             ));
         }
+        let mut out = HeaderMap::new();
         signature.apply(&mut out);
         let mut own = signature_headers::ALL.into_iter();
-        let stale = own.find(|name| headers.contains_key(name) && !out.contains_key(name));
+        let stale = own.find(|name| request.headers.contains_key(name) && !out.contains_key(name));
         if let Some(name) = stale {
             return Err(Error::new(
                 ErrorKind::InvalidHeader,
@@ -216,12 +231,35 @@ impl Signer {
         Ok(out)
     }
 
+    /// From now on, what is signed is noted with each request, for a guard.
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    pub(crate) fn guard(&self) {
+        self.inner.guarded.store(true, Ordering::Relaxed);
+    }
+
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.inner.guarded.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn limits(&self) -> BufferLimits {
         self.inner.settings.limits
     }
 
     pub(crate) fn retries_on_auth_error(&self) -> bool {
         self.inner.settings.retry_on_auth_error
+    }
+
+    /// Records that a request was sent unsigned, where what was signed is recorded.
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    pub(crate) fn record_unsigned(&self, response: &mut http::Extensions) {
+        if self.records_details() {
+            response.insert(SigningDetails::default());
+        }
+    }
+
+    pub(crate) fn records_details(&self) -> bool {
+        self.inner.settings.record_details
     }
 
     #[cfg(feature = "reqwest")]
@@ -244,7 +282,7 @@ impl Signer {
 }
 
 /// Writes a signature on `http` parts; nothing is changed if the rewritten URI is invalid.
-fn commit(mut signature: Signature, parts: &mut Parts) -> Result<SignedWith, Error> {
+fn commit<A>(mut signature: Signature<A>, parts: &mut Parts) -> Result<A, Error> {
     if let Some(target) = signature.rewritten.take() {
         parts.uri = with_target(&parts.uri, target)?;
     }

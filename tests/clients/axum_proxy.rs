@@ -17,7 +17,6 @@ use tokio::net::TcpListener;
 use tower::{ServiceBuilder, ServiceExt};
 
 use crate::support::*;
-use crate::verified::Verified;
 
 #[derive(Clone)]
 struct Upstream {
@@ -63,7 +62,7 @@ async fn buffered() -> TestResult {
 #[tokio::test]
 async fn streaming() -> TestResult {
     let echo = Router::new().fallback(any(async |request: Request| Response::new(request.into_body())));
-    let upstream = Verified::serve("s3", echo).await;
+    let upstream = verified("s3", echo).await;
     let signer = signing("s3").payload_mode(PayloadMode::Unsigned).allow_unsigned_over_http(true).build()?;
     let client = Client::builder(TokioExecutor::new()).build_http();
 

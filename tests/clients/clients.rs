@@ -19,4 +19,3 @@ mod support;
 mod tonic;
 mod tower_stacks;
 mod types;
-mod verified;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{Response, header};
 use sigv4_middleware::{Credentials, Error, ErrorKind, IamGateway, ReceivedRequest, Signer, SignerBuilder};
+use sigv4_test_support::verified::Verified;
 
 pub(crate) type TestResult = Result<(), sigv4_middleware::BoxError>;
 
@@ -26,6 +27,11 @@ pub(crate) fn signer() -> Signer {
 /// A gateway that authorizes what [`signer`] signs.
 pub(crate) async fn gateway() -> IamGateway {
     IamGateway::builder().credentials(credentials()).region(REGION).start().await.unwrap()
+}
+
+/// A server for protocols that need more than one fixed response, which verifies what [`signing`] signs.
+pub(crate) async fn verified(service: &'static str, router: axum::Router) -> Verified {
+    Verified::serve_for(credentials(), REGION, service, router).await
 }
 
 /// Sets the response to authorized requests.

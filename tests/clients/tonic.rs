@@ -18,11 +18,10 @@ use tonic_prost::ProstCodec;
 use tower::{ServiceBuilder, service_fn};
 
 use crate::support::*;
-use crate::verified::Verified;
 
 #[tokio::test]
 async fn channel() -> TestResult {
-    let server = Verified::serve("execute-api", echo()).await;
+    let server = verified("execute-api", echo()).await;
     let channel = Channel::from_shared(server.url())?.connect_lazy();
 
     let channel = ServiceBuilder::new().layer(SigV4Layer::new(signer()).map_body(Body::new)).service(channel);
@@ -35,7 +34,7 @@ async fn channel() -> TestResult {
 
 #[tokio::test]
 async fn hyper() -> TestResult {
-    let server = Verified::serve("execute-api", echo()).await;
+    let server = verified("execute-api", echo()).await;
     let hyper = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Body>();
 
     let service = ServiceBuilder::new().layer(SigV4Layer::new(signer()).map_body(Body::new)).service(hyper);
@@ -54,7 +53,7 @@ fn unsigned_payloads() -> Signer {
 
 #[tokio::test]
 async fn channel_both_ways() -> TestResult {
-    let server = Verified::serve("vpc-lattice-svcs", echo()).await;
+    let server = verified("vpc-lattice-svcs", echo()).await;
     let channel = Channel::from_shared(server.url())?.connect_lazy();
 
     let channel = ServiceBuilder::new()
@@ -69,7 +68,7 @@ async fn channel_both_ways() -> TestResult {
 
 #[tokio::test]
 async fn hyper_both_ways() -> TestResult {
-    let server = Verified::serve("vpc-lattice-svcs", echo()).await;
+    let server = verified("vpc-lattice-svcs", echo()).await;
     let hyper = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Body>();
 
     let service =
@@ -83,7 +82,7 @@ async fn hyper_both_ways() -> TestResult {
 
 #[tokio::test]
 async fn refused() -> TestResult {
-    let server = Verified::serve("execute-api", echo()).await;
+    let server = verified("execute-api", echo()).await;
     let channel = Channel::from_shared(server.url())?.connect_lazy();
     let layer = |signer| ServiceBuilder::new().layer(SigV4Layer::new(signer).map_body(Body::new));
 

@@ -9,6 +9,7 @@ use clap::Parser;
 use serde_json::json;
 use sigv4_bench::cases::Case;
 use sigv4_bench::chart::{self, Group};
+use sigv4_bench::figures;
 use sigv4_bench::report::{self, Rounds};
 use sigv4_bench::subjects::{self, Bench, OURS};
 
@@ -18,6 +19,9 @@ struct Options {
     /// A tenth of the rounds; writes no files.
     #[arg(long)]
     quick: bool,
+    /// Compares with docs/signing.json, prints what became worse by more than noise, and fails then; writes no files.
+    #[arg(long)]
+    check: bool,
     /// Only this case; writes no files.
     #[arg(long)]
     case: Option<String>,
@@ -45,6 +49,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (peer, _) in rounds.subjects.iter().skip(1) {
             println!("ratio {} {peer} {:.3}", rounds.case, rounds.ratio(OURS, peer));
         }
+    }
+    if options.check {
+        let checked_in = figures::checked_in("signing")?;
+        let good = results.iter().fold(true, |good, rounds| {
+            rounds.check(&checked_in, OURS, &["aws-sigv4", "limit", "hash"]) && good
+        });
+        return if good { Ok(()) } else { Err("some ratios became worse".into()) };
     }
     let heap = heap_calls()?;
     for (case, subject, count) in &heap {
@@ -77,8 +88,11 @@ fn run_fixed(fixed: &[String]) -> Result<(), Box<dyn Error>> {
     let [case, count, subject @ ..] = fixed else { return Err("CASE and N have to be said".into()) };
     let case = Case::named(case).ok_or("no such case")?;
     let subject = subjects::named(subject.first().map_or(OURS, String::as_str), &case)?;
-    for _ in 0..count.parse()? {
-        subject.signed()?;
+    let mut left: usize = count.parse()?;
+    while left > 0 {
+        let batch = left.min(16);
+        subject.time(batch)?;
+        left -= batch;
     }
     Ok(())
 }

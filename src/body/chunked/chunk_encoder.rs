@@ -10,6 +10,7 @@ use super::super::checksum::Checksum;
 use super::super::coalesce::{Frames, mismatch};
 use super::Framing;
 use crate::error::Error;
+use crate::metrics;
 use crate::signing::streaming::ChunkSigner;
 
 pub(super) const CHUNK_SIGNATURE: &str = ";chunk-signature=";
@@ -91,6 +92,7 @@ impl ChunkEncoder {
         self.missing -= data.len() as u64;
         self.chunk.len += data.len() as u64;
         if self.signer.is_some() {
+            metrics::hashed(data.len());
             self.chunk.hasher.update(&data);
         }
         if let Some(checksum) = &mut self.checksum {

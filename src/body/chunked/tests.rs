@@ -3,7 +3,6 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
 use bytes::Bytes;
@@ -26,10 +25,9 @@ const SEED: [u8; 64] = [b'5'; 64];
 fn chunk_signer(reach: RegionScope<'_>) -> ChunkSigner {
     let credentials = Credentials::new("AKIDEXAMPLE", SECRET, None, None, "test");
     let identity = CredentialsWithKeys::new(Arc::new(credentials)).unwrap();
-    let time = UNIX_EPOCH + Duration::from_secs(1_440_938_160);
-    let date = Arc::new(AmzDate::new(time).unwrap());
-    let key = identity.signing_key(time, &date, reach, "s3").unwrap();
-    ChunkSigner::new(key, date, reach.algorithm(), SignatureHex::from_slice(&SEED))
+    let date = Arc::new(AmzDate::at(1_440_938_160).unwrap());
+    let key = identity.signing_key(1_440_938_160, reach, "s3").unwrap();
+    ChunkSigner::new(Arc::clone(&key), date, reach.algorithm(), SignatureHex::from_slice(&SEED))
 }
 
 fn framed<B: Body>(options: AwsChunked, body: B) -> EncodedBody<B> {

@@ -221,11 +221,13 @@ async fn unknown_keys_and_wrong_tokens() {
     let gateway = gateway_of(role()).await;
     let unknown = Credentials::new("AKIDUNKNOWN", SECRET, Some(TOKEN.into()), None, "test");
     let other = Credentials::new(KEY, SECRET, Some("other".into()), None, "test");
-    for credentials in [unknown, other, user()] {
+    // AWS's message ends in a full stop unless the key is known and the token is not the key's.
+    for (credentials, end) in [(unknown, "."), (other, ""), (user(), ".")] {
         let request = Signing::with(credentials.clone()).sign(&gateway, Call::new("GET", "/"));
         let response = call(&gateway, &request).await;
         response.assert(403, "UnrecognizedClientException");
-        assert_eq!(response.message(), "The security token included in the request is invalid.");
+        let message = format!("The security token included in the request is invalid{end}");
+        assert_eq!(response.message(), message);
         let request = Signing::with(credentials).presign(&gateway, Call::new("GET", "/"), 60);
         call(&gateway, &request).await.assert(403, "UnrecognizedClientException");
     }
@@ -314,7 +316,7 @@ async fn signed_headers_are_held_to() {
         (edit("x-amz-security-token;", ""), "'x-amz-security-token' must be a 'SignedHeader'"),
         (good.clone().header("x-amz-acl", "public-read"), "'x-amz-acl' must be a 'SignedHeader'"),
         (edit(";x-other", ""), "does not match"),
-        (edit("x-other", "x-other;x-zzz"), "'x-zzz' is not in the request"),
+        (edit("x-other", "x-other;x-zzz"), "x-zzz:"),
         (edit("host;x-amz-date", "x-amz-date;host"), "sorted"),
         (edit("host;", "Host;"), "lower-case"),
         (edit("host;", "host;host;"), "only once"),

@@ -18,7 +18,7 @@ use tower::ServiceExt;
 
 use crate::support::{Http, TOKEN, layered, middleware, plain_reqwest};
 
-use super::server::crosscheck;
+use sigv4_test_support::ministack::crosscheck;
 
 const REQUESTS: usize = 400;
 

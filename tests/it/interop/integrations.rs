@@ -9,7 +9,7 @@ use tower::{ServiceBuilder, ServiceExt};
 
 use crate::support::{INTEGRATIONS, Integration, TestResponse, plain_reqwest};
 
-use super::server::{Keys, Ministack, Setup};
+use sigv4_test_support::ministack::{Keys, Ministack, Setup};
 
 /// What the API's backend received.
 #[track_caller]

@@ -1,14 +1,13 @@
 //! Against a server and signers nobody here wrote; README.md of this folder says which, and how they are run.
 
-mod assume_role;
 mod crosscheck;
+mod diagnosis;
 mod integrations;
-mod proxy;
+mod presign_post;
 mod recovery;
 mod s3s;
 #[cfg(feature = "blocking")]
 mod s3s_blocking;
-mod server;
 mod signers;
 #[cfg(feature = "sigv4a")]
 mod sigv4a;
@@ -21,7 +20,7 @@ use aws_sigv4::{
     sign::v4,
 };
 
-use self::server::{Keys, Ministack, Setup};
+use sigv4_test_support::ministack::{Keys, Ministack, Setup};
 
 #[tokio::test]
 async fn an_unsigned_request_is_refused() {

@@ -15,7 +15,7 @@ use tower::{ServiceBuilder, ServiceExt};
 
 use crate::support::{FakeProvider, Http, Integration, WITH_EXTENSIONS, layered, plain_reqwest};
 
-use super::server::{Keys, Ministack, Setup};
+use sigv4_test_support::ministack::{Keys, Ministack, Setup};
 
 const HOUR: i64 = 3600;
 const MINUTE: i64 = 60;

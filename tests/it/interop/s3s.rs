@@ -1,10 +1,6 @@
 //! s3s-fs, an S3 server that verifies every chunk: takes all that is sent, and none of it changed or cut off.
-use std::io::{self, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::Once;
-use std::time::{Duration, Instant};
+use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -17,10 +13,9 @@ use sha2::{Digest, Sha256};
 use sigv4_middleware::{
     AwsChunked, BoxError, ChecksumAlgorithm, Error, ErrorKind, PayloadMode, Signer, SignerBuilder,
 };
+use sigv4_test_support::s3s::S3s;
 
 use crate::support::*;
-
-const BUCKET: &str = "bucket";
 
 const ALGORITHMS: [ChecksumAlgorithm; 5] = [
     ChecksumAlgorithm::Crc32,
@@ -29,64 +24,6 @@ const ALGORITHMS: [ChecksumAlgorithm; 5] = [
     ChecksumAlgorithm::Sha1,
     ChecksumAlgorithm::Sha256,
 ];
-
-/// A running s3s-fs; ends when dropped.
-pub(crate) struct S3s {
-    child: Child,
-    port: u16,
-    root: PathBuf,
-}
-
-impl S3s {
-    /// Starts a server of one test's own, or says that this is skipped and returns `None`.
-    pub(crate) fn start(test: &str) -> Option<Self> {
-        let binary = binary()?;
-        let root = std::env::temp_dir().join(format!("sigv4-s3s-{test}-{}", std::process::id()));
-        std::fs::create_dir_all(root.join(BUCKET)).unwrap();
-        // Free a moment ago.
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let mut command = Command::new(binary);
-        command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
-        command.args(["--access-key", KEY, "--secret-key", SECRET]).arg(&root);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("s3s-fs starts");
-        let started = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(30), "s3s-fs does not come up");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        Some(Self { child, port, root })
-    }
-
-    pub(crate) fn url(&self, key: &str) -> String {
-        format!("http://127.0.0.1:{}/{BUCKET}/{key}", self.port)
-    }
-
-    /// What the server has stored.
-    pub(crate) fn stored(&self, key: &str) -> Option<Vec<u8>> {
-        std::fs::read(self.root.join(BUCKET).join(key)).ok()
-    }
-}
-
-impl Drop for S3s {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-        std::fs::remove_dir_all(&self.root).ok();
-    }
-}
-
-fn binary() -> Option<PathBuf> {
-    let named = std::env::var_os("SIGV4_S3S_FS").map(PathBuf::from);
-    if named.is_none() {
-        let how =
-            "cargo install s3s-fs --version 0.14.1 --features binary --locked, and set SIGV4_S3S_FS to it";
-        let required = std::env::var_os("SIGV4_INTEROP_REQUIRED").is_some_and(|value| !value.is_empty());
-        assert!(!required, "SIGV4_INTEROP_REQUIRED is set and SIGV4_S3S_FS is not: {how}");
-        static SAID: Once = Once::new();
-        SAID.call_once(|| writeln!(io::stderr(), "skipped: tests against s3s-fs; {how}").unwrap_or(()));
-    }
-    named
-}
 
 fn signer() -> Signer {
     signing().build().unwrap()
@@ -386,6 +323,6 @@ async fn every_tampering_is_refused() {
         }
         assert!(taken(good().await).await);
         assert_eq!(s3s.stored("tampered"), Some(bytes(30_000)));
-        std::fs::remove_file(s3s.root.join(BUCKET).join("tampered")).unwrap();
+        s3s.remove("tampered");
     }
 }

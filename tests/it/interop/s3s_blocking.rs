@@ -4,8 +4,9 @@ use std::io::{self, Cursor, Read};
 
 use reqwest::blocking::{Client, RequestBuilder};
 use sigv4_middleware::{AwsChunked, ChecksumAlgorithm, Error, ErrorKind, PayloadMode, SendSigned, Signer};
+use sigv4_test_support::s3s::S3s;
 
-use super::s3s::{S3s, bytes, modes, signing};
+use super::s3s::{bytes, modes, signing};
 
 fn signer(mode: PayloadMode) -> Signer {
     signing().payload_mode(mode).build().unwrap()

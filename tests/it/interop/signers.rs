@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::server::crosscheck;
+use sigv4_test_support::ministack::crosscheck;
 
 /// A case of tests/it/vectors as a server would have received it.
 fn received(case: &Value) -> Value {

@@ -7,7 +7,7 @@ use sigv4_middleware::{Credentials, Signer, overrides::SigningRegionSet};
 
 use crate::support::{Integration, WITH_EXTENSIONS, middleware, plain_reqwest};
 
-use super::server::{Keys, Ministack};
+use sigv4_test_support::ministack::{Keys, Ministack};
 
 fn signer(service: &'static str, keys: &Keys, region_set: &'static str) -> Signer {
     let token = keys.session_token.clone();

@@ -20,7 +20,7 @@ use sigv4_middleware::{
 };
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
-use super::tls::{client_config, root_certificate};
+use super::{client_config, root_certificate};
 
 /// The body that the layer hands to the client beneath it, for a request with a body `B`.
 pub(crate) type Outgoing<B> = SignedBody<B>;

@@ -7,7 +7,6 @@ mod keys;
 mod provider;
 mod recorder;
 mod server;
-mod tls;
 
 pub(crate) use clients::*;
 pub(crate) use events::{Events, Said};
@@ -16,7 +15,7 @@ pub(crate) use keys::*;
 pub(crate) use provider::FakeProvider;
 pub(crate) use recorder::Recorder;
 pub(crate) use server::*;
-pub(crate) use tls::*;
+pub(crate) use sigv4_test_support::tls::{TlsGateway, client_config, root_certificate};
 
 use std::process::Command;
 use std::time::Duration;

@@ -1,0 +1,94 @@
+//! [`Diagnose`]: a response, and why it refuses.
+
+use std::future::Future;
+
+use http::{Response, StatusCode};
+use http_body::Body;
+
+use super::response_body::ResponseBody;
+use crate::diagnosis::{Diagnosis, RefusedResponse, SentRequest, diagnose};
+use crate::signing::details::SigningDetails;
+
+/// Says why a response refuses a request, and gives the response back whole.
+///
+/// Implemented for `http::Response` and, with feature `reqwest`, for `reqwest::Response`. Of a body no more than 64 KiB is
+/// read, for no longer than two seconds, and none of a response of success. It is compared with what was signed if that
+/// is in the response's extensions, which
+/// [`record_signing_details(true)`](crate::SignerBuilder::record_signing_details) puts there; without it the diagnosis is
+/// less certain.
+///
+/// ```no_run
+/// use sigv4_middleware::{Diagnose, SigV4Middleware, Signer};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let signer = Signer::builder().credentials_from_env().record_signing_details(true).build()?;
+/// let client = reqwest_middleware::ClientBuilder::new(sigv4_middleware::reqwest_client().build()?)
+///     .with(SigV4Middleware::new(signer))
+///     .build();
+/// let response = client.get("https://abc123.execute-api.eu-west-1.amazonaws.com/prod/orders").send().await?;
+/// let (response, diagnosis) = response.diagnose().await;
+/// if let Some(diagnosis) = diagnosis {
+///     eprintln!("{diagnosis}");
+/// }
+/// println!("{}", response.text().await?);
+/// # Ok(()) }
+/// ```
+pub trait Diagnose: sealed::Sealed + Sized {
+    /// The response, its body whole.
+    type Whole;
+
+    /// Gives the response back, and why it refuses the request; `None` if it does not.
+    fn diagnose(self) -> impl Future<Output = (Self::Whole, Option<Diagnosis>)> + Send;
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "which is what seals `Diagnose`")]
+    pub trait Sealed {}
+    impl<B> Sealed for http::Response<B> {}
+    #[cfg(feature = "reqwest")]
+    impl Sealed for reqwest::Response {}
+}
+
+impl<B> Diagnose for Response<B>
+where
+    B: Body<Data: Send, Error: Send> + Send,
+{
+    type Whole = Response<ResponseBody<B>>;
+
+    async fn diagnose(self) -> (Self::Whole, Option<Diagnosis>) {
+        explain(self).await
+    }
+}
+
+#[cfg(feature = "reqwest")]
+impl Diagnose for reqwest::Response {
+    type Whole = Self;
+
+    async fn diagnose(self) -> (Self, Option<Diagnosis>) {
+        if !may_refuse(self.status()) {
+            return (self, None);
+        }
+        let url = self.url().clone();
+        let (response, diagnosis) = explain(self.into()).await;
+        (super::reqwest::with_url(response.map(reqwest::Body::wrap), url), diagnosis)
+    }
+}
+
+pub(super) fn may_refuse(status: StatusCode) -> bool {
+    !status.is_success() && !status.is_informational() && status != StatusCode::NOT_MODIFIED
+}
+
+pub(super) async fn explain<B: Body>(
+    response: Response<B>,
+) -> (Response<ResponseBody<B>>, Option<Diagnosis>) {
+    let (head, body) = response.into_parts();
+    if !may_refuse(head.status) {
+        return (Response::from_parts(head, ResponseBody::unread(body)), None);
+    }
+    let (text, body) = ResponseBody::read(body, RefusedResponse::LONGEST_BODY).await;
+    let sent = head.extensions.get::<SigningDetails>().map_or_else(SentRequest::unknown, SentRequest::from);
+    let diagnosis = diagnose(&RefusedResponse::new(head.status, &head.headers, &text), &sent);
+    (Response::from_parts(head, body), diagnosis)
+}
+
+impl std::error::Error for Diagnosis {}
