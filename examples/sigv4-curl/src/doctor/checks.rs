@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use http::Method;
 use http::header::DATE;
 use http::request::Parts;
@@ -70,10 +70,13 @@ impl<'a> Checks<'a> {
         let url = request::url(self.args)?;
         let body = Body::from_args(self.args).await?;
         let head = request::head(self.args, &url, &body)?;
-        let identity =
+        let mut identity =
             Identity::from_args(&self.args.signing, url.host_str(), self.args.reads_stdin()).await?;
-        let has_credentials = self.credentials(&identity).await;
-        if has_credentials {
+        let keys = self.credentials(&identity).await;
+        let has_credentials = keys.is_some();
+        if let Some(keys) = keys {
+            // Loaded once: the code of an MFA device is good for one call.
+            identity.provider = SharedCredentialsProvider::new(keys);
             self.caller_identity(&identity, &url).await;
         }
         let scoped = self.scope(&identity, &url, &head).await;
@@ -94,7 +97,7 @@ impl<'a> Checks<'a> {
         Ok(())
     }
 
-    async fn credentials(&mut self, identity: &Identity) -> bool {
+    async fn credentials(&mut self, identity: &Identity) -> Option<Credentials> {
         const NAME: &str = "credentials";
         let source = format!("from {}", identity.source);
         let loaded = tokio::time::timeout(LOADING, identity.provider.provide_credentials()).await;
@@ -104,13 +107,13 @@ impl<'a> Checks<'a> {
                 let causes = advice::causes_of(&error);
                 let change = Change::text(advice::GET_CREDENTIALS.trim());
                 self.fail(NAME, vec![source, causes], Verdict::Credentials, Some(change));
-                return false;
+                return None;
             }
             Err(_) => {
                 let found = vec![source, format!("they did not load in {} s", LOADING.as_secs())];
                 let change = Change::text(advice::GET_CREDENTIALS.trim());
                 self.fail(NAME, found, Verdict::Credentials, Some(change));
-                return false;
+                return None;
             }
         };
         let source = match credentials::feature(&keys) {
@@ -121,14 +124,14 @@ impl<'a> Checks<'a> {
         if keys.expiry().is_some_and(|expiry| expiry <= SystemTime::now()) {
             let change = change::credentials(&identity.source, &change::ALL_KEYS, "they have expired");
             self.fail(NAME, found, Verdict::Credentials, Some(change));
-            return false;
+            return None;
         }
         if keys.access_key_id().starts_with("ASIA") && keys.session_token().is_none() {
             found.push("keys that begin with ASIA are temporary, and there is no session token".to_owned());
             let change =
                 change::credentials(&identity.source, &["AWS_SESSION_TOKEN"], "temporary keys need it");
             self.fail(NAME, found, Verdict::Credentials, Some(change));
-            return false;
+            return None;
         }
         if keys.access_key_id().starts_with("AKIA") && keys.session_token().is_some() {
             found.push("keys that begin with AKIA are long-lived, and have no session token: unset AWS_SESSION_TOKEN".to_owned());
@@ -136,7 +139,7 @@ impl<'a> Checks<'a> {
         } else {
             self.note(NAME, Status::Passed, found);
         }
-        true
+        Some(keys)
     }
 
     async fn caller_identity(&mut self, identity: &Identity, url: &Url) {

@@ -197,6 +197,20 @@ async fn a_role_with_mfa() {
         );
     }
 
+    let gateway = gateway("execute-api").await;
+    let mut doctor = with_role();
+    doctor.arg("doctor").args(role).args(mfa).args([
+        "--mfa-code",
+        "1",
+        "--service",
+        "execute-api",
+        &gateway.url(),
+    ]);
+    let output = run(doctor.env("AWS_ENDPOINT_URL_STS", &sts.url)).await;
+    assert_eq!(output.code, 0, "{}", output.stdout);
+    let assumed = sts.take().iter().filter(|request| request.body.starts_with(b"Action=AssumeRole")).count();
+    assert_eq!(assumed, 1, "a code is good for one call");
+
     // The standard input is one of the two.
     let output =
         run_with_input(command(&["-d", "@-", "http://127.0.0.1:1/"]).arg("--service=s3"), b"123456\n").await;
