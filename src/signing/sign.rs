@@ -75,9 +75,14 @@ impl Signer {
         Ok(self.sign_headers_at(&prepared, keys, payload, reading, explain, |_| ())?.1)
     }
 
+    /// The keys of the last signature, if their credentials are still the cached ones.
+    pub(crate) fn cached_keys(&self) -> Option<Found<CurrentKeys>> {
+        self.inner.cached_keys()
+    }
+
     /// Credentials for a request, with their keys. One that cannot be signed does not wait for them, but is refused.
     pub(crate) async fn keys_for(&self, request: &RequestView<'_>) -> Result<Found<CurrentKeys>, Error> {
-        if let Some(keys) = self.inner.cached_keys() {
+        if let Some(keys) = self.cached_keys() {
             return Ok(keys);
         }
         self.prepare(request)?;
