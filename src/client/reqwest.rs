@@ -269,8 +269,13 @@ impl Transport for MiddlewareClient<'_> {
         self.extensions.insert(signed);
     }
 
-    async fn send(&mut self, head: Request, body: Option<SignedBody<Body>>) -> Result<Response, ClientError> {
-        self.next.clone().run(with_body(head, body), self.extensions).await.map_err(ClientError)
+    fn send(
+        &mut self,
+        head: Request,
+        body: Option<SignedBody<Body>>,
+    ) -> impl Future<Output = Result<Response, ClientError>> {
+        let sending = self.next.clone().run(with_body(head, body), self.extensions);
+        async { sending.await.map_err(ClientError) }
     }
 
     fn head_of(response: &Response) -> (StatusCode, &HeaderMap) {

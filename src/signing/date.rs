@@ -20,7 +20,6 @@ pub(crate) struct AmzDate {
 impl AmzDate {
     /// # Errors
     /// [`ErrorKind::ClockOutOfRange`] before 1970 and after the year 9999.
-    #[cfg(any(test, feature = "event-stream"))]
     pub(crate) fn new(time: SystemTime) -> Result<Self, Error> {
         Self::at(epoch_seconds(time)?)
     }

@@ -75,9 +75,14 @@ impl Signer {
         Ok(self.sign_headers_at(&prepared, keys, payload, reading, explain, |_| ())?.1)
     }
 
+    /// The keys of the last signature, if their credentials are still the cached ones.
+    pub(crate) fn cached_keys(&self) -> Option<Found<CurrentKeys>> {
+        self.inner.cached_keys()
+    }
+
     /// Credentials for a request, with their keys. One that cannot be signed does not wait for them, but is refused.
     pub(crate) async fn keys_for(&self, request: &RequestView<'_>) -> Result<Found<CurrentKeys>, Error> {
-        if let Some(keys) = self.inner.cached_keys() {
+        if let Some(keys) = self.cached_keys() {
             return Ok(keys);
         }
         self.prepare(request)?;
@@ -124,7 +129,6 @@ impl Signer {
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
         attempt: impl FnOnce(Attempt) -> A,
     ) -> Result<(Signature<A>, T), Error> {
-        let inner = &*self.inner;
         let payload = prepared.payload(self, payload)?;
         let context = SigningContext::new(prepared, keys, reading.corrected())?;
         let hash = payload.hash();
@@ -163,7 +167,7 @@ impl Signer {
         #[cfg(feature = "event-stream")]
         let events = match prepared.service_and_reach()? {
             (service, RegionScope::Region(region)) if payload.is_event_stream() => {
-                let clock = (Arc::clone(&inner.clock), prepared.origin.authority);
+                let clock = (Arc::clone(&self.inner.clock), prepared.origin.authority);
                 let chain =
                     EventSigner::new(Arc::clone(&context.keys.keys), clock, (service, region), &signature);
                 Some(Box::new(chain))

@@ -37,7 +37,7 @@ impl Wording {
         }
     }
 
-    /// An error with its causes on one line.
+    /// An error with its causes.
     pub(crate) fn for_log(self, error: &(dyn StdError + 'static)) -> String {
         let error = Error::find(error).map_or(error, |error| error);
         let causes = std::iter::successors(Some(error), |&error| error.source());
@@ -51,6 +51,10 @@ impl Wording {
             .collect();
         // Some errors show their cause's text as their own.
         texts.dedup();
-        texts.join(": ")
+        // After advice of several lines the cause begins a line.
+        let joined = texts.into_iter().reduce(|before, cause| {
+            format!("{before}{}{cause}", if before.contains('\n') { "\n  reason: " } else { ": " })
+        });
+        joined.unwrap_or_default()
     }
 }

@@ -8,6 +8,8 @@ use aws_smithy_async::time::StaticTimeSource;
 use reqwest_middleware::ClientBuilder;
 use sigv4_middleware::diagnosis::{Cause, Diagnosis};
 use sigv4_middleware::{Diagnose, SigV4Middleware, Signer, SignerBuilder};
+use sigv4_test_support::ministack::{Keys, Ministack};
+use sigv4_test_support::s3s::S3s;
 
 use crate::support::{KEY, SECRET, plain_reqwest};
 use sigv4_test_support::ministack::{Keys, Ministack};
