@@ -218,6 +218,8 @@ pub(crate) struct SigningKey {
     authorization: String,
     /// Where in that the scope is.
     scope: Range<usize>,
+    /// Where in that the service is.
+    service: Range<usize>,
     /// Of the last signature: the next one is mostly made in the same second.
     dated: ArcSwap<Dated>,
 }
@@ -277,7 +279,10 @@ impl SigningKey {
             mac: secret.mac_at(algorithm, &date, scope),
             date: Arc::new(date),
         });
-        Self { secret, day, authorization, scope: at, dated }
+        let service_end = at.end - "/aws4_request".len();
+        let service_len = scope.rsplit('/').nth(1).map_or(0, str::len);
+        let service = service_end - service_len..service_end;
+        Self { secret, day, authorization, scope: at, service, dated }
     }
 
     fn is_for(&self, day: u64, reach: RegionScope<'_>, service: &str) -> bool {
@@ -327,7 +332,7 @@ impl SigningKey {
 
     /// The service's signing name.
     pub(crate) fn service(&self) -> &str {
-        self.scope().rsplit('/').nth(1).unwrap_or_default()
+        &self.authorization[self.service.clone()]
     }
 
     /// The region; `None` for SigV4a.
@@ -426,6 +431,7 @@ mod tests {
         let identity = identity("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None).unwrap();
         let key = key_at(&identity, 1_440_938_160, "us-east-1");
         assert_eq!(key.scope(), "20150830/us-east-1/iam/aws4_request");
+        assert_eq!(key.service(), "iam");
         let string_to_sign = "AWS4-HMAC-SHA256\n20150830T123600Z\n20150830/us-east-1/iam/aws4_request\n\
                               f536975d06c0309214f805bb90ccff089219ecd68b2577efef23edd43b7e1a59";
         let signature = key.sign(&[&string_to_sign.as_bytes()[..20], &string_to_sign.as_bytes()[20..]]);
