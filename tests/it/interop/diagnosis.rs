@@ -12,8 +12,6 @@ use sigv4_test_support::ministack::{Keys, Ministack};
 use sigv4_test_support::s3s::S3s;
 
 use crate::support::{KEY, SECRET, plain_reqwest};
-use sigv4_test_support::ministack::{Keys, Ministack};
-use sigv4_test_support::s3s::S3s;
 
 fn credentials(keys: &Keys) -> Credentials {
     Credentials::new(&keys.access_key_id, &keys.secret_access_key, keys.session_token.clone(), None, "test")
