@@ -120,9 +120,7 @@ fn third_party_cdn(facts: &Facts<'_>, server: &str, text: &str, page: bool) -> O
     let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
     let name = if server.contains("akamai") || (page && says(&["edgesuite.net", "akamai"])) {
         "Akamai"
-    } else if cloudflare && facts.has("cf-mitigated") {
-        "Cloudflare"
-    } else if cloudflare && (page || text.starts_with("error code: 1")) {
+    } else if cloudflare && (facts.has("cf-mitigated") || page || text.starts_with("error code: 1")) {
         "Cloudflare"
     } else if page && (facts.has("x-iinfo") || says(&["incapsula", "imperva"])) {
         "Imperva"
