@@ -1,8 +1,10 @@
 //! A small bounded cache that is read without a lock.
 
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
 /// Up to `bound` values, found by a linear search. Adding one more drops the oldest.
 ///
@@ -18,25 +20,60 @@ impl<V> SmallCache<V> {
         Self { entries: ArcSwap::default(), bound }
     }
 
-    pub(crate) fn find(&self, matches: impl Fn(&V) -> bool) -> Option<Arc<V>> {
-        self.entries.load().iter().find(|value| matches(value)).cloned()
+    pub(crate) fn find(&self, matches: impl Fn(&V) -> bool) -> Option<Found<V>> {
+        let entries = self.entries.load();
+        let at = entries.iter().position(|value| matches(value))?;
+        Some(Found { entries, at })
     }
 
     /// Adds a value at the front: the latest is found first.
     ///
     /// Two callers that miss at the same time both add theirs; the values are equal, and the older one is dropped in time.
-    pub(crate) fn add(&self, value: V) -> Arc<V> {
+    pub(crate) fn add(&self, value: V) -> Found<V> {
         let value = Arc::new(value);
         self.entries.rcu(|entries| {
             let kept = entries.iter().take(self.bound.saturating_sub(1)).cloned();
             std::iter::once(Arc::clone(&value)).chain(kept).collect::<Vec<_>>()
         });
-        value
+        Found::new(value)
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.entries.load().len()
+    }
+}
+
+/// A value of a cache, borrowed: no counter that other threads count with is touched. To be dropped soon.
+pub(crate) struct Found<V> {
+    entries: Guard<Arc<Vec<Arc<V>>>>,
+    at: usize,
+}
+
+impl<V> Found<V> {
+    /// A value that is in no cache, or not yet known to be.
+    pub(crate) fn new(value: Arc<V>) -> Self {
+        Self { entries: Guard::from_inner(Arc::new(vec![value])), at: 0 }
+    }
+}
+
+impl<V> Deref for Found<V> {
+    type Target = Arc<V>;
+
+    fn deref(&self) -> &Arc<V> {
+        &self.entries[self.at]
+    }
+}
+
+impl<V> Clone for Found<V> {
+    fn clone(&self) -> Self {
+        Self { entries: Guard::from_inner(Arc::clone(&self.entries)), at: self.at }
+    }
+}
+
+impl<V: fmt::Debug> fmt::Debug for Found<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        V::fmt(self, f)
     }
 }
 
@@ -51,7 +88,17 @@ mod tests {
             cache.add(value);
         }
         assert_eq!(cache.len(), 3);
-        assert_eq!(cache.find(|value| *value == 1), None);
-        assert_eq!(cache.find(|value| *value == 4).as_deref(), Some(&4));
+        assert!(cache.find(|value| *value == 1).is_none());
+        assert_eq!(cache.find(|value| *value == 4).map(|found| **found), Some(4));
+    }
+
+    #[test]
+    fn what_was_found_outlives_its_place_in_the_cache() {
+        let cache = SmallCache::new(1);
+        let (added, found) = (cache.add(1), cache.find(|_| true).unwrap());
+        let clone = found.clone();
+        cache.add(2);
+        assert_eq!([**added, **found, **clone], [1, 1, 1]);
+        assert!(cache.find(|value| *value == 1).is_none());
     }
 }

@@ -128,7 +128,7 @@ pub use aws_credential_types::provider::ProvideCredentials;
 pub use aws_smithy_async::time::TimeSource;
 pub use body::SignedBody;
 #[cfg(feature = "blocking")]
-pub use client::blocking::{SendError, SendSigned, reqwest_blocking_client};
+pub use client::blocking::{DiagnoseBlocking, SendError, SendSigned, reqwest_blocking_client};
 #[cfg(all(feature = "diagnosis", any(feature = "tower", feature = "reqwest")))]
 pub use client::diagnose::Diagnose;
 #[cfg(feature = "tower")]
@@ -195,9 +195,13 @@ const _: () = {
     {
         shared::<SigV4Layer>();
         shared::<SigV4<()>>();
+        shared::<SigV4Guard>();
+        shared::<Guarded<()>>();
         shared::<ServiceError>();
         sent::<ResponseFuture<()>>();
     }
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    shared::<RequestChange>();
     #[cfg(feature = "reqwest")]
     {
         shared::<RedirectPolicy>();

@@ -2,5 +2,6 @@
 
 pub mod cases;
 pub mod chart;
+pub mod figures;
 pub mod report;
 pub mod subjects;

@@ -58,6 +58,44 @@ impl Rounds {
         }
     }
 
+    /// How far the paired ratios of the rounds lie apart: half of the range of their middle half, over the median.
+    #[must_use]
+    pub fn spread(&self, subject: &str, peer: &str) -> f64 {
+        let pairs = self.times(subject).iter().zip(self.times(peer));
+        let mut ratios: Vec<_> = pairs.map(|(own, peer)| own / peer).collect();
+        ratios.sort_unstable_by(f64::total_cmp);
+        let at = |part: f64| ratios.get((ratios.len() as f64 * part) as usize).copied().unwrap_or(f64::NAN);
+        (at(0.75) - at(0.25)) / 2.0 / at(0.5)
+    }
+
+    /// Compares the ratios of `own` to `peers` with those that are checked in, and prints each; whether none became
+    /// worse by more than noise.
+    ///
+    /// The noise is the ratios' own [`spread`](Self::spread), and at least 3 %. Ratios within one process move less
+    /// from machine to machine than times.
+    #[must_use]
+    pub fn check(&self, checked_in: &Value, own: &str, peers: &[&str]) -> bool {
+        let cases = checked_in["cases"].as_array().map_or(&[][..], Vec::as_slice);
+        let Some(before) = cases.iter().find(|case| case["case"] == self.case) else {
+            println!("check {}: no figures are checked in", self.case);
+            return true;
+        };
+        let mut good = true;
+        for peer in peers {
+            let Some(before) = before["subjects"][*peer]["ratio"].as_f64() else { continue };
+            let (now, noise) = (self.ratio(own, peer), self.spread(own, peer).max(0.03));
+            let worse = now > before * (1.0 + noise);
+            good &= !worse;
+            println!(
+                "check {:<10} to {peer:<14} {before:.3} -> {now:.3} (noise {:.0} %){}",
+                self.case,
+                noise * 100.0,
+                if worse { " WORSE" } else { "" }
+            );
+        }
+        good
+    }
+
     /// The same for a machine.
     #[must_use]
     pub fn json(&self, own: &str) -> Value {
@@ -127,4 +165,31 @@ pub fn write_figures(name: &str, figures: &Value) -> Result<(), Box<dyn Error>> 
     std::fs::create_dir_all(docs())?;
     std::fs::write(docs().join(format!("{name}.json")), format!("{figures:#}\n"))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rounds(ours: &[f64]) -> Rounds {
+        let mut rounds = Rounds::new("case", "title", &["ours", "peer"]);
+        rounds.subjects[0].1 = ours.to_vec();
+        rounds.subjects[1].1 = vec![100.0; ours.len()];
+        rounds
+    }
+
+    #[test]
+    fn what_became_worse_by_more_than_noise_is_found() {
+        let checked_in = json!({ "cases": [rounds(&[120.0; 20]).json("ours")] });
+        let check = |rounds: Rounds| {
+            let mut figures = checked_in.clone();
+            figures["cases"][0]["subjects"]["peer"]["ratio"] = 1.2.into();
+            rounds.check(&figures, "ours", &["peer"])
+        };
+        assert!(check(rounds(&[120.0; 20])) && check(rounds(&[123.0; 20])) && check(rounds(&[90.0; 20])));
+        assert!(!check(rounds(&[125.0; 20])), "4 % more, without noise");
+        let noisy: Vec<_> = (0..20).map(|at| f64::from(at) * 3.0 + 96.0).collect();
+        assert!(check(rounds(&noisy)), "4 % more in rounds that lie 12 % apart");
+        assert!((rounds(&noisy).spread("ours", "peer") - 0.119).abs() < 0.01);
+    }
 }

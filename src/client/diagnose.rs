@@ -74,11 +74,13 @@ impl Diagnose for reqwest::Response {
     }
 }
 
-fn may_refuse(status: StatusCode) -> bool {
+pub(super) fn may_refuse(status: StatusCode) -> bool {
     !status.is_success() && !status.is_informational() && status != StatusCode::NOT_MODIFIED
 }
 
-async fn explain<B: Body>(response: Response<B>) -> (Response<ResponseBody<B>>, Option<Diagnosis>) {
+pub(super) async fn explain<B: Body>(
+    response: Response<B>,
+) -> (Response<ResponseBody<B>>, Option<Diagnosis>) {
     let (head, body) = response.into_parts();
     if !may_refuse(head.status) {
         return (Response::from_parts(head, ResponseBody::unread(body)), None);

@@ -20,6 +20,7 @@ use crate::error::{BoxError, Error, ErrorKind};
 use crate::metrics::{self, Resigned};
 use crate::signing::overrides::Overrides;
 use crate::signing::request::RequestView;
+use crate::signing::sign::Attempt;
 use crate::signing::signature::SignedWith;
 use crate::signing::signer::Signer;
 use crate::timer::timeout;
@@ -221,11 +222,14 @@ where
     where
         T: Transport<Head = H, Body = B>,
     {
-        let view = self.view(transport.extensions());
-        let signature = match signer.keys_for(&view).await {
-            Ok(keys) => signer.signature(keys, &view, self.body.payload()),
-            Err(error) => Err(error),
+        let keys = match signer.cached_keys() {
+            Some(keys) => Ok(keys),
+            // Boxed to keep the future of the usual case small.
+            None => Box::pin(signer.keys_for(&self.view(transport.extensions()))).await,
         };
+        let view = self.view(transport.extensions());
+        let signature =
+            keys.and_then(|keys| signer.signature(keys, &view, self.body.payload(), Attempt::signed_with));
         let redirected = self.redirected;
         let explain = |error: Error| if redirected { error.of_redirect() } else { error };
         let mut signature = signature.map_err(explain)?;

@@ -194,7 +194,9 @@ impl Middleware for SigV4Middleware {
         if signer.passes_through(Some(extensions), || request.view(None)) {
             // What an earlier request of the same chain was signed as.
             extensions.remove::<SignedRequest>();
-            return next.run(request, extensions).await;
+            let mut response = next.run(request, extensions).await?;
+            signer.record_unsigned(response.extensions_mut());
+            return Ok(response);
         }
         let diagnoses = self.diagnoses || self.refusals_are_errors;
         let mut client = MiddlewareClient { next, extensions, diagnoses };
@@ -267,8 +269,13 @@ impl Transport for MiddlewareClient<'_> {
         self.extensions.insert(signed);
     }
 
-    async fn send(&mut self, head: Request, body: Option<SignedBody<Body>>) -> Result<Response, ClientError> {
-        self.next.clone().run(with_body(head, body), self.extensions).await.map_err(ClientError)
+    fn send(
+        &mut self,
+        head: Request,
+        body: Option<SignedBody<Body>>,
+    ) -> impl Future<Output = Result<Response, ClientError>> {
+        let sending = self.next.clone().run(with_body(head, body), self.extensions);
+        async { sending.await.map_err(ClientError) }
     }
 
     fn head_of(response: &Response) -> (StatusCode, &HeaderMap) {
@@ -439,7 +446,7 @@ impl Signer {
                 ));
             }
         };
-        let mut signature = self.signature(keys, &request.view(None), payload)?;
+        let mut signature = self.signature(keys, &request.view(None), payload, |_| ())?;
         let empty = in_memory.is_some_and(<[u8]>::is_empty);
         if let Some(target) = signature.rewritten.take() {
             request.set_target(target)?;

@@ -293,15 +293,27 @@ struct Ready<S> {
 }
 
 impl<S> Ready<S> {
-    async fn call<Q>(&mut self, request: Q) -> Result<S::Response, ServiceError>
+    /// Not an `async fn`, whose future would hold the request beside the service's.
+    fn call<Q>(&mut self, request: Q) -> impl Future<Output = Result<S::Response, ServiceError>>
     where
         S: Service<Q>,
         S::Error: Into<BoxError>,
     {
-        if !mem::take(&mut self.is_ready) {
-            poll_fn(|cx| self.service.poll_ready(cx)).await.map_err(client_error)?;
+        let sending = if mem::take(&mut self.is_ready) {
+            Ok(self.service.call(request))
+        } else {
+            Err(Box::pin(async move {
+                poll_fn(|cx| self.service.poll_ready(cx)).await?;
+                self.service.call(request).await
+            }))
+        };
+        async move {
+            let sent = match sending {
+                Ok(sending) => sending.await,
+                Err(sending) => sending.await,
+            };
+            sent.map_err(client_error)
         }
-        self.service.call(request).await.map_err(client_error)
     }
 }
 
@@ -332,7 +344,9 @@ where
             let (mut head, body) = request.into_parts();
             head.extensions.remove::<SignedRequest>();
             if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
-                return client.send(head, Some(SignedBody::unchanged(body))).await;
+                let mut response = client.send(head, Some(SignedBody::unchanged(body))).await?;
+                signer.record_unsigned(response.extensions_mut());
+                return Ok(response);
             }
             let mut request = OutgoingRequest::new(head, body);
             exchange(&signer, &mut client, &mut request).await
@@ -369,9 +383,13 @@ where
         head.extensions.insert(signed);
     }
 
-    async fn send(&mut self, head: Parts, body: Option<SignedBody<B>>) -> Result<Response<R>, ServiceError> {
+    fn send(
+        &mut self,
+        head: Parts,
+        body: Option<SignedBody<B>>,
+    ) -> impl Future<Output = Result<Response<R>, ServiceError>> {
         let body = self.make_body.make(body.unwrap_or_else(SignedBody::empty));
-        self.service.call(Request::from_parts(head, body)).await
+        self.service.call(Request::from_parts(head, body))
     }
 
     fn head_of(response: &Response<R>) -> (StatusCode, &HeaderMap) {
@@ -438,7 +456,9 @@ where
         let signer = self.signer.clone();
         ResponseFuture::new(async move {
             if signer.passes_through(None, || request.view(None)) {
-                return client.0.call(request).await;
+                let mut response = client.0.call(request).await?;
+                signer.record_unsigned(response.extensions_mut());
+                return Ok(response);
             }
             let body = request.body_mut().take().unwrap_or_default();
             let mut request = OutgoingRequest::new(request, body);
@@ -463,12 +483,12 @@ where
     type Response = reqwest::Response;
     type Error = ServiceError;
 
-    async fn send(
+    fn send(
         &mut self,
         head: reqwest::Request,
         body: Option<SignedBody<reqwest::Body>>,
-    ) -> Result<reqwest::Response, ServiceError> {
-        self.0.call(with_body(head, body)).await
+    ) -> impl Future<Output = Result<reqwest::Response, ServiceError>> {
+        self.0.call(with_body(head, body))
     }
 
     fn head_of(response: &reqwest::Response) -> (StatusCode, &HeaderMap) {

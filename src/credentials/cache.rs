@@ -10,7 +10,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 
 use super::load::{Outcome, TIMEOUT_MARGIN};
-use super::store::{Lookup, PendingLoad, Reload, Store};
+use super::store::{Lookup, PendingLoad, Reload, Store, Validity};
 use crate::error::{Error, ErrorKind};
 use crate::timer::timeout;
 
@@ -116,8 +116,12 @@ impl CachedCredentials {
         self.store.invalidate(refused);
     }
 
-    pub(super) fn is_cached(&self, credentials: &Arc<Credentials>) -> bool {
-        self.store.is_cached(credentials)
+    pub(super) fn validity(&self, credentials: &Arc<Credentials>) -> Option<Validity> {
+        self.store.validity(credentials)
+    }
+
+    pub(super) fn is_valid(&self, validity: &Validity) -> bool {
+        self.store.is_valid(validity)
     }
 
     /// Credentials that are valid now. The pointer stays the same for as long as the credentials do.

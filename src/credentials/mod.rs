@@ -24,6 +24,7 @@ use aws_smithy_async::time::SharedTimeSource;
 pub use cache::{CachedCredentials, CachedCredentialsBuilder};
 pub use environment::EnvironmentCredentials;
 pub(crate) use environment::region_from_env;
+pub(crate) use store::Validity;
 
 use crate::error::Error;
 
@@ -47,10 +48,19 @@ impl CredentialsSource {
         Self::Uncached(Arc::new(Uncached { provider, time_source, last: ArcSwapOption::empty() }))
     }
 
-    /// Whether a [`snapshot`](Self::snapshot) would return these credentials, by their pointer: no lock, no allocation.
-    pub(crate) fn is_cached(&self, credentials: &Arc<Credentials>) -> bool {
+    /// For how long a [`snapshot`](Self::snapshot) would return these credentials, by their pointer; `None` if not even
+    /// now.
+    pub(crate) fn validity(&self, credentials: &Arc<Credentials>) -> Option<Validity> {
         match self {
-            Self::Cached(cache) => cache.is_cached(credentials),
+            Self::Cached(cache) => cache.validity(credentials),
+            Self::Uncached(_) => None,
+        }
+    }
+
+    /// Whether a validity lasts.
+    pub(crate) fn is_valid(&self, validity: &Validity) -> bool {
+        match self {
+            Self::Cached(cache) => cache.is_valid(validity),
             Self::Uncached(_) => false,
         }
     }

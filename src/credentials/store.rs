@@ -6,6 +6,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
@@ -35,6 +36,8 @@ pub(super) struct Store {
     time_source: SharedTimeSource,
     pub(super) load_timeout: Duration,
     entry: ArcSwapOption<Entry>,
+    /// How often `entry` was replaced.
+    replaced: AtomicU64,
     pub(super) refresh: Mutex<RefreshState>,
 }
 
@@ -69,6 +72,14 @@ struct Joined {
     to_start: Option<LoadGuard>,
 }
 
+/// For how long credentials stay the cached ones, unless others replace them.
+#[derive(Clone, Debug)]
+pub(crate) struct Validity {
+    replaced: u64,
+    /// `None` for credentials that never need a refresh.
+    within: Option<Range<SystemTime>>,
+}
+
 /// Cached credentials, and how long they are handed out without a look at their schedule.
 struct Entry {
     credentials: Arc<Credentials>,
@@ -99,7 +110,14 @@ impl Store {
         random: fastrand::Rng,
     ) -> Self {
         let refresh = Mutex::new(RefreshState { random, ..RefreshState::default() });
-        Self { provider, time_source, load_timeout, entry: ArcSwapOption::empty(), refresh }
+        Self {
+            provider,
+            time_source,
+            load_timeout,
+            entry: ArcSwapOption::empty(),
+            replaced: AtomicU64::new(0),
+            refresh,
+        }
     }
 
     /// The credentials to use without a look at anything else: no lock, no allocation.
@@ -109,11 +127,27 @@ impl Store {
         Some(Arc::clone(&entry.credentials))
     }
 
-    /// Whether these are the credentials [`cached`](Self::cached), by their pointer.
-    pub(super) fn is_cached(&self, credentials: &Arc<Credentials>) -> bool {
-        self.entry.load().as_deref().is_some_and(|entry| {
-            Arc::ptr_eq(&entry.credentials, credentials) && entry.is_usable(|| self.time_source.now())
-        })
+    /// For how long these are the credentials [`cached`](Self::cached), by their pointer; `None` if not even now.
+    pub(super) fn validity(&self, credentials: &Arc<Credentials>) -> Option<Validity> {
+        // Counted before the look at the entry: a later one is never taken for it.
+        let replaced = self.replaced.load(Ordering::Acquire);
+        let entry = self.entry.load();
+        let entry = entry.as_deref().filter(|entry| Arc::ptr_eq(&entry.credentials, credentials))?;
+        let validity = Validity { replaced, within: entry.schedule.map(|_| entry.cached.clone()) };
+        self.is_valid(&validity).then_some(validity)
+    }
+
+    /// Whether a validity lasts: nothing was replaced, and the time is within its range.
+    pub(super) fn is_valid(&self, validity: &Validity) -> bool {
+        let within =
+            || validity.within.as_ref().is_none_or(|within| within.contains(&self.time_source.now()));
+        validity.replaced == self.replaced.load(Ordering::Acquire) && within()
+    }
+
+    /// The only way to replace the entry.
+    fn replace(&self, entry: Option<Entry>) {
+        self.entry.store(entry.map(Arc::new));
+        self.replaced.fetch_add(1, Ordering::Release);
     }
 
     /// Decides what a caller gets now, and starts a load where one is due.
@@ -201,7 +235,7 @@ impl Store {
         let now = self.time_source.now();
         if let Some(entry) = self.entry_of(refused).filter(|entry| !entry.is_invalidation_suppressed(now)) {
             refresh.refused = Some(Arc::clone(&entry.credentials));
-            self.entry.store(None);
+            self.replace(None);
         }
     }
 
@@ -324,7 +358,7 @@ impl Store {
             cached,
             invalidation_suppressed,
         };
-        self.entry.store(Some(Arc::new(entry)));
+        self.replace(Some(entry));
         refresh.failure = None;
         credentials
     }
@@ -370,13 +404,13 @@ impl Store {
         if let Some(schedule) = entry.schedule {
             cached.end = schedule.capped(now, cached.end);
         }
-        self.entry.store(Some(Arc::new(Entry {
+        self.replace(Some(Entry {
             credentials: Arc::clone(&entry.credentials),
             loaded_at: entry.loaded_at,
             schedule: entry.schedule,
             cached,
             invalidation_suppressed: entry.invalidation_suppressed.clone(),
-        })));
+        }));
     }
 
     fn lock(&self) -> MutexGuard<'_, RefreshState> {

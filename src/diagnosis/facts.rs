@@ -95,6 +95,33 @@ impl<'a> Facts<'a> {
             || (self.has_aws_id() && self.body.field("errorType").is_some())
     }
 
+    /// Whether an application answered, as far as the response shows: it has neither an error code of AWS nor words that
+    /// only AWS uses, and no request id of AWS, or the trace id that comes with an application's own responses.
+    pub(super) fn is_application(&self) -> bool {
+        const WORDS: [&str; 12] = [
+            "signature we calculated",
+            "credential should be scoped",
+            "signature expired:",
+            "signature not yet current:",
+            "security token included in the request",
+            "is not authorized to perform:",
+            "key=value pair",
+            "requires 'credential' parameter",
+            "signedheader",
+            "no permissions for [",
+            "x-amz-",
+            "aws4-hmac-sha256",
+        ];
+        let own_words = self.says_any(&WORDS)
+            || self.body.message().contains("Missing Authentication Token")
+            || self.body.message().contains("missing Authentication Token")
+            || self.server_text.string_to_sign.is_some()
+            // `AccessDeniedException: …`, as VPC Lattice has it.
+            || (self.body.form == Form::Text && self.body.code().is_some());
+        let own_id = self.has_aws_id() && !self.has("x-amzn-trace-id");
+        !(own_words || own_id || self.is_aws() || self.body.form == Form::Xml)
+    }
+
     /// An XML document of S3, EC2 or a query service.
     pub(super) fn is_error_document(&self) -> bool {
         self.body.form == Form::Xml
@@ -145,6 +172,11 @@ impl<'a> Facts<'a> {
         self.sent.service.as_deref().or_else(of_details)
     }
 
+    pub(super) fn region(&self) -> Option<&str> {
+        let of_details = || self.sent.details.as_ref().and_then(|details| details.region());
+        self.sent.region.as_deref().or_else(of_details)
+    }
+
     pub(super) fn url_host(&self) -> Option<&str> {
         let of_details = || self.sent.details.as_ref().and_then(|details| details.url_host());
         self.sent.url_host.as_deref().or_else(of_details)
@@ -184,8 +216,7 @@ impl<'a> Facts<'a> {
             let details = self.sent.details.as_ref()?;
             let sent = details.signs("x-api-key")
                 || details.unsigned_headers().iter().any(|name| name == "x-api-key");
-            // Of a record without names of unsigned headers, nothing follows.
-            (sent || !details.unsigned_headers().is_empty()).then_some(sent)
+            (sent || details.knows_sent_headers()).then_some(sent)
         };
         self.sent.api_key.or_else(of_details)
     }

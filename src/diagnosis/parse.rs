@@ -37,7 +37,10 @@ impl Body {
         let mut root = String::new();
         let form = match text.as_bytes().first() {
             None => Form::Empty,
-            Some(b'<') if is_html(text) => Form::Html,
+            Some(b'<') if is_html(text) => {
+                website_fields(text, &mut fields);
+                Form::Html
+            }
             Some(b'<') => {
                 xml_fields(text, &mut root, &mut fields);
                 Form::Xml
@@ -59,7 +62,7 @@ impl Body {
     /// The error code, where services put it.
     pub(super) fn code(&self) -> Option<&str> {
         let names: &[&str] = match self.form {
-            Form::Xml => &["Code", "faultcode"],
+            Form::Xml | Form::Html => &["Code", "faultcode"],
             _ => &["__type", "code", "errorCode", "errorType", "type", "error"],
         };
         let code = names.iter().find_map(|name| self.field(name).filter(|code| looks_like_code(code)));
@@ -79,7 +82,7 @@ impl Body {
     /// The message for people. The whole text, where the body has no parts that can be told apart.
     pub(super) fn message(&self) -> &str {
         let names: &[&str] = match self.form {
-            Form::Xml => &["Message", "faultstring", "Details"],
+            Form::Xml | Form::Html => &["Message", "faultstring", "Details"],
             Form::Json | Form::Text => &[
                 "message",
                 "errorMessage",
@@ -92,7 +95,7 @@ impl Body {
                 "faultstring",
                 "error",
             ],
-            Form::Html | Form::Empty => &[],
+            Form::Empty => &[],
         };
         let message = names.iter().find_map(|name| self.field(name));
         message.unwrap_or(if self.form == Form::Xml { "" } else { &self.text })
@@ -108,6 +111,18 @@ fn is_html(text: &str) -> bool {
     let start = text.chars().take(1024).collect::<String>().to_ascii_lowercase();
     let tags = ["<!doctype html", "<html", "<head>", "<title>", "<center>", "<h1>", "<body>", "<body "];
     tags.iter().any(|tag| start.contains(tag))
+}
+
+/// S3's website endpoints list code and message on a page.
+fn website_fields(text: &str, fields: &mut Vec<(String, String)>) {
+    for item in text.split("<li>").skip(1).take(MAX_FIELDS) {
+        let item = item.split('<').next().unwrap_or(item);
+        if let Some((name, value)) =
+            item.split_once(": ").filter(|(name, _)| ["Code", "Message"].contains(name))
+        {
+            fields.push((name.to_owned(), value.to_owned()));
+        }
+    }
 }
 
 /// Reads as far as the document is one.
@@ -280,6 +295,13 @@ mod tests {
             (r#"{"error":"a whole sentence"}"#, None, "a whole sentence"),
             ("{\"message\":\"two\nlines\"}", None, "two\nlines"),
             ("{\"message\": not quoted, \"code\": \"F\"}", Some("F"), "not quoted"),
+            (
+                "<html><ul><li>Code: AccessDenied</li>\n<li>Message: Access Denied</li></ul></html>",
+                Some("AccessDenied"),
+                "Access Denied",
+            ),
+            ("<XException><Message>m</Message></XException>", Some("XException"), "m"),
+            ("XException: m", Some("XException"), "XException: m"),
             ("plain", None, "plain"),
             ("", None, ""),
         ] {
@@ -302,6 +324,10 @@ mod tests {
             ("<!DOCTYPE html PUBLIC \"-//W3C//DTD HTML 4.01//EN\"><html>", Form::Html),
             ("<HTML><HEAD>", Form::Html),
             ("<Error><Code>A</Code></Error>", Form::Xml),
+            (
+                "<html><head><title>403 Forbidden</title></head><ul><li>Code: AccessDenied</li></ul></html>",
+                Form::Html,
+            ),
             ("{", Form::Text),
             ("\u{feff}{}", Form::Json),
         ] {

@@ -32,6 +32,7 @@ pub struct SentRequest {
     pub(super) sent_content_type: Option<String>,
     pub(super) body_sha256: Option<String>,
     pub(super) service: Option<String>,
+    pub(super) region: Option<String>,
     pub(super) access_key_id: Option<String>,
     pub(super) session_token: Option<bool>,
     pub(super) has_body: Option<bool>,
@@ -111,6 +112,11 @@ impl SentRequest {
     /// The signing name of the service.
     pub fn service(self, service: impl Into<String>) -> Self {
         Self { service: Some(service.into()), ..self }
+    }
+
+    /// The region it was signed for.
+    pub fn region(self, region: impl Into<String>) -> Self {
+        Self { region: Some(region.into()), ..self }
     }
 
     /// The access key id.

@@ -37,24 +37,24 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 /// It verifies each request as received (target, headers, body; HTTP/1.1, or HTTP/2 without TLS) with aws-sigv4 and
 /// not with this crate's own signer, so that a test checks one against the other. It accepts a signature in the
 /// `Authorization` header or in a presigned URL, and responds with API Gateway's statuses, `x-amzn-errortype` and JSON
-/// message:
+/// message, or in the form of another service ([`refusal_style`](IamGatewayBuilder::refusal_style)):
 ///
 /// | status | `x-amzn-errortype` | when |
 /// |---|---|---|
 /// | 200 | | the request is authorized; [`respond_with`](Self::respond_with) sets another response |
-/// | 403 | `MissingAuthenticationTokenException` | no signature at all |
+/// | 403 | `MissingAuthenticationTokenException` | no signature at all, or an unknown [route](IamGatewayBuilder::route) |
 /// | 403 | `IncompleteSignatureException` | a malformed `Authorization` header or presigned query |
 /// | 403 | `InvalidSignatureException` | wrong signature, scope, signed headers or payload hash; a date more than five minutes off |
 /// | 403 | `UnrecognizedClientException` | an unknown access key; a wrong, missing or superfluous session token |
 /// | 403 | `ExpiredTokenException` | credentials past their expiry, or that the test [expired](Self::expire) |
-/// | 403 | `AccessDeniedException` | a key that the test [denied](Self::deny) |
+/// | 403 | `AccessDeniedException` | a key that the test denied, by [any policy](Self::deny_by) |
+/// | 403 | `ForbiddenException` | the [API key](IamGatewayBuilder::api_key) is missing |
 /// | 413, 414 | `RequestTooLargeException` | a body over the limit; a target too long for aws-sigv4 |
 /// | 501 | `NotImplementedException` | an S3 `STREAMING-…` payload, which the gateway does not decode |
 ///
 /// What must be signed depends on the service, as AWS documents it: `s3`, `s3-outposts`, `s3-object-lambda` and
 /// `s3express` encode the path once and require `x-amz-content-sha256`; `aoss` and `vpc-lattice-svcs` require that
-/// header; all others normalize the path, encode it twice, and hash the body. The responses are API Gateway's for every
-/// service.
+/// header; all others normalize the path, encode it twice, and hash the body.
 ///
 /// Where AWS prints the canonical request in its message, so does this server, with `[redacted]` in place of the values
 /// of `x-amz-security-token` and other secret headers and parameters, as messages end up in logs.

@@ -16,7 +16,7 @@ pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) error_type: &'static str,
     pub(super) message: String,
-    pub(super) detail: Detail,
+    pub(super) detail: Box<Detail>,
 }
 
 /// What some services write besides code and message.
@@ -68,11 +68,16 @@ pub(super) enum Detail {
 
 impl Refusal {
     fn forbidden(error_type: &'static str, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::FORBIDDEN, error_type, message: message.into(), detail: Detail::None }
+        Self {
+            status: StatusCode::FORBIDDEN,
+            error_type,
+            message: message.into(),
+            detail: Box::new(Detail::None),
+        }
     }
 
     pub(super) fn with(self, detail: Detail) -> Self {
-        Self { detail, ..self }
+        Self { detail: Box::new(detail), ..self }
     }
 
     pub(super) fn missing_token() -> Self {
@@ -131,7 +136,7 @@ impl Refusal {
             status if status.is_client_error() => ("BadRequestException", "Bad Request"),
             _ => ("InternalServerErrorException", "Internal server error"),
         };
-        Self { status, error_type, message: message.to_owned(), detail: Detail::None }
+        Self { status, error_type, message: message.to_owned(), detail: Box::new(Detail::None) }
     }
 
     /// The response for this refusal.

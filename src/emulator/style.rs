@@ -79,7 +79,7 @@ fn s3(refusal: &Refusal) -> (StatusCode, &'static str, String) {
     const BAD: StatusCode = StatusCode::BAD_REQUEST;
     const FORBIDDEN: StatusCode = StatusCode::FORBIDDEN;
     let own = |status, code, message: &str| (status, code, message.to_owned());
-    match &refusal.detail {
+    match &*refusal.detail {
         Detail::Mismatch { .. } => own(
             FORBIDDEN,
             "SignatureDoesNotMatch",

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource, TimeSource};
@@ -360,7 +359,8 @@ impl SignerBuilder {
     /// Whether each response of the layer, the middleware and the blocking client has, in its extensions, the
     /// [`SigningDetails`](crate::SigningDetails) that its request was signed with; `false` by default.
     ///
-    /// They are what `response.diagnose()` compares a refusal with, and no secret is in them. They are made when the
+    /// Those of a request that was sent unsigned, as [`SkipSigning`](crate::overrides::SkipSigning) wants it, are
+    /// [empty](crate::SigningDetails::is_empty). They are what `response.diagnose()` compares a refusal with, and no secret is in them. They are made when the
     /// response is there, from the same date and keys, which takes about as long as to sign once more.
     ///
     /// ```
@@ -441,7 +441,7 @@ impl SignerBuilder {
         Signer {
             inner: Arc::new(Inner {
                 credentials,
-                keys: ArcSwapOption::empty(),
+                keys: SmallCache::new(1),
                 clock: Arc::new(Clock::new(self.time_source, correction)),
                 hosts: SmallCache::new(HOSTS),
                 origins,

@@ -27,7 +27,8 @@ pub struct SigningDetails {
     session_token: bool,
     url_host: Option<String>,
     rule: Option<String>,
-    unsigned_headers: Vec<HeaderName>,
+    /// `None` where it is not known which headers were sent.
+    unsigned_headers: Option<Vec<HeaderName>>,
     clock_offset_seconds: i64,
 }
 
@@ -55,9 +56,11 @@ impl SigningDetails {
     #[must_use]
     pub fn from_canonical(canonical_request: &str, string_to_sign: &str) -> Self {
         let hash = || Sha256::digest(canonical_request).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self::new(redact::canonical_request(canonical_request), redact::header_lines(string_to_sign), || {
-            (!canonical_request.is_empty()).then(hash)
-        })
+        Self::new(
+            redact::canonical_request(canonical_request),
+            redact::canonical_request(string_to_sign),
+            || (!canonical_request.is_empty()).then(hash),
+        )
     }
 
     /// `canonical_request` is redacted already.
@@ -115,7 +118,7 @@ impl SigningDetails {
     pub(super) fn set_sent(&mut self, sent: &HeaderMap) {
         let signed = self.signed_headers().unwrap_or_default();
         let is_signed = |name: &HeaderName| signed.split(';').any(|signed| signed == name.as_str());
-        self.unsigned_headers = sent.keys().filter(|name| !is_signed(name)).cloned().collect();
+        self.unsigned_headers = Some(sent.keys().filter(|name| !is_signed(name)).cloned().collect());
     }
 
     pub(super) fn set_rule(&mut self, rule: Option<&str>) {
@@ -278,7 +281,12 @@ impl SigningDetails {
     /// The names of the headers that were sent without being signed.
     #[must_use]
     pub fn unsigned_headers(&self) -> &[HeaderName] {
-        &self.unsigned_headers
+        self.unsigned_headers.as_deref().unwrap_or_default()
+    }
+
+    #[cfg(feature = "diagnosis")]
+    pub(crate) fn knows_sent_headers(&self) -> bool {
+        self.unsigned_headers.is_some()
     }
 
     /// By how many seconds the server's clock was held to be ahead of ours; negative if behind. The date has it added.
@@ -327,6 +335,14 @@ mod tests {
             Some(&*hash),
             "of what was signed, not of what is shown"
         );
+    }
+
+    /// A line break in the query ends the headers early.
+    #[test]
+    fn a_text_that_is_no_canonical_request_shows_no_secret_either() {
+        let text = "GET\n/\nGET\n/a\n\nhost:h\nx-amz-security-token:topsecret\nX-Amz-Security-Token=topsecret\n\nhost\nhash";
+        let details = SigningDetails::from_canonical(text, text);
+        assert!(!format!("{details:?}").contains("topsecret"), "{details:?}");
     }
 
     #[test]

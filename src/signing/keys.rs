@@ -1,6 +1,6 @@
 //! Signing keys, derived once for a day, region and service, and kept with the credentials they come from.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,7 +12,8 @@ use http::HeaderValue;
 use sha2::Sha256;
 use smallvec::SmallVec;
 
-use crate::cache::SmallCache;
+use crate::cache::{Found, SmallCache};
+use crate::credentials::Validity;
 use crate::error::{Error, ErrorKind};
 use crate::signing::date::AmzDate;
 
@@ -90,7 +91,7 @@ impl CredentialsWithKeys {
         epoch_seconds: u64,
         reach: RegionScope<'_>,
         service: &str,
-    ) -> Result<Arc<SigningKey>, Error> {
+    ) -> Result<Found<SigningKey>, Error> {
         let day = epoch_seconds / SECONDS_A_DAY;
         if let Some(key) = self.keys.find(|key| key.is_for(day, reach, service)) {
             return Ok(key);
@@ -191,6 +192,21 @@ fn header(token: &str) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
+/// The credentials of a signer's last signature.
+pub(crate) struct CurrentKeys {
+    pub(crate) keys: Arc<CredentialsWithKeys>,
+    /// For how long they are the cached ones; `None` for those of a provider that is called each time.
+    pub(crate) validity: Option<Validity>,
+}
+
+impl Deref for CurrentKeys {
+    type Target = Arc<CredentialsWithKeys>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.keys
+    }
+}
+
 const SECONDS_A_DAY: u64 = 24 * 60 * 60;
 
 /// A key for one credential scope. Zeroized on drop.
@@ -202,6 +218,8 @@ pub(crate) struct SigningKey {
     authorization: String,
     /// Where in that the scope is.
     scope: Range<usize>,
+    /// Where in that the service is.
+    service: Range<usize>,
     /// Of the last signature: the next one is mostly made in the same second.
     dated: ArcSwap<Dated>,
 }
@@ -261,7 +279,10 @@ impl SigningKey {
             mac: secret.mac_at(algorithm, &date, scope),
             date: Arc::new(date),
         });
-        Self { secret, day, authorization, scope: at, dated }
+        let service_end = at.end - "/aws4_request".len();
+        let service_len = scope.rsplit('/').nth(1).map_or(0, str::len);
+        let service = service_end - service_len..service_end;
+        Self { secret, day, authorization, scope: at, service, dated }
     }
 
     fn is_for(&self, day: u64, reach: RegionScope<'_>, service: &str) -> bool {
@@ -311,7 +332,7 @@ impl SigningKey {
 
     /// The service's signing name.
     pub(crate) fn service(&self) -> &str {
-        self.scope().rsplit('/').nth(1).unwrap_or_default()
+        &self.authorization[self.service.clone()]
     }
 
     /// The region; `None` for SigV4a.
@@ -400,7 +421,7 @@ mod tests {
         )))
     }
 
-    fn key_at(identity: &CredentialsWithKeys, seconds: u64, region: &str) -> Arc<SigningKey> {
+    fn key_at(identity: &CredentialsWithKeys, seconds: u64, region: &str) -> Found<SigningKey> {
         identity.signing_key(seconds, RegionScope::Region(region), "iam").unwrap()
     }
 
@@ -410,6 +431,7 @@ mod tests {
         let identity = identity("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None).unwrap();
         let key = key_at(&identity, 1_440_938_160, "us-east-1");
         assert_eq!(key.scope(), "20150830/us-east-1/iam/aws4_request");
+        assert_eq!(key.service(), "iam");
         let string_to_sign = "AWS4-HMAC-SHA256\n20150830T123600Z\n20150830/us-east-1/iam/aws4_request\n\
                               f536975d06c0309214f805bb90ccff089219ecd68b2577efef23edd43b7e1a59";
         let signature = key.sign(&[&string_to_sign.as_bytes()[..20], &string_to_sign.as_bytes()[20..]]);

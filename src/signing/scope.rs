@@ -1,12 +1,11 @@
 //! The service and region that a request is signed for.
 
-use std::sync::Arc;
-
 use super::known_host::KnownHost;
 use super::overrides::Overrides;
 use super::request::RequestView;
 use super::signer::Inner;
 use super::target::Origin;
+use crate::cache::Found;
 use crate::endpoint::{Endpoint, MissingScope};
 use crate::error::{Error, ErrorKind};
 use crate::signing::keys::RegionScope;
@@ -17,7 +16,7 @@ pub(crate) struct Scope<'a> {
     service: Option<&'a str>,
     region: Option<RegionScope<'a>>,
     /// For the parts that are not configured.
-    known: Arc<KnownHost>,
+    known: Found<KnownHost>,
     path: &'a str,
     default_region: Option<&'a str>,
 }
@@ -87,7 +86,7 @@ impl Inner {
     pub(super) fn scope<'a>(
         &'a self,
         request: &RequestView<'a>,
-        known: Arc<KnownHost>,
+        known: Found<KnownHost>,
     ) -> Result<Scope<'a>, Error> {
         let over = &request.overrides;
         validate(over.service, over.region, over.region_set)
@@ -116,7 +115,7 @@ impl Inner {
         ensure_consistent("region", region, inferred, known.host())
     }
 
-    fn configured_scope<'a>(&'a self, request: &RequestView<'a>, known: Arc<KnownHost>) -> Scope<'a> {
+    fn configured_scope<'a>(&'a self, request: &RequestView<'a>, known: Found<KnownHost>) -> Scope<'a> {
         let (own, over) = (&self.settings.scope, &request.overrides);
         Scope {
             service: over.service.or(own.service.as_deref()),
@@ -137,12 +136,12 @@ impl Inner {
         &self,
         origin: &Origin<'_>,
         request: &RequestView<'_>,
-        known: &Arc<KnownHost>,
+        known: &Found<KnownHost>,
     ) -> Result<(), Error> {
         if known.allowed {
             return Ok(());
         }
-        let missing = || self.configured_scope(request, Arc::clone(known)).missing();
+        let missing = || self.configured_scope(request, known.clone()).missing();
         self.origins.ensure_allowed(origin.http_scheme(), origin.host, origin.port, missing)
     }
 
@@ -153,7 +152,7 @@ impl Inner {
     pub(super) fn known_host<'a>(
         &self,
         request: &RequestView<'a>,
-    ) -> Result<(Origin<'a>, Arc<KnownHost>), Error> {
+    ) -> Result<(Origin<'a>, Found<KnownHost>), Error> {
         if let (Some(scheme), Some(authority)) = (request.scheme, request.authority)
             && let Some(known) = self.hosts.find(|known| known.is_of(scheme, authority))
         {

@@ -68,7 +68,8 @@ impl SignerBuilder {
             return self;
         };
         let mut builder = self.credentials(provider);
-        if let Some(region) = config.region() {
+        // As in `AWS_REGION=`, which means that there is none.
+        if let Some(region) = config.region().filter(|region| !region.as_ref().is_empty()) {
             builder = builder.default_region(region.to_string());
         }
         if let Some(time_source) = config.time_source() {

@@ -13,7 +13,7 @@ use super::details::SigningDetails;
 use super::headers::signature_headers;
 #[cfg(feature = "event-stream")]
 use super::keys::RegionScope;
-use super::keys::{CredentialsWithKeys, Dated, SignatureHex, SigningKey, hex};
+use super::keys::{CredentialsWithKeys, CurrentKeys, Dated, SignatureHex, SigningKey, hex};
 use super::payload::Payload;
 use super::prepare::PreparedRequest;
 use super::request::RequestView;
@@ -22,34 +22,39 @@ use super::signer::{Inner, Signer};
 #[cfg(feature = "event-stream")]
 use super::streaming::EventSigner;
 use super::streaming::{ChunkSigner, signature_len};
+use crate::cache::Found;
 use crate::clock::ClockReading;
 use crate::error::{Error, ErrorKind};
 use crate::metrics::SigningTimer;
 
 impl Signer {
     /// Signs a request with these credentials, at the current time.
-    pub(crate) fn signature(
+    ///
+    /// `attempt` makes of what it was made with what the caller wants to know.
+    pub(crate) fn signature<A>(
         &self,
-        keys: Arc<CredentialsWithKeys>,
+        keys: Found<CurrentKeys>,
         request: &RequestView<'_>,
         payload: Payload<'_>,
-    ) -> Result<Signature, Error> {
+        attempt: impl FnOnce(Attempt) -> A,
+    ) -> Result<Signature<A>, Error> {
         let prepared = self.prepare(request)?;
-        Ok(self.sign_headers(&prepared, keys, payload, log_signed(&prepared))?.0)
+        Ok(self.sign_headers(&prepared, keys, payload, log_signed(&prepared), attempt)?.0)
     }
 
     pub(super) async fn signature_with_details(
         &self,
         request: &RequestView<'_>,
         payload: Payload<'_>,
-    ) -> Result<(Signature, SigningDetails), Error> {
+    ) -> Result<(Signature<SignedWith>, SigningDetails), Error> {
         let keys = self.keys_for(request).await?;
         let prepared = self.prepare(request)?;
         let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
             log_signed(&prepared)(context, canonical);
             context.details(&prepared, canonical)
         };
-        let (signature, mut details) = self.sign_headers(&prepared, keys, payload, explain)?;
+        let (signature, mut details) =
+            self.sign_headers(&prepared, keys, payload, explain, Attempt::signed_with)?;
         details.set_clock_offset_seconds(signature.attempt.reading.offset.seconds());
         Ok((signature, details))
     }
@@ -62,19 +67,22 @@ impl Signer {
         signed_with: &SignedWith,
     ) -> Result<SigningDetails, Error> {
         let prepared = self.prepare(request)?;
-        let (keys, reading) = (Arc::clone(&signed_with.keys), signed_with.reading);
+        let keys = CurrentKeys { keys: Arc::clone(&signed_with.keys), validity: None };
         let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
             context.details(&prepared, canonical)
         };
-        Ok(self.sign_headers_at(&prepared, keys, payload, reading, explain)?.1)
+        let (reading, keys) = (signed_with.reading, Found::new(keys.into()));
+        Ok(self.sign_headers_at(&prepared, keys, payload, reading, explain, |_| ())?.1)
+    }
+
+    /// The keys of the last signature, if their credentials are still the cached ones.
+    pub(crate) fn cached_keys(&self) -> Option<Found<CurrentKeys>> {
+        self.inner.cached_keys()
     }
 
     /// Credentials for a request, with their keys. One that cannot be signed does not wait for them, but is refused.
-    pub(crate) async fn keys_for(
-        &self,
-        request: &RequestView<'_>,
-    ) -> Result<Arc<CredentialsWithKeys>, Error> {
-        if let Some(keys) = self.inner.cached_keys() {
+    pub(crate) async fn keys_for(&self, request: &RequestView<'_>) -> Result<Found<CurrentKeys>, Error> {
+        if let Some(keys) = self.cached_keys() {
             return Ok(keys);
         }
         self.prepare(request)?;
@@ -86,7 +94,7 @@ impl Signer {
     pub(crate) fn presigning_context(
         &self,
         prepared: &PreparedRequest<'_>,
-        keys: Arc<CredentialsWithKeys>,
+        keys: Found<CurrentKeys>,
     ) -> Result<(SigningContext, SystemTime), Error> {
         let now = self.inner.clock.now();
         Ok((SigningContext::new(prepared, keys, now)?, now))
@@ -94,29 +102,33 @@ impl Signer {
 
     /// Signs a prepared request. Pure but for the clock and the caches of the signer.
     ///
-    /// `look` is shown what was signed, after the fact.
-    fn sign_headers<T>(
+    /// `look` is shown what was signed, after the fact; `attempt` what it was made with.
+    fn sign_headers<T, A>(
         &self,
         prepared: &PreparedRequest<'_>,
-        keys: Arc<CredentialsWithKeys>,
+        keys: Found<CurrentKeys>,
         payload: Payload<'_>,
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
-    ) -> Result<(Signature, T), Error> {
+        attempt: impl FnOnce(Attempt) -> A,
+    ) -> Result<(Signature<A>, T), Error> {
         let timer = SigningTimer::start();
         let reading = self.inner.clock.read(prepared.origin.authority);
-        let (signature, seen) = self.sign_headers_at(prepared, keys, payload, reading, look)?;
-        timer.signed(signature.attempt.service(), payload.hashed_len());
-        Ok((signature, seen))
+        let attempt = |made: Attempt| {
+            timer.signed(made.context.key.service(), payload.hashed_len());
+            attempt(made)
+        };
+        self.sign_headers_at(prepared, keys, payload, reading, look, attempt)
     }
 
-    fn sign_headers_at<T>(
+    fn sign_headers_at<T, A>(
         &self,
         prepared: &PreparedRequest<'_>,
-        keys: Arc<CredentialsWithKeys>,
+        keys: Found<CurrentKeys>,
         payload: Payload<'_>,
         reading: ClockReading,
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
-    ) -> Result<(Signature, T), Error> {
+        attempt: impl FnOnce(Attempt) -> A,
+    ) -> Result<(Signature<A>, T), Error> {
         let payload = prepared.payload(self, payload)?;
         let context = SigningContext::new(prepared, keys, reading.corrected())?;
         let hash = payload.hash();
@@ -156,7 +168,8 @@ impl Signer {
         let events = match prepared.service_and_reach()? {
             (service, RegionScope::Region(region)) if payload.is_event_stream() => {
                 let clock = (Arc::clone(&self.inner.clock), prepared.origin.authority);
-                let chain = EventSigner::new(Arc::clone(&context.keys), clock, (service, region), &signature);
+                let chain =
+                    EventSigner::new(Arc::clone(&context.keys.keys), clock, (service, region), &signature);
                 Some(Box::new(chain))
             }
             _ => None,
@@ -177,14 +190,13 @@ impl Signer {
             replace,
             drop_host: prepared.host.drop_header,
             rewritten: prepared.rewrites_uri().then(|| prepared.target.to_path_and_query()),
-            attempt: SignedWith {
-                keys: context.keys,
-                key: context.key,
+            attempt: attempt(Attempt {
+                context,
                 reading,
                 chain,
                 #[cfg(feature = "event-stream")]
                 events,
-            },
+            }),
         };
         Ok((signature, looked_at))
     }
@@ -211,40 +223,67 @@ fn log_signed<'p>(
 
 impl Inner {
     /// The keys of the last signature, if their credentials are still the cached ones.
-    fn cached_keys(&self) -> Option<Arc<CredentialsWithKeys>> {
-        let known = self.keys.load();
-        let keys = known.as_ref()?;
-        self.credentials.is_cached(keys.credentials()).then(|| Arc::clone(keys))
+    fn cached_keys(&self) -> Option<Found<CurrentKeys>> {
+        let is_valid = |known: &CurrentKeys| {
+            known.validity.as_ref().is_some_and(|validity| self.credentials.is_valid(validity))
+        };
+        if let Some(keys) = self.keys.find(is_valid) {
+            return Some(keys);
+        }
+        let known = self.keys.find(|_| true)?;
+        let validity = self.credentials.validity(known.credentials())?;
+        Some(self.keys.add(CurrentKeys { keys: Arc::clone(&known.keys), validity: Some(validity) }))
     }
 
     /// The credentials of this context, with their keys.
-    pub(super) async fn load_keys(&self) -> Result<Arc<CredentialsWithKeys>, Error> {
+    pub(super) async fn load_keys(&self) -> Result<Found<CurrentKeys>, Error> {
         let credentials = self.credentials.snapshot().await?;
-        let known = self.keys.load();
-        if let Some(keys) = known.as_ref() {
-            let same = Arc::ptr_eq(keys.credentials(), &credentials) || keys.is_of(&credentials);
-            if same {
-                return Ok(Arc::clone(keys));
-            }
+        let is_same =
+            |known: &CurrentKeys| Arc::ptr_eq(known.credentials(), &credentials) || known.is_of(&credentials);
+        if let Some(keys) = self.keys.find(is_same) {
+            return Ok(keys);
         }
+        let validity = self.credentials.validity(&credentials);
         let keys = Arc::new(CredentialsWithKeys::new(credentials)?);
-        self.keys.store(Some(Arc::clone(&keys)));
-        Ok(keys)
+        Ok(self.keys.add(CurrentKeys { keys, validity }))
     }
 }
 
 /// What a signature is made with, all of one context.
 pub(crate) struct SigningContext {
-    pub(crate) keys: Arc<CredentialsWithKeys>,
-    pub(crate) key: Arc<SigningKey>,
+    pub(crate) keys: Found<CurrentKeys>,
+    pub(crate) key: Found<SigningKey>,
     pub(crate) dated: Guard<Arc<Dated>>,
     pub(crate) algorithm: &'static str,
+}
+
+/// One signature, and what it was made with.
+pub(crate) struct Attempt {
+    context: SigningContext,
+    reading: ClockReading,
+    chain: Option<Box<ChunkSigner>>,
+    #[cfg(feature = "event-stream")]
+    events: Option<Box<EventSigner>>,
+}
+
+impl Attempt {
+    /// The same, to be kept until the response is there.
+    pub(crate) fn signed_with(self) -> SignedWith {
+        SignedWith {
+            keys: Arc::clone(&self.context.keys.keys),
+            key: Arc::clone(&self.context.key),
+            reading: self.reading,
+            chain: self.chain,
+            #[cfg(feature = "event-stream")]
+            events: self.events,
+        }
+    }
 }
 
 impl SigningContext {
     fn new(
         prepared: &PreparedRequest<'_>,
-        keys: Arc<CredentialsWithKeys>,
+        keys: Found<CurrentKeys>,
         time: SystemTime,
     ) -> Result<Self, Error> {
         let (service, reach) = prepared.service_and_reach()?;

@@ -29,7 +29,7 @@ impl SignedWith {
 }
 
 /// The headers that make a request a signed one, and its target where that had to be rewritten.
-pub(crate) struct Signature {
+pub(crate) struct Signature<A> {
     pub(crate) date: HeaderValue,
     pub(crate) token: Option<(HeaderName, HeaderValue)>,
     pub(crate) content_sha256: Option<HeaderValue>,
@@ -41,13 +41,13 @@ pub(crate) struct Signature {
     pub(crate) drop_host: bool,
     /// `path[?query]` in the form that was signed, where the URI has to be rewritten.
     pub(crate) rewritten: Option<String>,
-    /// What it was made with.
-    pub(crate) attempt: SignedWith,
+    /// What it was made with: [`SignedWith`] if somebody wants to know.
+    pub(crate) attempt: A,
 }
 
-impl Signature {
+impl<A> Signature<A> {
     /// Replaces whatever an earlier signature left in the headers by this one.
-    pub(crate) fn apply(self, headers: &mut HeaderMap) -> SignedWith {
+    pub(crate) fn apply(self, headers: &mut HeaderMap) -> A {
         if self.replace {
             for name in signature_headers::ALL {
                 headers.remove(name);

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwapOption;
 use http::{HeaderMap, Method, Uri, request::Parts};
 
 use super::details::SigningDetails;
@@ -24,8 +23,8 @@ use crate::error::{Error, ErrorKind};
 use crate::metrics;
 #[cfg(feature = "blocking")]
 use crate::runtime::LazyRuntime;
-use crate::signing::keys::CredentialsWithKeys;
-use crate::signing::signature::{Signature, SignedWith};
+use crate::signing::keys::CurrentKeys;
+use crate::signing::signature::Signature;
 
 /// Signs HTTP requests with AWS Signature Version 4.
 ///
@@ -58,7 +57,8 @@ pub struct Signer {
 
 pub(super) struct Inner {
     pub(super) credentials: CredentialsSource,
-    pub(super) keys: ArcSwapOption<CredentialsWithKeys>,
+    /// One entry at most.
+    pub(super) keys: SmallCache<CurrentKeys>,
     /// Shared with the bodies of event streams, each of whose messages has a date of its own.
     pub(super) clock: Arc<Clock>,
     pub(super) hosts: SmallCache<KnownHost>,
@@ -107,25 +107,21 @@ impl Signer {
     /// Any [`ErrorKind`] that does not concern a body's stream. The request is then unchanged.
     pub async fn sign<'p>(&self, parts: &mut Parts, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
         if !self.passes_through(Some(&parts.extensions), || RequestView::of(parts)) {
-            self.sign_attempt(parts, payload.into()).await.inspect_err(metrics::sign_error)?;
+            self.sign_parts(parts, payload.into()).await.inspect_err(metrics::sign_error)?;
         }
         Ok(())
     }
 
-    pub(crate) async fn sign_attempt(
-        &self,
-        parts: &mut Parts,
-        payload: Payload<'_>,
-    ) -> Result<SignedWith, Error> {
+    async fn sign_parts(&self, parts: &mut Parts, payload: Payload<'_>) -> Result<(), Error> {
         let request = RequestView::of(parts);
-        let identity = self.keys_for(&request).await?;
-        let signed_with = commit(self.signature(identity, &request, payload)?, parts)?;
+        let keys = self.keys_for(&request).await?;
+        commit(self.signature(keys, &request, payload, |_| ())?, parts)?;
         #[cfg(any(feature = "tower", feature = "reqwest"))]
         if self.is_guarded() {
             let signed = SignedRequest::of(&RequestView::of(parts), payload);
             parts.extensions.insert(signed);
         }
-        Ok(signed_with)
+        Ok(())
     }
 
     /// Signs a request as [`sign`](Self::sign) does, and returns what was signed: canonical request, string to sign and
@@ -205,7 +201,7 @@ impl Signer {
         payload: Payload<'_>,
     ) -> Result<HeaderMap, Error> {
         let keys = self.keys_for(&request).await?;
-        let mut signature = self.signature(keys, &request, payload)?;
+        let mut signature = self.signature(keys, &request, payload, |_| ())?;
         if let Some(target) = signature.rewritten.take() {
             let strict = with_target(uri, target)?;
             return Err(Error::new(
@@ -254,6 +250,14 @@ impl Signer {
         self.inner.settings.retry_on_auth_error
     }
 
+    /// Records that a request was sent unsigned, where what was signed is recorded.
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    pub(crate) fn record_unsigned(&self, response: &mut http::Extensions) {
+        if self.records_details() {
+            response.insert(SigningDetails::default());
+        }
+    }
+
     pub(crate) fn records_details(&self) -> bool {
         self.inner.settings.record_details
     }
@@ -278,7 +282,7 @@ impl Signer {
 }
 
 /// Writes a signature on `http` parts; nothing is changed if the rewritten URI is invalid.
-fn commit(mut signature: Signature, parts: &mut Parts) -> Result<SignedWith, Error> {
+fn commit<A>(mut signature: Signature<A>, parts: &mut Parts) -> Result<A, Error> {
     if let Some(target) = signature.rewritten.take() {
         parts.uri = with_target(&parts.uri, target)?;
     }

@@ -171,3 +171,21 @@ async fn nothing_that_is_said_of_a_refusal_holds_a_secret() {
         }
     }
 }
+
+#[cfg(feature = "blocking")]
+#[test]
+fn blocking_responses_are_explained_and_given_back_whole() {
+    use sigv4_middleware::{DiagnoseBlocking, SendSigned};
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let gateway = runtime.block_on(gateway("execute-api"));
+    let client = sigv4_middleware::reqwest_blocking_client().no_proxy().build().unwrap();
+    let wrong = recording("execute-api").credentials(wrong_secret()).build().unwrap();
+    for (signer, cause) in [(&wrong, Some(Cause::SignatureMismatchSecret)), (&signer("execute-api"), None)] {
+        let response = client.get(gateway.url()).send_signed(signer).unwrap();
+        let (response, diagnosis) = DiagnoseBlocking::diagnose(response);
+        assert_eq!(diagnosis.map(|diagnosis| diagnosis.cause()), cause);
+        let text = response.text().unwrap();
+        assert!(text.starts_with('{') && text.ends_with('}'), "{text}");
+    }
+}

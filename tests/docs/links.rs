@@ -17,9 +17,8 @@ fn links(text: &str) -> Vec<String> {
     let inline = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
     let reference = Regex::new(r"(?m)^(?://[!/] )?\[[^\]]+\]: (\S+)").unwrap();
     let image = Regex::new(r#"(?:src|href|srcset)="([^"]+)""#).unwrap();
-    let found = [inline, reference, image].map(|pattern| {
-        pattern.captures_iter(&prose).map(|found| found[1].to_owned()).collect::<Vec<_>>()
-    });
+    let found = [inline, reference, image]
+        .map(|pattern| pattern.captures_iter(&prose).map(|found| found[1].to_owned()).collect::<Vec<_>>());
     found.concat()
 }
 
@@ -30,7 +29,11 @@ fn fragments(text: &str) -> HashSet<String> {
     headings
         .map(|title| {
             let title = title.trim_start_matches('#').trim().to_lowercase();
-            title.chars().filter(|c| c.is_alphanumeric() || "-_ ".contains(*c)).collect::<String>().replace(' ', "-")
+            title
+                .chars()
+                .filter(|c| c.is_alphanumeric() || "-_ ".contains(*c))
+                .collect::<String>()
+                .replace(' ', "-")
         })
         .collect()
 }
@@ -75,7 +78,9 @@ fn check(path: &str, link: &str) -> Result<(), String> {
 #[test]
 fn within_the_documents_lead_somewhere() {
     let mut documents = files("src/guide", "md");
-    documents.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(String::from));
+    documents.extend(
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(String::from),
+    );
     documents.extend(["src/lib.rs", "src/guide/mod.rs"].map(String::from));
     let mut count = 0;
     let mut broken = Vec::new();
@@ -94,7 +99,8 @@ fn within_the_documents_lead_somewhere() {
 fn files_that_documents_name_exist() {
     let name = Regex::new(r"`((?:bench|docs|examples|fuzz|scripts|src|tests)/[\w./-]+)`").unwrap();
     let packages = Regex::new(r"cargo (?:run|test|install)[^\n]*? (?:-p|--path) ([\w/-]+)").unwrap();
-    let manifests: String = files("examples", "toml").iter().chain(&files("tests", "toml")).map(|path| read(path)).collect();
+    let manifests: String =
+        files("examples", "toml").iter().chain(&files("tests", "toml")).map(|path| read(path)).collect();
     let mut documents = files("src/guide", "md");
     documents.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(String::from));
     for path in documents {
@@ -119,5 +125,19 @@ fn pages_are_short() {
     for page in files("src/guide", "md") {
         let lines = read(&page).lines().count();
         assert!(lines <= 150, "{page}: {lines} lines");
+    }
+}
+
+/// An empty line would end a picture in the middle of a page, and one that begins with anything else would be text.
+#[test]
+fn pictures_can_stand_in_a_page() {
+    let pages = read("src/guide/mod.rs");
+    let names = Regex::new(r#"with "([\w-]+\.svg)""#).unwrap();
+    let pictures: Vec<_> =
+        names.captures_iter(&pages).map(|found| read(&format!("docs/{}", &found[1]))).collect();
+    assert!(pictures.len() >= 4);
+    for picture in pictures {
+        assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+        assert!(!picture.contains("\n\n"));
     }
 }

@@ -35,8 +35,8 @@ fn programs(readme: &str) -> Vec<Program<'_>> {
     for section in readme.split("\n## ") {
         let Some(code) = blocks(section, "rust").first().copied() else { continue };
         let mut dependencies = BTreeMap::new();
-        for line in blocks(section, "console").iter().flat_map(|block| block.lines()) {
-            let Some(line) = line.strip_prefix("$ cargo add ") else { continue };
+        for line in section.split("cargo add ").skip(1) {
+            let line = line.split(['\n', '`']).next().unwrap();
             let (names, features) = line.split_once(" --features ").unwrap_or((line, ""));
             for name in names.split(' ') {
                 dependencies.insert(name, features.split(',').filter(|name| !name.is_empty()).collect());
@@ -85,8 +85,11 @@ async fn build(programs: &[Program<'_>], folder: &Path) {
     );
     let names: Vec<_> = programs.iter().map(|program| program.name).collect();
     fs::create_dir_all(folder).unwrap();
-    fs::write(folder.join("Cargo.toml"), format!("[workspace]\nresolver = \"3\"\nmembers = {names:?}\n\n{profile}"))
-        .unwrap();
+    fs::write(
+        folder.join("Cargo.toml"),
+        format!("[workspace]\nresolver = \"3\"\nmembers = {names:?}\n\n{profile}"),
+    )
+    .unwrap();
     fs::write(folder.join("Cargo.lock"), &lock).unwrap();
     for program in programs {
         let mut manifest =
@@ -164,7 +167,8 @@ async fn of_the_readme_work_as_pasted() {
     let tls = TlsFront::before(gateway.addr()).await;
     // The custom domain is the only thing that is not as pasted: a client without a proxy goes where its name leads.
     let tower = programs.iter_mut().find(|program| program.name == "tower").unwrap();
-    let local = tower.code.replace("https://api.example.com/", &format!("https://localhost:{}/", tls.addr().port()));
+    let local =
+        tower.code.replace("https://api.example.com/", &format!("https://localhost:{}/", tls.addr().port()));
     assert_ne!(local, tower.code);
     tower.code = &local;
 

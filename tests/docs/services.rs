@@ -8,7 +8,8 @@ const REGION: &str = "us-west-2";
 
 /// The cells of the first table of a page, without its head.
 fn rows(page: &str) -> Vec<Vec<&str>> {
-    let table = page.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    let table =
+        page.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
     table.skip(2).map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
 }
 
@@ -23,7 +24,8 @@ fn hosts_are_inferred_as_the_table_says() {
     let rows = rows(&page);
     assert!(rows.len() >= 30, "{}", rows.len());
     for row in rows {
-        let [host, service, payload, line] = row[..] else { panic!("{row:?}") };
+        let [host, service, payload] = row[..] else { panic!("{row:?}") };
+        let (payload, line) = payload.split_once("; ").unwrap_or((payload, ""));
         let mut name = code(host).replace("{region}", REGION);
         while let (Some(start), Some(end)) = (name.find('{'), name.find('}')) {
             name.replace_range(start..=end, "abc123");

@@ -7,7 +7,6 @@ mod credentials;
 mod destinations;
 mod differential;
 mod emulator;
-mod examples;
 mod guard;
 mod hosts;
 mod integrations;

@@ -1,5 +1,6 @@
 //! What the layer adds to one signature: a GET with a session token through `SigV4Layer` around a service that does
-//! nothing, beside `Signer::sign` and that service alone, in turns in one process.
+//! nothing, beside `Signer::sign` and that service alone, in turns in one process. And the same through
+//! `SigV4Middleware`, beside a middleware that does nothing, each above one that responds at once.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -8,17 +9,20 @@ use std::hint::black_box;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use clap::Parser;
 use futures_util::FutureExt;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use http_body_util::Full;
+use reqwest::ResponseBuilderExt;
+use reqwest_middleware::{ClientWithMiddleware, Middleware, Next};
 use sigv4_bench::cases::Case;
 use sigv4_bench::report::{self, Rounds};
-use sigv4_middleware::{Credentials, SigV4, Signer};
+use sigv4_middleware::{Credentials, SigV4, SigV4Middleware, Signer};
 use tower_service::Service;
 
-const SUBJECTS: [&str; 3] = ["layer", "sign", "service"];
+const SUBJECTS: [&str; 5] = ["layer", "sign", "service", "middleware", "no-op"];
 
 /// Measures what the layer adds to one signature.
 #[derive(Parser)]
@@ -50,6 +54,41 @@ impl Service<Request<Full<Bytes>>> for Nothing {
     }
 }
 
+/// Passes requests on.
+struct NoOp;
+
+#[async_trait]
+impl Middleware for NoOp {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        next.run(request, extensions).await
+    }
+}
+
+/// Responds at once.
+struct Responds;
+
+#[async_trait]
+impl Middleware for Responds {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        _: &mut Extensions,
+        _: Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        let response = Response::builder().url(request.url().clone()).body("");
+        response.map(Into::into).map_err(reqwest_middleware::Error::middleware)
+    }
+}
+
+fn client(middleware: impl Middleware) -> ClientWithMiddleware {
+    reqwest_middleware::ClientBuilder::new(reqwest::Client::new()).with(middleware).with(Responds).build()
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     let rounds = if options.quick { 60 } else { 600 };
@@ -61,6 +100,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let request = || Request::from_parts(parts.clone(), Full::<Bytes>::default());
     let mut layered = SigV4::new(Nothing, signer.clone());
     let mut plain = Nothing;
+    let (signed, unsigned) = (client(SigV4Middleware::new(signer.clone())), client(NoOp));
+    let of_reqwest = |request: Request<Full<Bytes>>| {
+        reqwest::Request::try_from(request.map(|_| reqwest::Body::from(Bytes::new())))
+    };
 
     let mut figures = Rounds::new("get-token", "GET, session token", &SUBJECTS);
     for _ in 0..rounds {
@@ -69,6 +112,18 @@ fn main() -> Result<(), Box<dyn Error>> {
                 continue;
             }
             let requests: Vec<_> = std::iter::repeat_with(request).take(200).collect();
+            if let Some(client) = [("middleware", &signed), ("no-op", &unsigned)]
+                .into_iter()
+                .find_map(|(name, client)| (name == *subject).then_some(client))
+            {
+                let requests = requests.into_iter().map(of_reqwest).collect::<Result<Vec<_>, _>>()?;
+                let started = Instant::now();
+                for request in requests {
+                    drop(client.execute(request).now_or_never().ok_or("the client waits")??);
+                }
+                times.push(started.elapsed().as_nanos() as f64 / 200.0);
+                continue;
+            }
             let started = Instant::now();
             for request in requests {
                 match *subject {
@@ -87,6 +142,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     report::print_heading("layer");
     figures.print("layer");
     let added = figures.median("layer") - figures.median("sign");
+    let by_middleware = figures.median("middleware") - figures.median("no-op");
+    println!("the middleware adds {by_middleware:.0} ns to one that does nothing (medians)");
     println!("the layer adds {added:.0} ns to Signer::sign (medians), {}", report::machine());
     Ok(())
 }

@@ -14,7 +14,7 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
 use bytes::Bytes;
 use clap::Parser;
-use http::{Extensions, Request, Response};
+use http::{Extensions, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -23,16 +23,18 @@ use reqwest_middleware::{ClientWithMiddleware, Middleware, Next};
 use serde_json::json;
 use sigv4_bench::cases::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
 use sigv4_bench::chart::{self, Group};
+use sigv4_bench::figures;
 use sigv4_bench::report::{self, Rounds};
 use sigv4_middleware::{SigV4, SigV4Middleware, Signer};
 use tokio::net::TcpListener;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 type Sent<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
 
 const SERVICE: &str = "execute-api";
-const SUBJECTS: [&str; 5] = ["ours", "plain", "naive", "ours-hyper", "plain-hyper"];
+const SUBJECTS: [&str; 7] =
+    ["ours", "plain", "naive", "ours-hyper", "plain-hyper", "ours-grpc", "plain-grpc"];
 
 /// Measures what signing adds to a request, and writes docs/overhead.json and docs/overhead.svg.
 #[derive(Parser)]
@@ -40,6 +42,9 @@ struct Options {
     /// A tenth of the rounds; writes no files.
     #[arg(long)]
     quick: bool,
+    /// Compares with docs/overhead.json, prints what became worse by more than noise, and fails then; writes no files.
+    #[arg(long)]
+    check: bool,
 }
 
 /// A client of one kind.
@@ -139,13 +144,65 @@ fn callers() -> Result<Vec<Box<dyn Caller>>, BoxError> {
         Ok::<_, BoxError>(reqwest_middleware::ClientBuilder::new(sigv4_middleware::reqwest_client().build()?))
     };
     let hyper = Client::builder(TokioExecutor::new());
+    let (mut h2, signer_of_h2) = (hyper.clone(), signer.clone());
+    h2.http2_only(true);
     Ok(vec![
         Box::new(reqwest()?.with(SigV4Middleware::new(signer.clone())).build()),
         Box::new(reqwest()?.build()),
         Box::new(reqwest()?.with(Naive { identity: credentials().into() }).build()),
         Box::new(SigV4::new(hyper.build_http(), signer)),
         Box::new(hyper.build_http::<Full<Bytes>>()),
+        Box::new(Grpc(SigV4::new(h2.build_http(), signer_of_h2))),
+        Box::new(Grpc(h2.build_http::<Full<Bytes>>())),
     ])
+}
+
+/// A unary gRPC call over HTTP/2, as tonic makes it: one message of 64 bytes there, one back, and trailers.
+struct Grpc<S>(S);
+
+impl<S> Caller for Grpc<S>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<hyper::body::Incoming>> + Clone + Send + Sync,
+    S::Future: Send,
+    S::Error: Error + Send + Sync + 'static,
+{
+    fn call<'a>(&'a self, url: &'a str) -> Sent<'a> {
+        Box::pin(async move {
+            let mut message = vec![0; 5 + 64];
+            message[4] = 64;
+            let request = Request::post(url)
+                .header("content-type", "application/grpc")
+                .header("te", "trailers")
+                .header("x-amz-target", "Orders.List")
+                .body(Full::from(message))?;
+            let response = self.0.clone().oneshot(request).await?;
+            let body = response.into_body().collect().await?;
+            match body.trailers().and_then(|trailers| trailers.get("grpc-status")) {
+                Some(status) if status == "0" => Ok(()),
+                _ => Err("the call has no status".into()),
+            }
+        })
+    }
+}
+
+async fn serve_grpc(listener: TcpListener) {
+    let answer = |request: Request<hyper::body::Incoming>| async {
+        request.into_body().collect().await?;
+        let message = Full::new(Bytes::from_static(&[0, 0, 0, 0, 2, b'{', b'}']));
+        let trailers = [(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"))];
+        let trailers = std::future::ready(Some(Ok(trailers.into_iter().collect())));
+        let response = Response::builder().header("content-type", "application/grpc");
+        Ok::<_, BoxError>(response.body(message.with_trailers(trailers))?)
+    };
+    while let Ok((stream, _)) = listener.accept().await {
+        if stream.set_nodelay(true).is_err() {
+            continue;
+        }
+        tokio::spawn(
+            hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), service_fn(answer)),
+        );
+    }
 }
 
 async fn serve(listener: TcpListener) {
@@ -195,6 +252,11 @@ async fn main() -> Result<(), BoxError> {
     let url: &str =
         Box::leak(format!("http://{}/prod/orders?limit=10", listener.local_addr()?).into_boxed_str());
     tokio::spawn(serve(listener));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let grpc: &str =
+        Box::leak(format!("http://{}/orders.Orders/List", listener.local_addr()?).into_boxed_str());
+    tokio::spawn(serve_grpc(listener));
+    let url_of = |at: usize| if SUBJECTS[at].ends_with("-grpc") { grpc } else { url };
     let callers: &[Box<dyn Caller>] = Box::leak(callers()?.into_boxed_slice());
 
     let mut results = Vec::new();
@@ -204,13 +266,13 @@ async fn main() -> Result<(), BoxError> {
     {
         let mut rounds = Rounds::new(case, title, &SUBJECTS);
         let count = if options.quick { 6 } else { 60 };
-        for caller in callers {
-            round(&**caller, url, tasks, each).await?;
+        for (at, caller) in callers.iter().enumerate() {
+            round(&**caller, url_of(at), tasks, each).await?;
         }
         for turn in 0..count {
             for at in 0..callers.len() {
                 let at = (at + turn) % callers.len();
-                rounds.subjects[at].1.push(round(&*callers[at], url, tasks, each).await?);
+                rounds.subjects[at].1.push(round(&*callers[at], url_of(at), tasks, each).await?);
             }
         }
         rounds.print("ours");
@@ -220,7 +282,16 @@ async fn main() -> Result<(), BoxError> {
         for peer in ["plain", "naive"] {
             println!("ratio {} {peer} {:.3}", rounds.case, rounds.ratio("ours", peer));
         }
-        println!("ratio {}-hyper plain {:.3}", rounds.case, rounds.ratio("ours-hyper", "plain-hyper"));
+        for client in ["hyper", "grpc"] {
+            let ratio = rounds.ratio(&format!("ours-{client}"), &format!("plain-{client}"));
+            println!("ratio {}-{client} plain {ratio:.3}", rounds.case);
+        }
+    }
+    if options.check {
+        let checked_in = figures::checked_in("overhead").map_err(|error| error.to_string())?;
+        let check = |rounds: &&_| !Rounds::check(rounds, &checked_in, "ours", &["plain", "naive"]);
+        let worse = results.iter().filter(check).count();
+        return if worse == 0 { Ok(()) } else { Err("some ratios became worse".into()) };
     }
     if options.quick {
         return Ok(());
@@ -229,7 +300,10 @@ async fn main() -> Result<(), BoxError> {
         .iter()
         .map(|rounds| {
             let mut figures = rounds.json("ours");
-            figures["hyper_ratio"] = ((rounds.ratio("ours-hyper", "plain-hyper") * 1e3).round() / 1e3).into();
+            for client in ["hyper", "grpc"] {
+                let ratio = rounds.ratio(&format!("ours-{client}"), &format!("plain-{client}"));
+                figures[format!("{client}_ratio")] = ((ratio * 1e3).round() / 1e3).into();
+            }
             figures
         })
         .collect();
@@ -244,13 +318,19 @@ fn drawn(results: &[Rounds]) -> String {
         "plain" => "reqwest, unsigned",
         "naive" => "reqwest, aws-sigv4 by hand",
         "ours-hyper" => "hyper, SigV4Layer",
-        _ => "hyper, unsigned",
+        "plain-hyper" => "hyper, unsigned",
+        "ours-grpc" => "gRPC over HTTP/2, SigV4Layer",
+        _ => "gRPC over HTTP/2, unsigned",
     };
     let groups: Vec<_> = results
         .iter()
         .map(|rounds| {
             let bars = SUBJECTS.iter().map(|name| {
-                let plain = if name.ends_with("hyper") { "plain-hyper" } else { "plain" };
+                let plain = match name.rsplit_once('-') {
+                    Some((_, "hyper")) => "plain-hyper",
+                    Some((_, "grpc")) => "plain-grpc",
+                    _ => "plain",
+                };
                 let ratio = rounds.ratio(name, plain);
                 (
                     display(name).to_owned(),

@@ -9,6 +9,7 @@ use clap::Parser;
 use serde_json::json;
 use sigv4_bench::cases::Case;
 use sigv4_bench::chart::{self, Group};
+use sigv4_bench::figures;
 use sigv4_bench::report::{self, Rounds};
 use sigv4_bench::subjects::{self, Bench, OURS};
 
@@ -18,6 +19,9 @@ struct Options {
     /// A tenth of the rounds; writes no files.
     #[arg(long)]
     quick: bool,
+    /// Compares with docs/signing.json, prints what became worse by more than noise, and fails then; writes no files.
+    #[arg(long)]
+    check: bool,
     /// Only this case; writes no files.
     #[arg(long)]
     case: Option<String>,
@@ -45,6 +49,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (peer, _) in rounds.subjects.iter().skip(1) {
             println!("ratio {} {peer} {:.3}", rounds.case, rounds.ratio(OURS, peer));
         }
+    }
+    if options.check {
+        let checked_in = figures::checked_in("signing")?;
+        let check = |rounds: &&_| !Rounds::check(rounds, &checked_in, OURS, &["aws-sigv4", "limit", "hash"]);
+        let worse = results.iter().filter(check).count();
+        return if worse == 0 { Ok(()) } else { Err("some ratios became worse".into()) };
     }
     let heap = heap_calls()?;
     for (case, subject, count) in &heap {

@@ -6,10 +6,7 @@
 //! ```
 //!
 //! The one line is in [`channel`]. The client is the one that tonic's build step writes for `grpc.health.v1.Health`; any
-//! other is given the channel in the same way. VPC Lattice takes unsigned payloads only, so that streams go both ways.
-//!
-//! The role needs `vpc-lattice-svcs:Invoke` on `arn:aws:vpc-lattice:REGION:ACCOUNT:service/SERVICE/*`, and the service's
-//! auth policy has to let it in.
+//! other is given the channel in the same way. README.md says what the role needs.
 
 use std::error::Error;
 use std::process::ExitCode;

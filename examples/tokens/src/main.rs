@@ -1,8 +1,5 @@
 //! Prints a token that an AWS service takes as a password. `tokens --help` lists the services.
 
-#[path = "../../shared/advice.rs"]
-mod advice;
-
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -11,8 +8,8 @@ use clap::error::ErrorKind as UsageErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use sigv4_middleware::{BoxError, BuildErrorKind, ErrorKind, Signer};
 
-/// What this program has in place of the methods that the library's errors name.
-const OPTIONS: [advice::OptionOf; 1] = [("region", "--region", "NAME")];
+const EXPORT_CREDENTIALS: &str = "export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, with a role's credentials, \
+     AWS_SESSION_TOKEN;\n  those of a profile of the AWS CLI: eval \"$(aws configure export-credentials --format env)\"";
 
 #[derive(Parser)]
 #[command(about = "Print a token that an AWS service takes as a password")]
@@ -133,8 +130,9 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: {}", message(error.as_ref()));
-            ExitCode::from(if is_usage_error(error.as_ref()) { 2 } else { 1 })
+            let (message, code) = failure(error.as_ref());
+            eprintln!("error: {message}");
+            ExitCode::from(code)
         }
     }
 }
@@ -227,28 +225,25 @@ fn explained(service: &Service) -> (String, String) {
     }
 }
 
-/// An error with its causes, in terms of this program's options.
-fn message(error: &(dyn Error + 'static)) -> String {
-    if let Some(error) = error.downcast_ref() {
-        return advice::for_build_error(error, &OPTIONS);
-    }
+/// What to say of an error, and the exit code: 2 if other arguments would help.
+fn failure(error: &(dyn Error + 'static)) -> (String, u8) {
     if let Some(error) = error.downcast_ref::<clap::Error>() {
-        return error.to_string().trim_start_matches("error: ").trim_end().to_owned();
+        return (error.to_string().trim_start_matches("error: ").trim_end().to_owned(), 2);
     }
-    let signing: Option<&sigv4_middleware::Error> = error.downcast_ref();
-    advice::with_options(&error.to_string(), &OPTIONS)
-        .or_else(|| Some(advice::for_kind(signing?.kind())))
-        .unwrap_or_else(|| error.to_string())
-}
-
-/// Whether other arguments would help.
-fn is_usage_error(error: &(dyn Error + 'static)) -> bool {
     if let Some(error) = error.downcast_ref::<sigv4_middleware::BuildError>() {
-        return error.kind() != BuildErrorKind::MissingCredentials;
+        return match error.kind() {
+            BuildErrorKind::MissingCredentials => {
+                (format!("there are no credentials\n  {EXPORT_CREDENTIALS}"), 1)
+            }
+            _ => (error.to_string(), 2),
+        };
     }
     match error.downcast_ref::<sigv4_middleware::Error>() {
-        Some(error) => !error.is_credentials() && error.kind() != ErrorKind::ClockOutOfRange,
-        // Arguments that no URL or header can be made of.
-        None => true,
+        Some(error) if error.is_credentials() => (format!("{error}\n  {EXPORT_CREDENTIALS}"), 1),
+        Some(error) if error.kind() == ErrorKind::ScopeUnknown => {
+            ("which region? Give --region NAME, or set AWS_REGION".to_owned(), 2)
+        }
+        // Arguments that no URL or header can be made of, for one.
+        _ => (error.to_string(), 2),
     }
 }

@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sigv4_middleware::{Credentials, Signer, SignerBuilder};
+use sigv4_test_support::{SECRET, TOKEN, assert_names_no_library_item, run, with_role};
 
 /// A case as `by_botocore.py` takes it, and made here.
 async fn token(case: &Value) -> String {
@@ -63,7 +64,7 @@ async fn tokens_are_those_that_botocore_made() {
     assert_eq!(seen, ["dsql", "eks", "elasticache", "memorydb", "msk", "rds", "vault"]);
 }
 
-/// Prints the recorded vectors, if `SIGV4_RECORD` names a file for them.
+/// Writes the recorded vectors, if `SIGV4_RECORD` names a file for them.
 #[tokio::test]
 async fn tokens_are_those_that_botocore_makes() {
     let Some(python) = std::env::var_os("SIGV4_INTEROP_PYTHON") else {
@@ -82,7 +83,7 @@ async fn tokens_are_those_that_botocore_makes() {
         .env("AWS_CONFIG_FILE", "/dev/null");
     let lines: Vec<_> = cases.iter().map(|case| format!("{case}\n")).collect();
     let output = with_input(&mut botocore, &lines.concat());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success());
     let expected: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().collect();
     assert_eq!(expected.len(), cases.len());
     for (case, expected) in cases.iter().zip(&expected) {
@@ -134,38 +135,25 @@ fn case(random: &mut fastrand::Rng, kind: &str) -> Value {
     case
 }
 
-/// The program with a role's credentials and nothing else in its environment.
-fn program(arguments: &[&str]) -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_tokens"));
-    program.env_clear().args(arguments);
-    program.envs([
-        ("AWS_ACCESS_KEY_ID", "ASIAEXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", "thesecretkey"),
-        ("AWS_SESSION_TOKEN", "thesessiontoken"),
-    ]);
-    program
+/// The program with a role's credentials, and no region.
+fn command(arguments: &[&str]) -> tokio::process::Command {
+    let mut command = with_role(env!("CARGO_BIN_EXE_tokens"));
+    command.env_remove("AWS_REGION").args(arguments);
+    command
 }
 
 fn with_input(command: &mut Command, input: &str) -> Output {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // Fails if the program ended without reading its input.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
 }
 
-/// Exit code, standard output and standard error.
-fn run(command: &mut Command) -> (i32, String, String) {
-    let output = with_input(command, "");
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
-
-#[test]
-fn standard_output_is_the_token_alone() {
+#[tokio::test]
+async fn standard_output_is_the_token_alone() {
     let host = "db.cluster-abc.eu-west-1.rds.amazonaws.com";
     let rds = ["rds", "--host", host, "--user", "app"];
-    let (code, token, explained) = run(&mut program(&rds));
+    let output = run(&mut command(&rds)).await;
+    let (code, token, explained) = (output.code, output.stdout, output.stderr);
     assert_eq!(code, 0, "{explained}");
     let start = format!("{host}:5432/?Action=connect&DBUser=app&X-Amz-Algorithm=AWS4-HMAC-SHA256&");
     assert!(token.starts_with(&start) && token.ends_with('\n') && token.lines().count() == 1, "{token}");
@@ -176,15 +164,15 @@ fn standard_output_is_the_token_alone() {
     let first = explained.lines().next().unwrap();
     assert!(first.contains("password of the database user app") && first.contains("15 minutes"), "{first}");
     assert!(explained.contains("\nNext: ") || explained.starts_with("Next: "), "{explained}");
-    assert!(!explained.contains("thesecretkey") && !explained.contains("thesessiontoken"), "{explained}");
+    assert!(!explained.contains(SECRET) && !explained.contains(TOKEN), "{explained}");
 
-    let (code, again, quiet) = run(program(&rds).arg("-q"));
-    assert_eq!((code, quiet.as_str()), (0, ""));
-    assert_eq!(again.split("X-Amz-Date").next(), token.split("X-Amz-Date").next());
+    let quiet = run(command(&rds).arg("-q")).await;
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
+    assert_eq!(quiet.stdout.split("X-Amz-Date").next(), token.split("X-Amz-Date").next());
 }
 
-#[test]
-fn every_service_has_a_token() {
+#[tokio::test]
+async fn every_service_has_a_token() {
     let arguments: [&[&str]; 6] = [
         &["dsql", "--host", "abc.dsql.us-east-1.on.aws", "--admin"],
         &["elasticache", "--cache", "My-Cache", "--user", "app", "--serverless"],
@@ -194,7 +182,8 @@ fn every_service_has_a_token() {
         &["vault", "--role", "dev", "--server-id", "vault.example.com"],
     ];
     for arguments in arguments {
-        let (code, token, explained) = run(program(arguments).env("AWS_REGION", "eu-west-1"));
+        let output = run(command(arguments).env("AWS_REGION", "eu-west-1")).await;
+        let (code, token, explained) = (output.code, output.stdout, output.stderr);
         assert_eq!((code, token.lines().count()), (0, 1), "{arguments:?}: {explained}");
         assert!(explained.contains("Next: "), "{explained}");
         // The token is what `tokens_are_those_that_botocore_made` compares; here, that it is the asked for one.
@@ -234,12 +223,12 @@ fn every_service_has_a_token() {
     }
 }
 
-#[test]
-fn kubectl_reads_the_exec_credential() {
-    let (code, printed, _) =
-        run(&mut program(&["-q", "--region", "cn-north-1", "eks", "--cluster", "c", "--exec-credential"]));
-    assert_eq!(code, 0);
-    let credential: Value = serde_json::from_str(&printed).unwrap();
+#[tokio::test]
+async fn kubectl_reads_the_exec_credential() {
+    let arguments = ["-q", "--region", "cn-north-1", "eks", "--cluster", "c", "--exec-credential"];
+    let output = run(&mut command(&arguments)).await;
+    assert_eq!(output.code, 0);
+    let credential: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(credential["kind"], "ExecCredential");
     let expiry = credential["status"]["expirationTimestamp"].as_str().unwrap();
     assert!(expiry.len() == "2026-01-01T00:00:00Z".len() && expiry.ends_with('Z'), "{expiry}");
@@ -248,8 +237,8 @@ fn kubectl_reads_the_exec_credential() {
     assert!(url.starts_with("https://sts.cn-north-1.amazonaws.com.cn/?"), "{url}");
 }
 
-#[test]
-fn bad_arguments_are_told_apart_from_failures() {
+#[tokio::test]
+async fn bad_arguments_are_told_apart_from_failures() {
     let bad: [(&[&str], &str); 7] = [
         (&[], "Usage: tokens"),
         (&["rds", "--host", "h"], "--user <USER>"),
@@ -260,14 +249,13 @@ fn bad_arguments_are_told_apart_from_failures() {
         (&["msk", "--region", "eu west"], "eu west"),
     ];
     for (arguments, message) in bad {
-        let (code, token, error) = run(&mut program(arguments));
-        assert_eq!((code, token.as_str()), (2, ""), "{arguments:?}: {error}");
-        assert!(error.contains(message), "{arguments:?}: {error}");
-        for name in ["builder", "Signer", ".region(", "allow_host"] {
-            assert!(!error.contains(name), "{arguments:?}: {error}");
-        }
+        let output = run(&mut command(arguments)).await;
+        assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{arguments:?}: {}", output.stderr);
+        assert!(output.stderr.contains(message), "{arguments:?}: {}", output.stderr);
+        assert_names_no_library_item(&output.stderr);
     }
-    let (code, _, error) = run(program(&["msk", "--region", "eu-west-1"]).env_remove("AWS_ACCESS_KEY_ID"));
-    assert_eq!(code, 1);
+    let output = run(command(&["msk", "--region", "eu-west-1"]).env_remove("AWS_ACCESS_KEY_ID")).await;
+    assert_eq!(output.code, 1);
+    let error = output.stderr;
     assert!(error.contains("AWS_ACCESS_KEY_ID") && error.contains("export-credentials"), "{error}");
 }

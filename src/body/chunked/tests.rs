@@ -27,7 +27,7 @@ fn chunk_signer(reach: RegionScope<'_>) -> ChunkSigner {
     let identity = CredentialsWithKeys::new(Arc::new(credentials)).unwrap();
     let date = Arc::new(AmzDate::at(1_440_938_160).unwrap());
     let key = identity.signing_key(1_440_938_160, reach, "s3").unwrap();
-    ChunkSigner::new(key, date, reach.algorithm(), SignatureHex::from_slice(&SEED))
+    ChunkSigner::new(Arc::clone(&key), date, reach.algorithm(), SignatureHex::from_slice(&SEED))
 }
 
 fn framed<B: Body>(options: AwsChunked, body: B) -> EncodedBody<B> {

@@ -12,7 +12,10 @@ use super::exchange::{Head as _, OutgoingRequest, RefusalBody, Transport, exchan
 use super::proxy;
 use super::reqwest::{refuse_redirected, with_url};
 use super::response_body;
+use crate::block_on::block_on;
 use crate::body::SignedBody;
+use crate::client::diagnose::{explain, may_refuse};
+use crate::diagnosis::Diagnosis;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -119,10 +122,43 @@ pub fn reqwest_blocking_client() -> ClientBuilder {
     }
 }
 
+/// Says why a response refuses a request, and gives the response back whole: [`Diagnose`](crate::Diagnose) for blocking
+/// clients.
+///
+/// ```no_run
+/// use sigv4_middleware::{DiagnoseBlocking, SendSigned, Signer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let signer = Signer::builder().credentials_from_env().record_signing_details(true).build()?;
+/// let client = sigv4_middleware::reqwest_blocking_client().build()?;
+/// let response = client.get("https://bucket.s3.eu-west-1.amazonaws.com/report.pdf").send_signed(&signer)?;
+/// let (response, diagnosis) = response.diagnose();
+/// if let Some(diagnosis) = diagnosis {
+///     eprintln!("{diagnosis}");
+/// }
+/// # Ok(()) }
+/// ```
+pub trait DiagnoseBlocking: sealed::Sealed + Sized {
+    /// Gives the response back, and why it refuses the request; `None` if it does not.
+    fn diagnose(self) -> (Self, Option<Diagnosis>);
+}
+
+impl DiagnoseBlocking for Response {
+    fn diagnose(self) -> (Self, Option<Diagnosis>) {
+        if !may_refuse(self.status()) {
+            return (self, None);
+        }
+        let url = self.url().clone();
+        let (response, diagnosis) = block_on(explain(into_http(self)));
+        (with_url(response.map(reqwest::Body::wrap), url), diagnosis)
+    }
+}
+
 mod sealed {
     #[expect(unnameable_types, reason = "which is what seals `SendSigned`")]
     pub trait Sealed {}
     impl Sealed for reqwest::blocking::RequestBuilder {}
+    impl Sealed for reqwest::blocking::Response {}
 }
 
 impl SendSigned for RequestBuilder {
@@ -147,7 +183,9 @@ fn send(builder: RequestBuilder, reader: Option<Reader>, signer: &Signer) -> Res
         if let Some(reader) = reader {
             *request.body_mut() = Some(Body::new(reader));
         }
-        return Ok(client.execute(request)?);
+        let mut response = client.execute(request)?;
+        signer.record_unsigned(response.extensions_mut());
+        return Ok(response);
     }
     let body = RequestBody::new(request.body_mut().take(), reader);
     let mut client = BlockingClient(client);

@@ -27,12 +27,19 @@ async fn refused_callers_share_one_reload_and_others_do_not_wait() {
         settle().await;
         let other = cache.snapshot().now_or_never().expect("a caller of another host waits");
         assert!(Arc::ptr_eq(&other.unwrap(), &first));
-        assert!(cache.is_cached(&first), "others sign with the keys that they have derived");
+        assert!(cache.validity(&first).is_some(), "others sign with the keys that they have derived");
     }
+    let validity = cache.validity(&first).unwrap();
+    assert!(cache.is_valid(&validity));
     for credentials in join_all(refused).await {
         assert_eq!(credentials.unwrap().unwrap().access_key_id(), "AKID2");
     }
+    assert!(!cache.is_valid(&validity) && cache.validity(&first).is_none(), "they were replaced");
     assert_eq!(id(&cache).await, "AKID2");
+    let second = cache.snapshot().await.unwrap();
+    let validity = cache.validity(&second).unwrap();
+    wall.forward(minutes(60));
+    assert!(!cache.is_valid(&validity) && cache.validity(&second).is_none(), "they have expired");
     assert_eq!(provider.calls(), 2);
 }
 
@@ -85,7 +92,7 @@ async fn the_same_credentials_again_are_no_use_and_not_loaded_at_every_refusal()
     assert_eq!(cache.reload_after_refusal(&first).await, None);
     assert_eq!(cache.reload_after_refusal(&first).await, None);
     assert_eq!(provider.calls(), 2, "the second one is within 5 s of the first");
-    assert!(cache.is_cached(&first));
+    assert!(cache.validity(&first).is_some());
     wall.forward(seconds(5));
     assert_eq!(cache.reload_after_refusal(&first).await, None);
     assert_eq!(provider.calls(), 3);

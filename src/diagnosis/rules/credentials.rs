@@ -272,7 +272,12 @@ fn ec2(facts: &Facts<'_>) -> Option<Verdict> {
         verdict.clock_offset_seconds = Some(offset);
         return Some(verdict);
     }
-    let causes = [Cause::AccessKeyUnknown, Cause::SignatureMismatchUnspecified, Cause::ClockSkew];
+    let causes = [
+        Cause::AccessKeyUnknown,
+        Cause::SignatureMismatchUnspecified,
+        Cause::ClockSkew,
+        Cause::SubscriptionRequired,
+    ];
     Some(Verdict::of(&causes).because("EC2 answers so to every problem with credentials").advice(
         "check the access key id and its secret, the clock, that Host is signed as it is called, and that the region is \
          enabled for the account",

@@ -25,7 +25,6 @@ pub(super) fn throttled(facts: &Facts<'_>) -> Option<Verdict> {
         "Throttled",
         "Throttling",
         "TooManyRequests",
-        "ServiceQuotaExceeded",
         "XMinioRequestTimeout",
     ]);
     let said =
@@ -127,6 +126,7 @@ fn by_name(facts: &Facts<'_>) -> Option<Verdict> {
         "customer master key",
         "the ciphertext refers to",
         "aws kms",
+        "access to kms",
         "kms key",
         "kms.keyunavailable",
     ]) || facts.code.as_ref().is_some_and(|code| code.starts_with("KMS"));
@@ -197,12 +197,7 @@ fn by_policy(facts: &Facts<'_>) -> Option<Verdict> {
         "not entitled",
         "you do not have permission",
     ];
-    let code = facts.code_is(&[
-        "UnauthorizedOperation",
-        "UnauthorizedAccess",
-        "AuthorizationError",
-        "NotAuthorized",
-    ]);
+    let code = facts.code_is(&["UnauthorizedOperation", "UnauthorizedAccess", "AuthorizationError"]);
     let denied = facts.code_is(&["AccessDenied", "AccessDeniedException", "UnauthorizedException"]);
     let vague = denied
         && facts.says_any(&[

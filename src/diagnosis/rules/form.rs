@@ -177,7 +177,8 @@ fn version(facts: &Facts<'_>) -> Option<Verdict> {
         "unsupported signature algorithm",
         "authorization mechanism you have provided is not supported",
     ]) || facts.code_is(&["SignatureVersionNotSupported"]);
-    (required && !facts.code_is(&["SignatureDoesNotMatch"])).then(|| Cause::Sigv4Required.into())
+    (required && !facts.says("mismatch") && !facts.code_is(&["SignatureDoesNotMatch"]))
+        .then(|| Cause::Sigv4Required.into())
 }
 
 fn presigned(facts: &Facts<'_>) -> Option<Verdict> {

@@ -120,7 +120,7 @@ fn third_party_cdn(facts: &Facts<'_>, server: &str, text: &str, page: bool) -> O
     let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
     let name = if server.contains("akamai") || (page && says(&["edgesuite.net", "akamai"])) {
         "Akamai"
-    } else if cloudflare && (facts.has("cf-mitigated") || page || text.starts_with("error code: 1")) {
+    } else if cloudflare && (page || facts.has("cf-mitigated") || text.starts_with("error code: 1")) {
         "Cloudflare"
     } else if page && (facts.has("x-iinfo") || says(&["incapsula", "imperva"])) {
         "Imperva"
@@ -211,6 +211,10 @@ pub(super) fn cloudfront(facts: &Facts<'_>) -> Option<Verdict> {
                 .because(why)
                 .advice("allow the method in the distribution's cache behavior, or call the origin itself"),
         );
+    }
+    if !text.contains("request blocked") {
+        let why = "CloudFront answers so, too, for a domain name that is no alias of a distribution";
+        return Some(Verdict::of(&[Cause::WafBlocked, Cause::WrongStageOrRoute]).because(why));
     }
     Some(Verdict::from(Cause::WafBlocked).because("the response is CloudFront's page for a blocked request"))
 }

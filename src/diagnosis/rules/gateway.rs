@@ -10,6 +10,7 @@ use crate::diagnosis::record;
 
 pub(super) fn unexplained(facts: &Facts<'_>) -> Option<Verdict> {
     not_found(facts)
+        .or_else(|| not_offered(facts))
         .or_else(|| head(facts))
         .or_else(|| aoss(facts))
         .or_else(|| function_url(facts))
@@ -35,6 +36,12 @@ fn not_found(facts: &Facts<'_>) -> Option<Verdict> {
     (code || gateway).then(|| Cause::WrongStageOrRoute.into())
 }
 
+/// OpenSearch Service's word for an operation that it does not offer.
+fn not_offered(facts: &Facts<'_>) -> Option<Verdict> {
+    let said = facts.says("your request: '") && facts.says("is not allowed");
+    said.then(|| Verdict::from(Cause::WrongStageOrRoute).because("the service does not offer this operation"))
+}
+
 /// A refusal without a body.
 fn head(facts: &Facts<'_>) -> Option<Verdict> {
     let refused = [StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
@@ -48,7 +55,7 @@ fn head(facts: &Facts<'_>) -> Option<Verdict> {
         return None;
     }
     let region = facts.header("x-amz-bucket-region");
-    let signed = facts.sent.details.as_ref().and_then(|details| details.region());
+    let signed = facts.region();
     let mut verdict = Verdict::from(Cause::HeadWithoutBody);
     if let Some((region, signed)) = region.zip(signed).filter(|(region, signed)| region != signed) {
         let why = format!("the bucket is in the region {region}, and signed was {signed}");
@@ -160,19 +167,23 @@ fn forbidden(facts: &Facts<'_>) -> Option<Verdict> {
     if !(facts.code_is(&["Forbidden"]) && facts.has("x-amzn-errortype")) {
         return None;
     }
-    if facts.host().is_some_and(|host| !host.contains("execute-api") && !host.contains("localhost")) {
-        let causes = [Cause::WrongStageOrRoute, Cause::ApiKeyMissing, Cause::WafBlocked];
-        return Some(
-            Verdict::of(&causes).because("a custom domain without a mapping of this path answers so"),
-        );
-    }
-    Some(match facts.api_key() {
-        Some(true) => Verdict::from(Cause::WafBlocked)
-            .because("an API key was sent, so that a web ACL is the likeliest"),
+    let custom_domain = facts.host().is_some_and(|host| !host.contains("execute-api"));
+    let mut verdict = match facts.api_key() {
+        Some(true) => Verdict::from(Cause::WafBlocked).because(
+            "an API key was sent, so that a web ACL is the likeliest, or a key of another usage plan",
+        ),
         Some(false) => Verdict::of(&[Cause::ApiKeyMissing, Cause::WafBlocked]).because("no API key was sent"),
+        None if custom_domain => {
+            Verdict::of(&[Cause::WrongStageOrRoute, Cause::ApiKeyMissing, Cause::WafBlocked])
+        }
         None => Verdict::of(&[Cause::ApiKeyMissing, Cause::WafBlocked, Cause::WrongStageOrRoute])
             .because("API Gateway answers so to a missing API key, a blocked request and an unmapped domain"),
-    })
+    };
+    if custom_domain {
+        verdict.causes.push(Cause::WrongStageOrRoute);
+        verdict = verdict.because("a custom domain without a mapping of this path answers so, too");
+    }
+    Some(verdict)
 }
 
 /// S3's bare Access Denied, and its like.

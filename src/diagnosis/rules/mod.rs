@@ -73,12 +73,12 @@ const LONGEST_SENTENCE: usize = 600;
 
 type Rule = fn(&Facts<'_>) -> Option<Verdict>;
 
-const RULES: [Rule; 13] = [
-    front::proxy_or_cdn,
-    front::cloudfront,
-    place::redirect,
-    denial::throttled,
-    denial::cors,
+/// What may stand in front of a service, and what is said in the same way by any.
+const FIRST: [Rule; 5] =
+    [front::proxy_or_cdn, front::cloudfront, place::redirect, denial::throttled, denial::cors];
+
+/// What a service says. An application may use the same words, of its own tokens and signatures.
+const OF_SERVICES: [Rule; 7] = [
     clock::date,
     scope::scope,
     credentials::web_identity,
@@ -86,7 +86,6 @@ const RULES: [Rule; 13] = [
     credentials::credentials,
     denial::denial,
     signature::mismatch,
-    gateway::unexplained,
 ];
 
 pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Option<Diagnosis> {
@@ -94,7 +93,9 @@ pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Opt
         return None;
     }
     let facts = Facts::new(refused, sent);
-    let mut verdict = RULES.iter().find_map(|rule| rule(&facts))?;
+    let of_services = if facts.is_application() { &[][..] } else { &OF_SERVICES[..] };
+    let mut rules = FIRST.iter().chain(of_services).chain(&[gateway::unexplained as Rule]);
+    let mut verdict = rules.find_map(|rule| rule(&facts))?;
     // The likeliest place is kept of a cause that is concluded twice.
     let mut seen = Vec::new();
     verdict.causes.retain(|cause| {

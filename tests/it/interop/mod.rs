@@ -4,7 +4,6 @@ mod crosscheck;
 mod diagnosis;
 mod integrations;
 mod presign_post;
-mod proxy;
 mod recovery;
 mod s3s;
 #[cfg(feature = "blocking")]

@@ -93,10 +93,8 @@ fn case(random: &mut fastrand::Rng) -> Value {
 
 #[tokio::test]
 async fn forms_are_those_that_botocore_made() {
-    let vectors: Vec<Value> = include_str!("presign_post.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let vectors: Vec<Value> =
+        include_str!("presign_post.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(vectors.len(), 12);
     for vector in vectors {
         assert_eq!(form(&vector).await, vector["expected"], "{vector}");
@@ -178,7 +176,8 @@ async fn verifies(
     let (_, signature) = form.fields().find(|(name, _)| *name == "x-amz-signature").unwrap();
     let wrong = signature.replace(['0', '1', '2'], "3");
     let key = ("key", "uploads/bad.txt");
-    let bad: [(&str, &[(&str, &str)], &[u8]); 8] = [
+    type Upload<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [u8]);
+    let bad: [Upload<'_>; 8] = [
         ("another folder", &[text, ("key", "elsewhere/bad.txt")], b"meow"),
         ("too long a file", &[text, key], b"0123456789"),
         ("too short a file", &[text, key], b"01"),

@@ -90,7 +90,10 @@ fn with_fact(sent: SentRequest, name: &str, value: &Value) -> SentRequest {
         ("body_sha256" | "sent_body_sha256", Value::String(hash)) => sent.body_sha256(hash),
         ("signed_host", Value::String(host)) => sent.signed_host(host),
         ("method", Value::String(method)) => sent.method(method),
-        ("access_key_id" | "key_id", Value::String(id)) => sent.access_key_id(id),
+        ("region", Value::String(region)) => sent.region(region),
+        (name, Value::String(id)) if name.contains("key_id") || name.contains("key_prefix") => {
+            sent.access_key_id(id)
+        }
         _ => sent,
     }
 }

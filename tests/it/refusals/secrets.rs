@@ -43,7 +43,7 @@ fn a_servers_echo_of_a_secret_is_redacted() {
         ),
         format!(r#"{{"message":"The token {SECRET} is not valid"}}"#),
         format!("<html><body>token={SECRET}</body></html>"),
-        format!("{SECRET}"),
+        SECRET.to_owned(),
     ];
     for code in
         ["InvalidSignatureException", "IncompleteSignatureException", "UnrecognizedClientException", ""]

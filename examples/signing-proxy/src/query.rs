@@ -1,0 +1,23 @@
+//! Query parameters that are not passed on.
+
+use std::borrow::Cow;
+
+use http::uri::PathAndQuery;
+use percent_encoding::percent_decode;
+
+/// The target without the parameters of these names; `None` if it has none of them.
+pub(crate) fn without(target: &PathAndQuery, names: &[String]) -> Option<String> {
+    let is_stripped = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
+        let name: Cow<'_, [u8]> = percent_decode(name.as_bytes()).into();
+        names.iter().any(|stripped| stripped.as_bytes() == name.as_ref())
+    };
+    let query = target.query().filter(|query| query.split('&').any(|pair| is_stripped(&pair)))?;
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_stripped(pair)).collect();
+    let mut target = target.path().to_owned();
+    if !kept.is_empty() {
+        target.push('?');
+        target.push_str(&kept.join("&"));
+    }
+    Some(target)
+}
