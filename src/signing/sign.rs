@@ -129,7 +129,6 @@ impl Signer {
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
         attempt: impl FnOnce(Attempt) -> A,
     ) -> Result<(Signature<A>, T), Error> {
-        let inner = &*self.inner;
         let payload = prepared.payload(self, payload)?;
         let context = SigningContext::new(prepared, keys, reading.corrected())?;
         let hash = payload.hash();
@@ -168,7 +167,7 @@ impl Signer {
         #[cfg(feature = "event-stream")]
         let events = match prepared.service_and_reach()? {
             (service, RegionScope::Region(region)) if payload.is_event_stream() => {
-                let clock = (Arc::clone(&inner.clock), prepared.origin.authority);
+                let clock = (Arc::clone(&self.inner.clock), prepared.origin.authority);
                 let chain =
                     EventSigner::new(Arc::clone(&context.keys.keys), clock, (service, region), &signature);
                 Some(Box::new(chain))
