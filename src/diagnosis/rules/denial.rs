@@ -101,7 +101,10 @@ fn by_authorizer(facts: &Facts<'_>) -> Option<Verdict> {
 /// Denials that have a code or words of their own.
 fn by_name(facts: &Facts<'_>) -> Option<Verdict> {
     if facts.says("user: anonymous is not authorized") {
-        let verdict = Verdict::from(Cause::ResourcePolicyAnonymous);
+        let mut verdict = Verdict::from(Cause::ResourcePolicyAnonymous);
+        if facts.says("with an explicit deny") {
+            verdict.causes.push(Cause::PolicyExplicitDenyResource);
+        }
         return Some(match facts.signed() {
             Some(true) => {
                 verdict.because("the request was signed, so that its Authorization was removed on the way")
