@@ -20,6 +20,11 @@ pub(super) fn authorization(facts: &Facts<'_>) -> Option<Verdict> {
     ]) {
         return Some(Cause::AuthorizationSchemeWrong.into());
     }
+    let undated = facts.says("requires existence of either a 'x-amz-date'");
+    if undated && !facts.says("' parameter") {
+        let causes = [Cause::RequiredHeaderMissing, Cause::AuthorizationHeaderMalformed];
+        return Some(Verdict::of(&causes).advice("send and sign x-amz-date"));
+    }
     let unreadable = facts.code_is(&[
         "IncompleteSignature",
         "AuthorizationHeaderMalformed",

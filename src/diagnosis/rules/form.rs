@@ -29,6 +29,14 @@ fn duplicated(facts: &Facts<'_>) -> Option<Verdict> {
 }
 
 fn credential(facts: &Facts<'_>) -> Option<Verdict> {
+    if facts.says("non-empty access key") {
+        let causes = [Cause::CredentialMalformed, Cause::AuthorizationHeaderMalformed];
+        return Some(
+            Verdict::of(&causes)
+                .because("the access key id is empty")
+                .advice("look for an access key id that is not set, or that is read from an empty variable"),
+        );
+    }
     let malformed = facts.says_any(&[
         "credential is mal-formed",
         "credential is malformed",
@@ -143,7 +151,8 @@ fn hash_mismatch(facts: &Facts<'_>) -> Verdict {
         };
     }
     if facts.says_any(&["invalid header", "must be ", "is not a valid", "is not valid"]) {
-        return Verdict::from(Cause::PayloadHashHeaderInvalid).because("the value of the header is not a hash");
+        return Verdict::from(Cause::PayloadHashHeaderInvalid)
+            .because("the value of the header is not a hash");
     }
     // Versions of versitygw before 1.0.15 say so of a value that is no hash.
     if facts.server() == "versitygw" {
@@ -187,7 +196,7 @@ fn version(facts: &Facts<'_>) -> Option<Verdict> {
         "aws v4 signing",
         "signature version 4",
         "sigv4",
-        "only supports \"aws4-hmac-sha256\"",
+        "only supports \"aws4-hmac-sha256",
         "signature version 2",
         "unsupported signature version",
         "unsupported signature algorithm",
