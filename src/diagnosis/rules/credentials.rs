@@ -58,6 +58,7 @@ fn subscription(facts: &Facts<'_>) -> Option<Verdict> {
     let problem = facts.code_is(&[
         "AllAccessDisabled",
         "AccountProblem",
+        "UserDisable",
         "UserSuspended",
         "PendingVerification",
         "Blocked",
@@ -84,6 +85,7 @@ fn absent(facts: &Facts<'_>) -> Option<Verdict> {
     let words = [
         "does not support anonymous access",
         "anonymous access is forbidden",
+        "anonymous user has",
         "anonymous users cannot",
         "anonymous request",
         "no awsaccesskey was presented",

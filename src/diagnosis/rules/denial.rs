@@ -216,7 +216,9 @@ fn by_policy(facts: &Facts<'_>) -> Option<Verdict> {
             "doesn't have access",
             "access to the resource",
         ]);
-    (code || facts.says_any(&words) || vague).then(|| Cause::PolicyImplicitDeny.into())
+    // `… does not have storage.objects.get access to …`, of Google's.
+    let lacks = denied && facts.says("does not have ") && facts.says(" access to the ");
+    (code || facts.says_any(&words) || vague || lacks).then(|| Cause::PolicyImplicitDeny.into())
 }
 
 /// The kind of policy that is named first, as the cause of its explicit denial; an identity-based one as the implicit.

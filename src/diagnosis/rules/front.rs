@@ -226,6 +226,10 @@ pub(super) fn cloudfront(facts: &Facts<'_>) -> Option<Verdict> {
                 .advice("allow the method in the distribution's cache behavior, or call the origin itself"),
         );
     }
+    if text.contains("bad request") {
+        let why = "CloudFront writes this page for a domain name that is not an alias of a distribution, and for a GET with a body";
+        return Some(Verdict::of(&[Cause::WrongStageOrRoute, Cause::WafBlocked]).because(why));
+    }
     if !text.contains("request blocked") {
         let why = "CloudFront answers so, too, for a domain name that is no alias of a distribution";
         return Some(Verdict::of(&[Cause::WafBlocked, Cause::WrongStageOrRoute]).because(why));
