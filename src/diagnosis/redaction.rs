@@ -43,8 +43,9 @@ fn without_quoted(text: &str) -> String {
     let keep =
         |quoted: &str| is_name(quoted) || quoted.contains("AWS4-") || quoted.ends_with("/aws4_request");
     let parts = text.split('\'').enumerate();
-    let parts: Vec<_> =
-        parts.map(|(at, part)| if at % 2 == 1 && !keep(part) { REDACTED } else { part }).collect();
+    let parts: Vec<_> = parts
+        .map(|(at, part)| if at % 2 == 1 && !part.trim().is_empty() && !keep(part) { REDACTED } else { part })
+        .collect();
     parts.join("'")
 }
 
