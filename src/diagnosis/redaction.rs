@@ -6,6 +6,9 @@ use crate::redact::REDACTED;
 /// The longest message that is shown, in characters.
 const LONGEST: usize = 600;
 
+/// The longest name that is shown, such as an ARN, in characters.
+const LONGEST_NAME: usize = 2048;
+
 /// Words longer than this are not shown unless they are ARNs, hosts or paths: tokens are long.
 const LONGEST_WORD: usize = 40;
 
@@ -31,6 +34,13 @@ pub(super) fn message(text: &str) -> Option<String> {
     }
     let out = super::compare::shorten(&out, LONGEST);
     (!out.is_empty()).then_some(out)
+}
+
+/// One word of a server's, to be shown.
+pub(super) fn word(word: &str) -> String {
+    let mut out = String::new();
+    push_word(&mut out, word, false);
+    super::compare::shorten(&out, LONGEST_NAME)
 }
 
 /// The text without what is quoted in it, other than names of parameters and regions and SigV4's own Authorization.
