@@ -92,7 +92,7 @@ pub enum ErrorKind {
     /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors) asks for it. The request was sent.
     #[cfg(feature = "reqwest")]
     Refused,
-    /// The request was changed after it was signed; found by a [`SigV4Guard`](crate::SigV4Guard), and not sent.
+    /// The request was changed after it was signed; found by a `SigV4Guard`, and not sent.
     RequestChanged,
     /// The response came from another URL than the request was sent to, since the client beneath followed a redirect; or
     /// a redirect that was to be followed leads nowhere, or there were too many. The request was sent.

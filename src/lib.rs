@@ -195,9 +195,13 @@ const _: () = {
     {
         shared::<SigV4Layer>();
         shared::<SigV4<()>>();
+        shared::<SigV4Guard>();
+        shared::<Guarded<()>>();
         shared::<ServiceError>();
         sent::<ResponseFuture<()>>();
     }
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    shared::<RequestChange>();
     #[cfg(feature = "reqwest")]
     {
         shared::<RedirectPolicy>();

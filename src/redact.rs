@@ -28,32 +28,14 @@ pub(crate) fn is_sensitive(name: &str) -> bool {
     SENSITIVE.iter().any(|sensitive| name.eq_ignore_ascii_case(sensitive))
 }
 
-/// A canonical request with its secret values replaced. Any text is taken: what is no header line is no secret.
+/// A canonical request, or a string to sign, with its secret values replaced: header lines and parameters of these names
+/// anywhere in it, so that nothing shows in a text that is not in its form.
 pub(crate) fn canonical_request(text: &str) -> String {
-    let mut lines = text.split('\n').enumerate().peekable();
-    let mut out = String::with_capacity(text.len());
-    let mut in_headers = true;
-    while let Some((at, line)) = lines.next() {
-        match at {
-            0 | 1 => out.push_str(line),
-            2 => out.push_str(&query(line)),
-            _ => {
-                in_headers &= !line.is_empty();
-                match line.split_once(':') {
-                    Some((name, _)) if in_headers && is_sensitive(name) => {
-                        out.push_str(name);
-                        out.push(':');
-                        out.push_str(REDACTED);
-                    }
-                    _ => out.push_str(line),
-                }
-            }
-        }
-        if lines.peek().is_some() {
-            out.push('\n');
-        }
-    }
-    out
+    let redact = |line: &str| match line.split_once(':') {
+        Some((name, _)) if is_sensitive(name.trim()) => format!("{name}:{REDACTED}"),
+        _ => query(line),
+    };
+    text.split('\n').map(redact).collect::<Vec<_>>().join("\n")
 }
 
 /// A query with its secret values replaced.
@@ -63,13 +45,4 @@ pub(crate) fn query(query: &str) -> String {
         if is_sensitive(key) { format!("{key}={REDACTED}") } else { pair.to_owned() }
     };
     query.split('&').map(redact).collect::<Vec<_>>().join("&")
-}
-
-/// A text of header lines, such as SigV2's string to sign, with secret values replaced.
-pub(crate) fn header_lines(text: &str) -> String {
-    let redact = |line: &str| match line.split_once(':') {
-        Some((name, _)) if is_sensitive(name) => format!("{name}:{REDACTED}"),
-        _ => line.to_owned(),
-    };
-    text.split('\n').map(redact).collect::<Vec<_>>().join("\n")
 }

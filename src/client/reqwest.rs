@@ -194,7 +194,9 @@ impl Middleware for SigV4Middleware {
         if signer.passes_through(Some(extensions), || request.view(None)) {
             // What an earlier request of the same chain was signed as.
             extensions.remove::<SignedRequest>();
-            return next.run(request, extensions).await;
+            let mut response = next.run(request, extensions).await?;
+            signer.record_unsigned(response.extensions_mut());
+            return Ok(response);
         }
         let diagnoses = self.diagnoses || self.refusals_are_errors;
         let mut client = MiddlewareClient { next, extensions, diagnoses };

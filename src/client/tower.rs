@@ -344,7 +344,9 @@ where
             let (mut head, body) = request.into_parts();
             head.extensions.remove::<SignedRequest>();
             if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
-                return client.send(head, Some(SignedBody::unchanged(body))).await;
+                let mut response = client.send(head, Some(SignedBody::unchanged(body))).await?;
+                signer.record_unsigned(response.extensions_mut());
+                return Ok(response);
             }
             let mut request = OutgoingRequest::new(head, body);
             exchange(&signer, &mut client, &mut request).await
@@ -454,7 +456,9 @@ where
         let signer = self.signer.clone();
         ResponseFuture::new(async move {
             if signer.passes_through(None, || request.view(None)) {
-                return client.0.call(request).await;
+                let mut response = client.0.call(request).await?;
+                signer.record_unsigned(response.extensions_mut());
+                return Ok(response);
             }
             let body = request.body_mut().take().unwrap_or_default();
             let mut request = OutgoingRequest::new(request, body);

@@ -55,10 +55,10 @@ impl<'a> Canonical<'a> {
     }
 }
 
-/// The first difference of two canonical requests; `ours` has its secrets redacted, `theirs` may have them.
+/// The first difference of two canonical requests. Secrets are redacted in both, in the same way.
 pub(super) fn canonical_requests(ours: &str, theirs: &str) -> Option<Found> {
-    let theirs = redact::canonical_request(theirs);
-    let (ours, theirs) = (Canonical::split(ours)?, Canonical::split(&theirs)?);
+    let (ours, theirs) = (redact::canonical_request(ours), redact::canonical_request(theirs));
+    let (ours, theirs) = (Canonical::split(&ours)?, Canonical::split(&theirs)?);
     let found = |cause, line, part: &str, our: &str, their: &str, why: Cow<'static, str>| {
         Some(Found { cause, difference: difference(CANONICAL, line, part, Some(our), Some(their), why) })
     };
@@ -327,7 +327,7 @@ pub(super) fn strings_to_sign(ours: &str, theirs: &str) -> Option<Found> {
     if ours.starts_with("AWS4-") || theirs.starts_with("AWS4-") {
         return None;
     }
-    let theirs = redact::header_lines(theirs);
+    let theirs = redact::canonical_request(theirs);
     let (our, their): (Vec<_>, Vec<_>) = (ours.split('\n').collect(), theirs.split('\n').collect());
     let at = our.iter().zip(&their).position(|(our, their)| our != their);
     let at = at.or((our.len() != their.len()).then_some(our.len().min(their.len())))?;

@@ -115,7 +115,9 @@ impl<'a> Facts<'a> {
         let own_words = self.says_any(&WORDS)
             || self.body.message().contains("Missing Authentication Token")
             || self.body.message().contains("missing Authentication Token")
-            || self.server_text.string_to_sign.is_some();
+            || self.server_text.string_to_sign.is_some()
+            // `AccessDeniedException: …`, as VPC Lattice has it.
+            || (self.body.form == Form::Text && self.body.code().is_some());
         let own_id = self.has_aws_id() && !self.has("x-amzn-trace-id");
         !(own_words || own_id || self.is_aws() || self.body.form == Form::Xml)
     }

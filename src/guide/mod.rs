@@ -25,7 +25,8 @@ use crate::*;
 macro_rules! pages {
     ($($name:ident $(with $picture:literal)?;)*) => {$(
         #[doc = include_str!(concat!(stringify!($name), ".md"))]
-        $(#[doc = include_str!(concat!("../../docs/", $picture))])?
+        // After an empty line, to be no part of a table or paragraph.
+        $(#[doc = concat!("\n\n", include_str!(concat!("../../docs/", $picture)))])?
         pub mod $name {}
     )*};
 }

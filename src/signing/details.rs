@@ -56,9 +56,11 @@ impl SigningDetails {
     #[must_use]
     pub fn from_canonical(canonical_request: &str, string_to_sign: &str) -> Self {
         let hash = || Sha256::digest(canonical_request).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self::new(redact::canonical_request(canonical_request), redact::header_lines(string_to_sign), || {
-            (!canonical_request.is_empty()).then(hash)
-        })
+        Self::new(
+            redact::canonical_request(canonical_request),
+            redact::canonical_request(string_to_sign),
+            || (!canonical_request.is_empty()).then(hash),
+        )
     }
 
     /// `canonical_request` is redacted already.
@@ -333,6 +335,14 @@ mod tests {
             Some(&*hash),
             "of what was signed, not of what is shown"
         );
+    }
+
+    /// A line break in the query ends the headers early.
+    #[test]
+    fn a_text_that_is_no_canonical_request_shows_no_secret_either() {
+        let text = "GET\n/\nGET\n/a\n\nhost:h\nx-amz-security-token:topsecret\nX-Amz-Security-Token=topsecret\n\nhost\nhash";
+        let details = SigningDetails::from_canonical(text, text);
+        assert!(!format!("{details:?}").contains("topsecret"), "{details:?}");
     }
 
     #[test]

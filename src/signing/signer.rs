@@ -250,6 +250,14 @@ impl Signer {
         self.inner.settings.retry_on_auth_error
     }
 
+    /// Records that a request was sent unsigned, where what was signed is recorded.
+    #[cfg(any(feature = "tower", feature = "reqwest"))]
+    pub(crate) fn record_unsigned(&self, response: &mut http::Extensions) {
+        if self.records_details() {
+            response.insert(SigningDetails::default());
+        }
+    }
+
     pub(crate) fn records_details(&self) -> bool {
         self.inner.settings.record_details
     }

@@ -4,6 +4,7 @@
 mod links;
 mod messages;
 mod programs;
+mod refusal;
 mod services;
 
 use std::fs;

@@ -127,3 +127,17 @@ fn pages_are_short() {
         assert!(lines <= 150, "{page}: {lines} lines");
     }
 }
+
+/// An empty line would end a picture in the middle of a page, and one that begins with anything else would be text.
+#[test]
+fn pictures_can_stand_in_a_page() {
+    let pages = read("src/guide/mod.rs");
+    let names = Regex::new(r#"with "([\w-]+\.svg)""#).unwrap();
+    let pictures: Vec<_> =
+        names.captures_iter(&pages).map(|found| read(&format!("docs/{}", &found[1]))).collect();
+    assert!(pictures.len() >= 4);
+    for picture in pictures {
+        assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+        assert!(!picture.contains("\n\n"));
+    }
+}

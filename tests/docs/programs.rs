@@ -35,8 +35,8 @@ fn programs(readme: &str) -> Vec<Program<'_>> {
     for section in readme.split("\n## ") {
         let Some(code) = blocks(section, "rust").first().copied() else { continue };
         let mut dependencies = BTreeMap::new();
-        for line in blocks(section, "console").iter().flat_map(|block| block.lines()) {
-            let Some(line) = line.strip_prefix("$ cargo add ") else { continue };
+        for line in section.split("cargo add ").skip(1) {
+            let line = line.split(['\n', '`']).next().unwrap();
             let (names, features) = line.split_once(" --features ").unwrap_or((line, ""));
             for name in names.split(' ') {
                 dependencies.insert(name, features.split(',').filter(|name| !name.is_empty()).collect());

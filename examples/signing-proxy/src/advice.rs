@@ -37,20 +37,31 @@ impl Wording {
         }
     }
 
-    /// An error with its causes on one line.
+    /// What an error of another crate says, unless it is about the library.
+    fn of_cause(self, text: String) -> Option<String> {
+        match self {
+            Self::Library => Some(text),
+            #[cfg(feature = "program")]
+            Self::Program => with_options(&text),
+        }
+    }
+
+    /// An error with its causes.
     pub(crate) fn for_log(self, error: &(dyn StdError + 'static)) -> String {
         let error = Error::find(error).map_or(error, |error| error);
         let causes = std::iter::successors(Some(error), |&error| error.source());
         let mut texts: Vec<String> = causes
-            .filter_map(|cause| match (self, cause.downcast_ref::<Error>()) {
-                (_, Some(error)) => Some(self.of_error(error)),
-                (Self::Library, None) => Some(cause.to_string()),
-                #[cfg(feature = "program")]
-                (Self::Program, None) => with_options(&cause.to_string()),
+            .filter_map(|cause| match cause.downcast_ref() {
+                Some(error) => Some(self.of_error(error)),
+                None => self.of_cause(cause.to_string()),
             })
             .collect();
         // Some errors show their cause's text as their own.
         texts.dedup();
-        texts.join(": ")
+        // After advice of several lines the cause begins a line.
+        let joined = texts.into_iter().reduce(|before, cause| {
+            format!("{before}{}{cause}", if before.contains('\n') { "\n  reason: " } else { ": " })
+        });
+        joined.unwrap_or_default()
     }
 }

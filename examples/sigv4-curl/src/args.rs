@@ -63,7 +63,7 @@ pub(crate) struct RequestArgs {
     #[arg(long, value_name = "DATA", allow_hyphen_values = true)]
     data_raw: Vec<String>,
 
-    /// As -d, but a file's content stays as it is
+    /// As -d, but a file's content is sent unchanged
     #[arg(long, value_name = "DATA", allow_hyphen_values = true)]
     data_binary: Vec<String>,
 

@@ -86,7 +86,7 @@ impl Body {
         })
     }
 
-    /// Whether the signing middleware can send it again by itself.
+    /// Whether the signing middleware can send it a second time.
     pub(crate) fn is_in_memory(&self) -> bool {
         !matches!(self.content, Some(Content::Files { .. }))
     }

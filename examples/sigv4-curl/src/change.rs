@@ -181,7 +181,7 @@ fn host(diagnosis: &Diagnosis, args: &Args) -> Change {
             "what is in between changes Host to this name",
         ),
         None => {
-            Change::text("call the endpoint by its own name, or have what is in between leave Host as it is")
+            Change::text("call the endpoint by its own name, or keep what is in between from changing Host")
         }
     }
 }

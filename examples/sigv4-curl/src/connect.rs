@@ -11,7 +11,7 @@ use crate::failure::Failure;
 /// The port of a proxy that names none, as with curl.
 const PROXY_PORT: u16 = 1080;
 
-/// A client that follows no redirects by itself, and uses no proxy for loopback unless one is named.
+/// A client that does not follow redirects, and uses no proxy for loopback unless one is named.
 pub(crate) fn client(args: &Args, url: &Url) -> Result<Client, Failure> {
     let transfer = &args.transfer;
     let mut builder = sigv4_middleware::reqwest_client();

@@ -10,6 +10,7 @@ use aws_config::meta::region::ProvideRegion;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
 use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata};
@@ -84,6 +85,26 @@ fn from_environment() -> String {
         }
         () => "the default chain: environment, default profile, web identity, container, EC2".to_owned(),
     }
+}
+
+/// How credentials were found, by what their provider says of them.
+pub(crate) fn feature(keys: &Credentials) -> Option<&'static str> {
+    use AwsCredentialFeature as Feature;
+    let features = keys.get_property::<Vec<Feature>>()?;
+    features.iter().find_map(|feature| {
+        Some(match feature {
+            Feature::CredentialsSso | Feature::CredentialsProfileSso => "single sign-on",
+            Feature::CredentialsProcess | Feature::CredentialsProfileProcess => "a process",
+            Feature::CredentialsHttp => "a container's endpoint",
+            Feature::CredentialsImds => "the EC2 instance's metadata service",
+            Feature::CredentialsEnvVarsStsWebIdToken
+            | Feature::CredentialsProfileStsWebIdToken
+            | Feature::CredentialsStsAssumeRoleWebId => "a web identity",
+            Feature::CredentialsStsAssumeRole => "a role of the profile",
+            Feature::CredentialsProfile => "keys of the profile",
+            _ => return None,
+        })
+    })
 }
 
 /// The region of the command line, the environment, the profile or, where none can be inferred from the host, EC2's

@@ -85,7 +85,7 @@ impl<'a> Field<'a> {
                 return Err(Failure::new(
                     Failure::USAGE,
                     format!(
-                        "-F {name}: what follows ; is none of type=, filename= and headers=; use --form-string for text \
+                        "-F {name}: after ; write type=, filename= or headers=; use --form-string for text \
                          with ;, or quotes"
                     ),
                 ));

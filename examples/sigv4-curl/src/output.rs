@@ -44,7 +44,7 @@ fn path(args: &Args, url: &Url) -> Result<Option<PathBuf>, Failure> {
         return Ok(args.output.output.clone().filter(|path| path.as_os_str() != "-"));
     }
     let name = url.path().rsplit('/').next().unwrap_or_default();
-    // A name that leads elsewhere, as `..` does, is none.
+    // `.` and `..` are folders.
     if name.is_empty() || name == ".." || name == "." {
         return Err(Failure::new(Failure::WRITE, "the URL ends in no name for -O; write -o FILE"));
     }

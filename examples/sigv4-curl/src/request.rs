@@ -83,7 +83,7 @@ pub(crate) fn head(args: &Args, url: &Url, body: &Body) -> Result<Parts, Failure
     Ok(parts)
 }
 
-/// What curl sends unless it is told otherwise.
+/// The headers that curl sends by default.
 fn defaults(args: &Args, body: &Body, method: &Method) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     let agent =

@@ -64,7 +64,7 @@ impl Head {
         Self { version: response.version(), status: response.status(), headers: response.headers().clone() }
     }
 
-    /// As it is written by `-i`, with an empty line at its end.
+    /// The text that `-i` writes, with an empty line at its end.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let reason = match self.version {
             Version::HTTP_2 => "",
@@ -80,7 +80,7 @@ impl Head {
     }
 }
 
-/// As it is written in a status line, and by curl for HTTP/2.
+/// The version in a status line; for HTTP/2 what curl writes.
 pub(crate) fn version_name(version: Version) -> &'static str {
     match version {
         Version::HTTP_10 => "HTTP/1.0",

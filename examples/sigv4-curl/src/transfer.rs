@@ -170,7 +170,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// A client that signs above the trace, so that every try and every hop is seen as it is sent.
+    /// A client that signs above the trace, so that every try and every hop is seen in the form that is sent.
     fn signing_client(
         &self,
         start: Instant,

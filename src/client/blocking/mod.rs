@@ -183,7 +183,9 @@ fn send(builder: RequestBuilder, reader: Option<Reader>, signer: &Signer) -> Res
         if let Some(reader) = reader {
             *request.body_mut() = Some(Body::new(reader));
         }
-        return Ok(client.execute(request)?);
+        let mut response = client.execute(request)?;
+        signer.record_unsigned(response.extensions_mut());
+        return Ok(response);
     }
     let body = RequestBody::new(request.body_mut().take(), reader);
     let mut client = BlockingClient(client);

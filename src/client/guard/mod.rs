@@ -48,7 +48,7 @@ use crate::signing::signer::Signer;
 /// - that there is no `x-amz-*` header that is not signed, which AWS refuses;
 /// - a body whose SHA-256 was signed. A body in memory is compared before anything is sent. A stream is compared while it is
 ///   sent, and cut off before its end, with an error of kind [`ErrorKind::BodyMismatch`]: in the reqwest middleware, and
-///   in the layer with [`map_body`](Self::map_body).
+///   in the layer with `map_body`.
 ///
 /// Not checked: an unsigned body; one in signed chunks or messages, each of which the server checks; in the layer
 /// without `map_body`, a stream; and headers that the client itself adds beneath.

@@ -96,9 +96,14 @@ fn by_hash(facts: &Facts<'_>) -> Option<Verdict> {
     let verdict = by_client(facts);
     Some(match same {
         Some(true) => verdict.because("the hash that the response quotes is that of the Authorization that was sent"),
-        Some(false) => Verdict::from(Cause::AuthorizationHeaderMalformed)
+        Some(false) => Verdict::of(&[Cause::AuthorizationHeaderMalformed, Cause::AuthorizationSchemeWrong])
             .because("the hash that the response quotes is not that of the Authorization that was sent: a hop changed it")
             .advice("look for what replaces or rewrites the Authorization header on the way"),
+        // What was signed was SigV4's, so that a hop may have replaced it by another scheme's.
+        None if facts.signed() == Some(true) => {
+            Verdict::of(&[Cause::AuthorizationHeaderMalformed, Cause::AuthorizationSchemeWrong])
+                .because("the request was signed, and another Authorization may have arrived")
+        }
         None => verdict,
     })
 }

@@ -167,19 +167,23 @@ fn forbidden(facts: &Facts<'_>) -> Option<Verdict> {
     if !(facts.code_is(&["Forbidden"]) && facts.has("x-amzn-errortype")) {
         return None;
     }
-    if facts.host().is_some_and(|host| !host.contains("execute-api") && !host.contains("localhost")) {
-        let causes = [Cause::WrongStageOrRoute, Cause::ApiKeyMissing, Cause::WafBlocked];
-        return Some(
-            Verdict::of(&causes).because("a custom domain without a mapping of this path answers so"),
-        );
-    }
-    Some(match facts.api_key() {
-        Some(true) => Verdict::from(Cause::WafBlocked)
-            .because("an API key was sent, so that a web ACL is the likeliest"),
+    let custom_domain = facts.host().is_some_and(|host| !host.contains("execute-api"));
+    let mut verdict = match facts.api_key() {
+        Some(true) => Verdict::from(Cause::WafBlocked).because(
+            "an API key was sent, so that a web ACL is the likeliest, or a key of another usage plan",
+        ),
         Some(false) => Verdict::of(&[Cause::ApiKeyMissing, Cause::WafBlocked]).because("no API key was sent"),
+        None if custom_domain => {
+            Verdict::of(&[Cause::WrongStageOrRoute, Cause::ApiKeyMissing, Cause::WafBlocked])
+        }
         None => Verdict::of(&[Cause::ApiKeyMissing, Cause::WafBlocked, Cause::WrongStageOrRoute])
             .because("API Gateway answers so to a missing API key, a blocked request and an unmapped domain"),
-    })
+    };
+    if custom_domain {
+        verdict.causes.push(Cause::WrongStageOrRoute);
+        verdict = verdict.because("a custom domain without a mapping of this path answers so, too");
+    }
+    Some(verdict)
 }
 
 /// S3's bare Access Denied, and its like.

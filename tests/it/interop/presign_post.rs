@@ -176,7 +176,8 @@ async fn verifies(
     let (_, signature) = form.fields().find(|(name, _)| *name == "x-amz-signature").unwrap();
     let wrong = signature.replace(['0', '1', '2'], "3");
     let key = ("key", "uploads/bad.txt");
-    let bad: [(&str, &[(&str, &str)], &[u8]); 8] = [
+    type Upload<'a> = (&'static str, &'a [(&'static str, &'a str)], &'static [u8]);
+    let bad: [Upload<'_>; 8] = [
         ("another folder", &[text, ("key", "elsewhere/bad.txt")], b"meow"),
         ("too long a file", &[text, key], b"0123456789"),
         ("too short a file", &[text, key], b"01"),

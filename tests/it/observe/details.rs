@@ -1,7 +1,7 @@
 //! The record of what was signed, in the response's extensions.
 
 use http::Request;
-use sigv4_middleware::{IamGateway, SigningDetails};
+use sigv4_middleware::{IamGateway, SigningDetails, overrides};
 
 use crate::support::*;
 
@@ -31,6 +31,14 @@ async fn is_there_where_it_is_wanted_and_only_there() {
             let sent = gateway.requests().pop().unwrap();
             let date = sent.header("x-amz-date").unwrap();
             assert_eq!(details.string_to_sign().lines().nth(1), Some(date), "{integration:?}");
+
+            let mut unsigned = request(&gateway);
+            unsigned.extensions_mut().insert(overrides::SkipSigning);
+            let unsigned = integration.open_at(http, gateway.addr(), &recording, unsigned).await.unwrap();
+            let skipped = unsigned.status() == 403;
+            assert_eq!(skipped, WITH_EXTENSIONS.contains(&integration));
+            let details = unsigned.extensions().get::<SigningDetails>().expect("that nothing was signed");
+            assert_eq!(details.is_empty(), skipped);
 
             let silent = integration.open_at(http, gateway.addr(), &signer(service), request(&gateway)).await;
             assert!(silent.unwrap().extensions().get::<SigningDetails>().is_none());

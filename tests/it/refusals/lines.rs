@@ -160,7 +160,7 @@ fn payload_hashes_say_what_became_of_the_body() {
 
 /// The token is in neither record, so that its lines look the same.
 #[test]
-fn a_token_that_was_changed_is_told_by_the_hash() {
+fn a_changed_token_shows_in_the_hash() {
     let of = |token: &str| with_headers(&format!("host:h\nx-amz-security-token:{token}\n"));
     let diagnosis = compared(&of("IQoJone"), &of("IQoJtwo"));
     assert_eq!(diagnosis.causes(), [Cause::SignatureMismatchHeaderAltered]);

@@ -67,7 +67,7 @@ async fn a_presigned_urls_record_says_so() {
 
 /// What a server with another secret prints is the same text, so that the secret is what is left.
 #[tokio::test]
-async fn a_wrong_secret_is_told_from_the_servers_own_words() {
+async fn a_wrong_secret_shows_in_the_servers_own_words() {
     let gateway = sigv4_middleware::IamGateway::builder()
         .credentials(Credentials::new("ASIAEXAMPLE", "right", Some(TOKEN.to_owned()), None, "test"))
         .region("eu-west-1")

@@ -4,7 +4,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sigv4_middleware::IamGateway;
 use tokio::net::{TcpListener, TcpStream};
@@ -19,6 +18,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 /// Signs certificates for every name; trusted by the tests' clients and by nobody else.
 struct Authority {
     certificate: CertificateDer<'static>,
+    pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -26,8 +26,9 @@ static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let certificate = params.self_signed(&key).unwrap().der().clone();
-    Authority { certificate, issuer: Issuer::new(params, key) }
+    let signed = params.self_signed(&key).unwrap();
+    let (certificate, pem) = (signed.der().clone(), signed.pem());
+    Authority { certificate, pem, issuer: Issuer::new(params, key) }
 });
 
 fn provider() -> Arc<CryptoProvider> {
@@ -39,10 +40,12 @@ pub fn root_certificate() -> reqwest::Certificate {
     reqwest::Certificate::from_der(&AUTHORITY.certificate).unwrap()
 }
 
-/// The authority's certificate, for a file that `SSL_CERT_FILE` names.
+/// The authority's certificate, for a file.
+///
+/// # Panics
+/// Never.
 pub fn root_certificate_pem() -> String {
-    let text = BASE64_STANDARD.encode(&AUTHORITY.certificate);
-    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+    AUTHORITY.pem.clone()
 }
 
 /// What a client of rustls needs to trust the authority. The client sets the versions of HTTP.

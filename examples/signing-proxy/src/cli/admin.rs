@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Response, StatusCode};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sigv4_middleware::BoxError;
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +26,10 @@ const LIMITS: Limits = Limits {
 
 /// Counts from now on.
 pub(super) fn install_metrics() -> Result<PrometheusHandle, BoxError> {
-    let handle = PrometheusBuilder::new().install_recorder()?;
+    // A signature takes microseconds; with a body of megabytes, milliseconds.
+    let seconds = [1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2e-2, 1e-1];
+    let signing = Matcher::Full(sigv4_middleware::metrics::SIGNING_DURATION.to_owned());
+    let handle = PrometheusBuilder::new().set_buckets_for_metric(signing, &seconds)?.install_recorder()?;
     metrics::describe();
     sigv4_middleware::metrics::describe();
     Ok(handle)

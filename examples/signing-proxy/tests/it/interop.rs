@@ -95,3 +95,20 @@ fn a_role_is_assumed() {
     let proxy = Proxy::with_keys(setup, "execute-api", &setup.assumer, &role);
     assert_eq!(proxy.call(&json!({"api_path": path}))["status"], 200);
 }
+
+#[tokio::test]
+async fn an_upload_to_s3_is_streamed_in_signed_chunks() {
+    let Some(ministack) = Ministack::shared() else { return };
+    let setup = &ministack.setup;
+    // Far less memory than the body takes.
+    let arguments = ["--payload", "aws-chunked", "--body-limit", "1000", "--max-buffered", "1000"];
+    let proxy = Proxy::with_keys(setup, "s3", &setup.session, &arguments);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/{}/streamed", proxy.url, setup.bucket);
+    let body: Vec<u8> = (0..1_000_000_u32).map(|number| number.to_le_bytes()[0]).collect();
+    let put = client.put(&url).body(body.clone()).header("x-amz-meta-by", "the proxy").send().await.unwrap();
+    assert_eq!(put.status(), 200, "{}", put.text().await.unwrap());
+    let got = client.get(&url).send().await.unwrap();
+    assert_eq!(got.headers()["x-amz-meta-by"], "the proxy");
+    assert!(got.bytes().await.unwrap() == body);
+}

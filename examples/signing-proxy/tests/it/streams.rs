@@ -5,6 +5,10 @@ use axum::body::Body;
 use axum::routing::get;
 use bytes::Bytes;
 use futures_util::StreamExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -198,4 +202,30 @@ async fn a_long_response_is_not_idle() {
     drop(pieces);
     assert_eq!(next(&mut body).await.unwrap(), "last");
     assert_eq!(next(&mut body).await, None);
+}
+
+/// As gRPC has it: HTTP/2 on both sides, and a status in the trailers of the response.
+#[tokio::test]
+async fn trailers_of_a_response_are_passed_on() {
+    let response = async || {
+        let mut trailers = http::HeaderMap::new();
+        trailers.insert("grpc-status", "0".parse().unwrap());
+        let frames = [Frame::data(Bytes::from_static(b"message")), Frame::trailers(trailers)];
+        Body::new(StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, std::io::Error>))))
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let front = sigv4_test_support::tls::TlsFront::before(listener.local_addr().unwrap()).await;
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(response)).await });
+    let proxy = crate::library::signer();
+    let upstream = format!("https://localhost:{}", front.addr().port());
+    let proxy = signing_proxy::Proxy::builder(proxy).upstream(upstream);
+    let proxy =
+        proxy.root_certificates(sigv4_test_support::tls::root_certificate_pem()).start().await.unwrap();
+
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Full<Bytes>>();
+    let request = http::Request::post(format!("{}/orders.Orders/List", proxy.base_url()));
+    let request = request.header("te", "trailers").body(Full::from("request")).unwrap();
+    let body = in_time(client.request(request)).await.unwrap().into_body().collect().await.unwrap();
+    assert_eq!(body.trailers().unwrap()["grpc-status"], "0");
+    assert_eq!(body.to_bytes(), "message");
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use http::Method;
 use http::header::DATE;
 use http::request::Parts;
@@ -12,12 +12,12 @@ use reqwest_middleware::ClientBuilder;
 use sigv4_middleware::diagnosis::{Cause, Diagnosis};
 use sigv4_middleware::{Diagnose, Endpoint, Error, ErrorKind, Payload, SigV4Middleware, SigningDetails};
 
+use super::caller_identity::{self, CallerIdentity};
 use super::report::{Report, Status, Step, Verdict};
-use super::whose;
 use crate::args::{Args, PayloadArg};
 use crate::body::Body;
 use crate::change::{self, Change};
-use crate::credentials::Identity;
+use crate::credentials::{self, Identity};
 use crate::failure::Failure;
 use crate::{advice, connect, request, signer};
 
@@ -70,11 +70,14 @@ impl<'a> Checks<'a> {
         let url = request::url(self.args)?;
         let body = Body::from_args(self.args).await?;
         let head = request::head(self.args, &url, &body)?;
-        let identity =
+        let mut identity =
             Identity::from_args(&self.args.signing, url.host_str(), self.args.reads_stdin()).await?;
-        let has_credentials = self.credentials(&identity).await;
-        if has_credentials {
-            self.whose(&identity, &url).await;
+        let keys = self.credentials(&identity).await;
+        let has_credentials = keys.is_some();
+        if let Some(keys) = keys {
+            // Loaded once: the code of an MFA device is good for one call.
+            identity.provider = SharedCredentialsProvider::new(keys);
+            self.caller_identity(&identity, &url).await;
         }
         let scoped = self.scope(&identity, &url, &head).await;
         let client = connect::client(self.args, &url)?;
@@ -94,7 +97,7 @@ impl<'a> Checks<'a> {
         Ok(())
     }
 
-    async fn credentials(&mut self, identity: &Identity) -> bool {
+    async fn credentials(&mut self, identity: &Identity) -> Option<Credentials> {
         const NAME: &str = "credentials";
         let source = format!("from {}", identity.source);
         let loaded = tokio::time::timeout(LOADING, identity.provider.provide_credentials()).await;
@@ -104,27 +107,31 @@ impl<'a> Checks<'a> {
                 let causes = advice::causes_of(&error);
                 let change = Change::text(advice::GET_CREDENTIALS.trim());
                 self.fail(NAME, vec![source, causes], Verdict::Credentials, Some(change));
-                return false;
+                return None;
             }
             Err(_) => {
                 let found = vec![source, format!("they did not load in {} s", LOADING.as_secs())];
                 let change = Change::text(advice::GET_CREDENTIALS.trim());
                 self.fail(NAME, found, Verdict::Credentials, Some(change));
-                return false;
+                return None;
             }
+        };
+        let source = match credentials::feature(&keys) {
+            Some(feature) => format!("{source}: {feature}"),
+            None => source,
         };
         let mut found = vec![source, format!("access key id {}", keys.access_key_id()), lifetime(&keys)];
         if keys.expiry().is_some_and(|expiry| expiry <= SystemTime::now()) {
             let change = change::credentials(&identity.source, &change::ALL_KEYS, "they have expired");
             self.fail(NAME, found, Verdict::Credentials, Some(change));
-            return false;
+            return None;
         }
         if keys.access_key_id().starts_with("ASIA") && keys.session_token().is_none() {
             found.push("keys that begin with ASIA are temporary, and there is no session token".to_owned());
             let change =
                 change::credentials(&identity.source, &["AWS_SESSION_TOKEN"], "temporary keys need it");
             self.fail(NAME, found, Verdict::Credentials, Some(change));
-            return false;
+            return None;
         }
         if keys.access_key_id().starts_with("AKIA") && keys.session_token().is_some() {
             found.push("keys that begin with AKIA are long-lived, and have no session token: unset AWS_SESSION_TOKEN".to_owned());
@@ -132,17 +139,17 @@ impl<'a> Checks<'a> {
         } else {
             self.note(NAME, Status::Passed, found);
         }
-        true
+        Some(keys)
     }
 
-    async fn whose(&mut self, identity: &Identity, url: &Url) {
+    async fn caller_identity(&mut self, identity: &Identity, url: &Url) {
         const NAME: &str = "identity";
-        match whose::ask(identity, self.sts_endpoint.as_deref()).await {
-            whose::Answer::Is(arn) => self.note(NAME, Status::Passed, vec![arn]),
-            whose::Answer::Unreachable(why) => {
+        match caller_identity::ask(identity, self.sts_endpoint.as_deref()).await {
+            CallerIdentity::Arn(arn) => self.note(NAME, Status::Passed, vec![arn]),
+            CallerIdentity::Unreachable(why) => {
                 self.note(NAME, Status::Skipped, vec![format!("STS cannot be asked: {why}")]);
             }
-            whose::Answer::Refused(why) => {
+            CallerIdentity::Refused(why) => {
                 let found = vec![format!("STS does not take them: {why}")];
                 // Keys of a server that is not AWS's are not known to AWS.
                 if is_aws(url) {
@@ -167,7 +174,7 @@ impl<'a> Checks<'a> {
                 endpoint.region().or(endpoint.region_set()).unwrap_or("unknown"),
                 endpoint.rule()
             ),
-            Err(_) => format!("{host} is none of AWS's known hosts"),
+            Err(_) => format!("{host} is not a host of AWS's that is known"),
         }];
         let mut args = self.args.clone();
         let mut guessed = Vec::new();

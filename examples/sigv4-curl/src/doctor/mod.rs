@@ -1,8 +1,8 @@
 //! `sigv4-curl doctor URL`: why a request is refused, step by step, and what to change.
 
+mod caller_identity;
 mod checks;
 mod report;
-mod whose;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -45,6 +45,20 @@ async fn assert_accepted(mut command: Command, input: &[u8]) -> String {
     output.stderr
 }
 
+/// Fails unless the doctor says that the credentials were found like this, and how long they live if they expire.
+async fn assert_found_by_doctor(mut command: Command, how: &str) {
+    let arguments = ["doctor", "--json", "--sts-endpoint", "http://127.0.0.1:1", "http://127.0.0.1:1/"];
+    let output = run(command.args(arguments)).await;
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let step = &report["steps"][0];
+    assert_eq!(
+        (step["name"].as_str(), step["status"].as_str()),
+        (Some("credentials"), Some("passed")),
+        "{report:#}"
+    );
+    assert!(step["found"][0].as_str().unwrap().ends_with(&format!(": {how}")), "{report:#}");
+}
+
 #[tokio::test]
 async fn a_profile() {
     let keys =
@@ -78,7 +92,9 @@ async fn a_process() {
     let script = temporary_file("keys.sh");
     fs::write(&script, format!("echo '{keys}'")).unwrap();
     let config = format!("[default]\nregion={REGION}\ncredential_process=/bin/sh {}\n", script.display());
-    assert_accepted(at_home(bare(), &home(&[("config", &config)])), b"").await;
+    let home = home(&[("config", &config)]);
+    assert_accepted(at_home(bare(), &home), b"").await;
+    assert_found_by_doctor(at_home(bare(), &home), "a process").await;
 }
 
 #[tokio::test]
@@ -87,12 +103,16 @@ async fn a_container() {
         "AccessKeyId": KEY, "SecretAccessKey": SECRET, "Token": TOKEN, "Expiration": "2099-01-01T00:00:00Z",
     });
     let endpoint = Recorder::responding("200 OK", &keys.to_string()).await;
-    let mut command = bare();
-    command
-        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/keys", endpoint.url))
-        .env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "Bearer pod")
-        .env("AWS_REGION", REGION);
-    assert_accepted(command, b"").await;
+    let command = || {
+        let mut command = bare();
+        command
+            .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/keys", endpoint.url))
+            .env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "Bearer pod")
+            .env("AWS_REGION", REGION);
+        command
+    };
+    assert_accepted(command(), b"").await;
+    assert_found_by_doctor(command(), "a container's endpoint").await;
     assert_eq!(endpoint.take()[0].header("authorization"), Some("Bearer pod"));
 }
 
@@ -176,6 +196,20 @@ async fn a_role_with_mfa() {
             "{body}"
         );
     }
+
+    let gateway = gateway("execute-api").await;
+    let mut doctor = with_role();
+    doctor.arg("doctor").args(role).args(mfa).args([
+        "--mfa-code",
+        "1",
+        "--service",
+        "execute-api",
+        &gateway.url(),
+    ]);
+    let output = run(doctor.env("AWS_ENDPOINT_URL_STS", &sts.url)).await;
+    assert_eq!(output.code, 0, "{}", output.stdout);
+    let assumed = sts.take().iter().filter(|request| request.body.starts_with(b"Action=AssumeRole")).count();
+    assert_eq!(assumed, 1, "a code is good for one call");
 
     // The standard input is one of the two.
     let output =

@@ -1,4 +1,4 @@
-//! What is said when a request cannot be signed: the options that help.
+//! Messages for requests that cannot be signed: the options that help.
 
 use sigv4_test_support::{
     Failing, SECRET_QUERY, assert_fails_without_secrets, assert_names_no_library_item, gateway, run, serve,

@@ -144,7 +144,7 @@ async fn compressed() {
     let output = run(&mut curl(&["--compressed", &gateway.url()])).await;
     assert_eq!((output.code, output.stdout.as_str()), (0, "hello"), "{}", output.stderr);
     assert_eq!(gateway.requests()[0].header("accept-encoding"), Some("deflate, gzip, br"));
-    // As it came.
+    // Without the option, unchanged.
     let file = temporary_file("raw");
     let output = run(curl(&["-s", "-o"]).arg(&file).arg(gateway.url())).await;
     assert_eq!((output.code, fs::read(&file).unwrap()), (0, hello.to_vec()));

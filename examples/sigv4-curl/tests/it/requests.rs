@@ -37,7 +37,7 @@ async fn get() {
 async fn method_and_headers() {
     let gateway = gateway("execute-api").await;
 
-    let arguments = ["-X", "DELETE", "-H", "X-Amz-Meta-A: 1", "-H", "x-amz-meta-a:2", &gateway.url()];
+    let arguments = ["--reques", "DELETE", "-H", "X-Amz-Meta-A: 1", "-H", "x-amz-meta-a:2", &gateway.url()];
     assert_ok(&run(&mut curl(&arguments)).await);
 
     let request = only_request(&gateway);

@@ -12,14 +12,14 @@ use crate::credentials::{Identity, STS_REGION};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(super) enum Answer {
-    /// The ARN.
-    Is(String),
+pub(super) enum CallerIdentity {
+    /// Whose they are.
+    Arn(String),
     Refused(String),
     Unreachable(String),
 }
 
-pub(super) async fn ask(identity: &Identity, endpoint: Option<&str>) -> Answer {
+pub(super) async fn ask(identity: &Identity, endpoint: Option<&str>) -> CallerIdentity {
     let mut config = aws_sdk_sts::config::Builder::from(&identity.config)
         .credentials_provider(identity.provider.clone())
         .retry_config(RetryConfig::disabled())
@@ -32,16 +32,18 @@ pub(super) async fn ask(identity: &Identity, endpoint: Option<&str>) -> Answer {
     }
     let asked = aws_sdk_sts::Client::from_conf(config.build()).get_caller_identity().send().await;
     match asked {
-        Ok(identity) => Answer::Is(identity.arn().or(identity.user_id()).unwrap_or("nobody").to_owned()),
+        Ok(identity) => {
+            CallerIdentity::Arn(identity.arn().or(identity.user_id()).unwrap_or("nobody").to_owned())
+        }
         Err(error) => match error.as_service_error() {
             Some(refused) => {
                 let [code, message] = [refused.code(), refused.message()].map(Option::unwrap_or_default);
                 match code {
-                    "" => Answer::Unreachable("the response is not STS's".to_owned()),
-                    code => Answer::Refused(format!("{code}: {message}")),
+                    "" => CallerIdentity::Unreachable("the response is not STS's".to_owned()),
+                    code => CallerIdentity::Refused(format!("{code}: {message}")),
                 }
             }
-            None => Answer::Unreachable(advice::causes_of(&error).replace('\n', ": ")),
+            None => CallerIdentity::Unreachable(advice::causes_of(&error).replace('\n', ": ")),
         },
     }
 }
