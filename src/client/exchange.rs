@@ -194,8 +194,11 @@ where
     {
         let Some(body) = self.body.take_unread() else { return Ok(()) };
         let (head, extensions, limits) = (&mut self.head, transport.extensions(), signer.limits());
+        let buffers = signer.buffers(extensions.or(head.extensions()));
         let in_memory = body.size_hint().exact().is_some_and(|len| len <= limits.size);
-        self.body = if in_memory && signer.buffers(extensions.or(head.extensions())) {
+        self.body = if buffers && body.is_end_stream() {
+            OutgoingBody::empty()
+        } else if buffers && in_memory {
             let check = || signer.check(head.view(extensions)).map(drop);
             OutgoingBody::buffered(body, limits, check).await?
         } else {
@@ -242,7 +245,7 @@ where
         signer: &Signer,
         transport: &mut T,
         keys: Found<CurrentKeys>,
-    ) -> Result<(H, Option<SignedBody<B>>, SignedWith), Error>
+    ) -> Result<(H, SignedWith), Error>
     where
         T: Transport<Head = H, Body = B>,
     {
@@ -253,20 +256,19 @@ where
         if let Some(target) = signature.rewritten.take() {
             self.head.set_target(target).map_err(|error| self.explain(error))?;
         }
-        // The caller's own is sent: its headers often have room for a few more.
-        let kept = self.head.duplicate()?;
-        let mut head = mem::replace(&mut self.head, kept);
-        let mut signed_with = signature.apply(head.headers_mut());
+        let mut head = self.head.duplicate()?;
+        // The caller's own headers are sent: they often have room for a few more.
+        mem::swap(head.headers_mut(), self.head.headers_mut());
+        let signed_with = signature.apply(head.headers_mut());
         if signer.is_guarded() {
             let signed = SignedRequest::of(&head.view(None), self.body.payload());
             transport.note(&mut head, signed);
         }
-        let body = self.body.take(&mut signed_with);
         #[cfg(feature = "reqwest")]
         {
             self.signed_for = Some(std::sync::Arc::clone(&signed_with.key));
         }
-        Ok((head, body, signed_with))
+        Ok((head, signed_with))
     }
 
     /// Signs the request and begins to send it.
@@ -280,7 +282,8 @@ where
     where
         T: Transport<Head = H, Body = B>,
     {
-        let (head, body, signed_with) = self.sign(signer, transport, keys)?;
+        let (head, mut signed_with) = self.sign(signer, transport, keys)?;
+        let body = self.body.take(&mut signed_with);
         Ok((transport.send(head, body), signed_with))
     }
 
@@ -412,7 +415,8 @@ async fn recover<T: Transport>(
         return Ok(first);
     }
     let Ok(keys) = request.keys(signer, transport).await else { return Ok(first) };
-    let Ok((head, body, signed_with)) = request.sign(signer, transport, keys) else { return Ok(first) };
+    let Ok((head, mut signed_with)) = request.sign(signer, transport, keys) else { return Ok(first) };
+    let body = request.body.take(&mut signed_with);
     metrics::resigned(match recovery {
         Some(Recovery::NewDate) => Resigned::Date,
         _ => Resigned::Credentials,
