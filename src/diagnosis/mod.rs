@@ -33,6 +33,8 @@ mod server_text;
 
 pub use cause::Cause;
 pub use refused::RefusedResponse;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+pub(crate) use refused::may_refuse;
 pub use report::{Denial, Diagnosis, Difference};
 pub use sent::SentRequest;
 

@@ -15,12 +15,10 @@ mod place;
 mod scope;
 mod signature;
 
-use http::StatusCode;
-
 use super::cause::Cause;
 use super::compare::shorten;
 use super::facts::Facts;
-use super::refused::RefusedResponse;
+use super::refused::{RefusedResponse, may_refuse};
 use super::report::{Denial, Diagnosis, Difference};
 use super::sent::SentRequest;
 use super::{record, redaction};
@@ -118,10 +116,4 @@ pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Opt
         clock_offset_seconds: verdict.clock_offset_seconds,
         causes: verdict.causes,
     })
-}
-
-/// Whether requests are refused with this status: the client's errors, redirects to where a bucket is, and limits.
-fn may_refuse(status: StatusCode) -> bool {
-    let limited = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::NETWORK_AUTHENTICATION_REQUIRED];
-    status.is_client_error() || status.is_redirection() || limited.contains(&status)
 }
