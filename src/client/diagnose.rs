@@ -16,8 +16,8 @@ use crate::signing::details::SigningDetails;
 /// Implemented for `http::Response` and, with feature `reqwest`, for `reqwest::Response`. Of a body no more than 64 KiB is
 /// read, for no longer than two seconds, and only of a response whose status refuses. It is compared with what was signed if that
 /// is in the response's extensions, which
-/// [`record_signing_details(true)`](crate::SignerBuilder::record_signing_details) puts there; without it the diagnosis is
-/// less certain.
+/// [`record_signing_details(true)`](crate::SignerBuilder::record_signing_details) puts there; without it, a
+/// signature that does not match cannot be compared, and the diagnosis says so.
 ///
 /// ```no_run
 /// use sigv4_middleware::{Diagnose, SigV4Middleware, Signer};

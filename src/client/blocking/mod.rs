@@ -123,7 +123,8 @@ pub fn reqwest_blocking_client() -> ClientBuilder {
 }
 
 /// Says why a response refuses a request, and gives the response back whole: [`Diagnose`](crate::Diagnose) for blocking
-/// clients.
+/// clients, with the same rules. To compare with what was signed it needs
+/// [`record_signing_details(true)`](crate::SignerBuilder::record_signing_details).
 ///
 /// ```no_run
 /// use sigv4_middleware::{DiagnoseBlocking, SendSigned, Signer};

@@ -86,6 +86,18 @@ const OF_SERVICES: [Rule; 7] = [
     signature::mismatch,
 ];
 
+/// How to get a diagnosis that compares.
+const RECORD_MISSING: &str = "; what was signed was not compared, since no record of it came with the response: build the \
+                              signer with record_signing_details(true), or give its SigningDetails to diagnose";
+
+/// Whether a signature does not match, and would be compared with the client's record if there were one.
+fn lacks_record(facts: &Facts<'_>, verdict: &Verdict) -> bool {
+    let server = &facts.server_text;
+    let is_printed = server.canonical.is_some() || server.string_to_sign.is_some();
+    let is_open = verdict.causes.contains(&Cause::SignatureMismatchUnspecified);
+    facts.sent.details.is_none() && (is_printed || is_open)
+}
+
 pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Option<Diagnosis> {
     if !may_refuse(refused.status) {
         return None;
@@ -103,13 +115,15 @@ pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Opt
         }
     });
     let first = *verdict.causes.first()?;
+    let what_to_do = verdict.what_to_do.as_deref().unwrap_or(first.what_to_do());
+    let without_record = if lacks_record(&facts, &verdict) { RECORD_MISSING } else { "" };
     Some(Diagnosis {
         status: facts.status,
         code: facts.code.as_deref().map(|code| shorten(code, 128)),
         message: redaction::message(facts.body.message()),
         // What a response names in them may be as long as the response.
         evidence: verdict.evidence.iter().map(|evidence| shorten(evidence, LONGEST_SENTENCE)).collect(),
-        what_to_do: shorten(verdict.what_to_do.as_deref().unwrap_or(first.what_to_do()), LONGEST_SENTENCE),
+        what_to_do: shorten(what_to_do, LONGEST_SENTENCE) + without_record,
         request_ids: facts.request_ids(),
         difference: verdict.difference,
         denial: verdict.denial,
