@@ -14,7 +14,6 @@ use super::classify::recovery;
 use super::classify::{
     DateCheck, Recovery, Refusal, classify, code_in_head, distance, is_refusal, is_stale, request_id,
 };
-use super::guard::SignedRequest;
 use crate::body::{OutgoingBody, SignedBody};
 use crate::cache::Found;
 use crate::clock::{fits, server_date, should_retry};
@@ -25,6 +24,7 @@ use crate::signing::overrides::Overrides;
 use crate::signing::request::RequestView;
 use crate::signing::sign::Attempt;
 use crate::signing::signature::SignedWith;
+use crate::signing::signed_request::SignedRequest;
 use crate::signing::signer::Signer;
 use crate::timer::timeout;
 

@@ -16,13 +16,15 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
-use super::guard::SignedRequest;
 #[cfg(feature = "reqwest")]
-use super::reqwest::{read_refusal, refuse_redirected, with_body};
+use super::reqwest::{refuse_redirected, with_body};
+#[cfg(feature = "reqwest")]
+use super::response_body::read_reqwest_refusal;
 use crate::body::SignedBody;
 use crate::body::Unwrapped;
 use crate::error::{BoxError, Error};
 use crate::signing::request::RequestView;
+use crate::signing::signed_request::SignedRequest;
 use crate::signing::signer::{Signer, with_target};
 use crate::signing::target::Origin;
 
@@ -505,6 +507,6 @@ where
     }
 
     async fn read_refusal(response: reqwest::Response) -> (reqwest::Response, RefusalBody) {
-        read_refusal(response).await
+        read_reqwest_refusal(response).await
     }
 }

@@ -360,8 +360,9 @@ impl SignerBuilder {
     /// [`SigningDetails`](crate::SigningDetails) that its request was signed with; `false` by default.
     ///
     /// Those of a request that was sent unsigned, as [`SkipSigning`](crate::overrides::SkipSigning) wants it, are
-    /// [empty](crate::SigningDetails::is_empty). They are what `response.diagnose()` compares a refusal with, and no secret is in them. They are made when the
-    /// response is there, from the same date and keys, which takes about as long as to sign once more.
+    /// [empty](crate::SigningDetails::is_empty). They are what `response.diagnose()` compares a refusal with, and no
+    /// secret is in them. They are made when the response is there, from the same date and keys, which takes about as
+    /// long as to sign once more.
     ///
     /// ```
     /// # use sigv4_middleware::{Credentials, SigningDetails, Signer};
