@@ -140,6 +140,13 @@ fn within_response(facts: &Facts<'_>) -> Option<Verdict> {
 
 /// The server prints nothing to compare with.
 fn by_record(facts: &Facts<'_>) -> Verdict {
+    // A distribution signs for its origin, and takes the hash of a body from the request.
+    if facts.signed() == Some(false) && facts.has("x-amz-cf-id") && facts.sent.has_body != Some(false) {
+        let why = "this client did not sign, so that CloudFront did, which needs the hash of a body from the client";
+        return Verdict::of(&[Cause::SignatureMismatchPayloadHash, Cause::SignatureMismatchUnspecified])
+            .because(why)
+            .advice("send x-amz-content-sha256 with the SHA-256 of the body to the distribution");
+    }
     of_record(facts, Cause::SignatureMismatchUnspecified).unwrap_or_else(|| {
         let verdict = Verdict::from(Cause::SignatureMismatchUnspecified);
         match facts.sent.details {
