@@ -54,7 +54,7 @@ async fn an_unknown_service_is_not_signed_for() {
     assert!(output.stderr.starts_with("error: "), "{}", output.stderr);
     assert!(output.stderr.contains("cargo run -p sigv4-curl -- --help"), "{}", output.stderr);
     assert!(output.stderr.contains("AWS_REGION is the region"), "{}", output.stderr);
-    assert_eq!(output.stderr.matches("no service or region can be inferred").count(), 1, "{}", output.stderr);
+    assert_eq!(output.stderr.matches("the service is not configured").count(), 1, "{}", output.stderr);
     assert!(gateway.requests().is_empty(), "no request is sent unsigned");
 }
 

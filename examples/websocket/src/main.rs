@@ -52,6 +52,9 @@ async fn main() -> ExitCode {
             let chain = std::iter::successors(error.source(), |&error| error.source());
             let causes: String = chain.map(|cause| format!("\n  because: {cause}")).collect();
             eprintln!("error: {error}{causes}");
+            if sigv4_middleware::Error::find(error.as_ref()).is_some() {
+                eprintln!("here, the service follows the message, and AWS_REGION is the region: {USAGE}");
+            }
             ExitCode::FAILURE
         }
     }

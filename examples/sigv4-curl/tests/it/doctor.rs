@@ -279,3 +279,10 @@ async fn other_keys_pass() {
     assert_eq!(code, 0, "{report:#}");
     assert_eq!(gateway.requests().len(), 1, "a POST is made once");
 }
+
+#[tokio::test]
+async fn a_wrong_command_line_is_told_the_whole_command() {
+    let output = run(with_role().arg("doctor")).await;
+    assert_eq!(output.code, 2, "{output:?}");
+    assert!(output.stderr.contains("Usage: sigv4-curl doctor "), "{}", output.stderr);
+}
