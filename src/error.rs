@@ -63,8 +63,8 @@ pub enum ErrorKind {
     InvalidUri,
     /// There is more than one Host header, or it differs from the URI's host.
     HostMismatch,
-    /// A header that has to be signed cannot be signed: its value is not UTF-8, there are too many headers, or it contradicts the
-    /// payload.
+    /// A header that has to be signed cannot be signed: its value is not UTF-8, there are too many headers, or it
+    /// contradicts the payload.
     InvalidHeader,
     /// The request has an Authorization header of another scheme than SigV4.
     ForeignAuthorization,

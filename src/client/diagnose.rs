@@ -1,4 +1,4 @@
-//! [`Diagnose`]: a response, and why it refuses.
+//! [`Diagnose`]: why a response refuses a request.
 
 use std::future::Future;
 
@@ -9,13 +9,13 @@ use super::response_body::ResponseBody;
 use crate::diagnosis::{Diagnosis, RefusedResponse, SentRequest, diagnose};
 use crate::signing::details::SigningDetails;
 
-/// Says why a response refuses a request, and gives the response back whole.
+/// Finds out why a response refuses a request, and returns the response with its whole body.
 ///
-/// Implemented for `http::Response` and, with feature `reqwest`, for `reqwest::Response`. Of a body no more than 64 KiB is
-/// read, for no longer than two seconds, and none of a response of success. It is compared with what was signed if that
-/// is in the response's extensions, which
-/// [`record_signing_details(true)`](crate::SignerBuilder::record_signing_details) puts there; without it the diagnosis is
-/// less certain.
+/// Implemented for `http::Response` and, with feature `reqwest`, for `reqwest::Response`. At most 64 KiB of a body are read,
+/// for at most two seconds; the body of a successful response is not read. The response is compared with what was signed
+/// if its extensions have the [`SigningDetails`](crate::SigningDetails), by
+/// [`record_signing_details(true)`](crate::SignerBuilder::record_signing_details); without them the diagnosis is less
+/// certain.
 ///
 /// ```no_run
 /// use sigv4_middleware::{Diagnose, SigV4Middleware, Signer};
@@ -33,11 +33,13 @@ use crate::signing::details::SigningDetails;
 /// println!("{}", response.text().await?);
 /// # Ok(()) }
 /// ```
+///
+/// [`diagnosis`](crate::diagnosis) names the AWS documents that it follows.
 pub trait Diagnose: sealed::Sealed + Sized {
-    /// The response, its body whole.
+    /// The response with its whole body.
     type Whole;
 
-    /// Gives the response back, and why it refuses the request; `None` if it does not.
+    /// Returns the response, and why it refuses the request; `None` if it does not refuse it.
     fn diagnose(self) -> impl Future<Output = (Self::Whole, Option<Diagnosis>)> + Send;
 }
 
