@@ -90,9 +90,7 @@ pub enum ErrorKind {
     InvalidExpiry,
     /// A [`PostPolicy`](crate::PostPolicy) is one that S3 would refuse.
     InvalidPostPolicy,
-    /// The server refused the request; an error only if
-    /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors) is set. The request was sent.
-    #[cfg(feature = "reqwest")]
+    /// The server refused the request; an error only if `SigV4Middleware::refusals_as_errors` is set. The request was sent.
     Refused,
     /// The request was changed after it was signed. A `SigV4Guard` found the change; the request was not sent.
     RequestChanged,
@@ -151,32 +149,13 @@ impl Error {
         )
     }
 
-    /// Why the server refused the request; `Some` only for [`ErrorKind::Refused`], see
-    /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors).
-    #[cfg(feature = "reqwest")]
-    #[must_use]
-    pub fn diagnosis(&self) -> Option<&crate::diagnosis::Diagnosis> {
-        self.source()?.downcast_ref()
-    }
-
-    /// How the request was changed after it was signed; `Some` only for [`ErrorKind::RequestChanged`], see
-    /// [`SigV4Guard`](crate::SigV4Guard).
-    #[cfg(any(feature = "tower", feature = "reqwest"))]
-    #[must_use]
-    pub fn request_change(&self) -> Option<&crate::RequestChange> {
-        self.source()?.downcast_ref()
-    }
-
     /// Whether the request, or the beginning of it, may have reached a server.
     ///
     /// If `false`, nothing was sent, and it is safe to correct the cause and send the request.
     #[must_use]
     pub fn was_sent(&self) -> bool {
-        #[cfg(feature = "reqwest")]
-        if self.kind() == ErrorKind::Refused {
-            return true;
-        }
-        matches!(self.kind(), ErrorKind::BodyMismatch | ErrorKind::Redirected) || self.inner.was_sent
+        let of_its_kind = [ErrorKind::BodyMismatch, ErrorKind::Redirected, ErrorKind::Refused];
+        of_its_kind.contains(&self.kind()) || self.inner.was_sent
     }
 
     /// Finds the crate's error in another error: in the error itself, or anywhere in its chain of sources.

@@ -44,14 +44,19 @@ mod server_text;
 
 pub use cause::Cause;
 pub use refused::RefusedResponse;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+pub(crate) use refused::may_refuse;
 pub use report::{Denial, Diagnosis, Difference};
 pub use sent::SentRequest;
 
 /// Finds out why a request was refused.
 ///
-/// `None` for a response that is not a refusal: a successful one, or an error that concerns neither authentication nor
-/// authorization nor what stands in front of the service. Nothing is sent, and at most
+/// A signature that does not match is compared with the [`SigningDetails`](crate::SigningDetails) in `sent`; without them,
+/// [`what_to_do`](Diagnosis::what_to_do) says how to get them. Nothing is sent, and at most
 /// [`RefusedResponse::LONGEST_BODY`] bytes of a body are examined.
+///
+/// `None` for a response that is not a refusal: a successful one, or an error that concerns neither authentication nor
+/// authorization nor what stands in front of the service.
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};

@@ -22,7 +22,7 @@ const MAX_KEY: usize = 1024;
 const FILE_NAME: &str = "${filename}";
 
 /// The fields that the signer adds, and those that are not a condition's.
-const RESERVED: [&str; 9] = [
+const RESERVED: [&str; 10] = [
     "bucket",
     "file",
     "policy",
@@ -30,6 +30,7 @@ const RESERVED: [&str; 9] = [
     "x-amz-algorithm",
     "x-amz-credential",
     "x-amz-date",
+    "x-amz-s3session-token",
     "x-amz-security-token",
     "x-amz-signature",
 ];
@@ -217,11 +218,6 @@ impl PostPolicy {
                 key.value().len()
             )));
         }
-        if key.value().contains(FILE_NAME) {
-            return Err(invalid(
-                "S3 replaces ${filename} before it compares the key; use .key_starts_with(\"…\") with what comes before it",
-            ));
-        }
         if let Some(range) = self.content_length.as_ref().filter(|range| range.is_empty()) {
             return Err(invalid(format!(
                 "the range of content lengths is empty: {} is more than {}",
@@ -255,23 +251,33 @@ impl PostPolicy {
 impl Condition {
     fn validate_value(&self) -> Result<(), Error> {
         let name = self.name();
+        // "All variables within the form are expanded prior to validating the POST policy."
+        if self.value().contains(FILE_NAME) {
+            let method = if name == "key" { ".key_starts_with(\"…\")" } else { ".field_starts_with(…)" };
+            return Err(invalid(format!(
+                "S3 replaces ${{filename}} before it compares the field {name}; use {method} with what comes before it"
+            )));
+        }
         if self.value().bytes().any(|byte| byte.is_ascii_control()) {
             return Err(invalid(format!(
                 "the value of the field {name} has a control character, such as a newline"
             )));
         }
         let Self::Is(_, value) = self else { return Ok(()) };
-        if name == "success_action_status" && !["200", "201", "204"].contains(&value.as_str()) {
+        if name.eq_ignore_ascii_case("success_action_status")
+            && !["200", "201", "204"].contains(&value.as_str())
+        {
             return Err(invalid(format!(
                 "S3 responds with 200, 201 or 204 to an upload, never with {value}"
             )));
         }
-        if name == "success_action_redirect" {
+        if name.eq_ignore_ascii_case("success_action_redirect") {
             let uri: Option<Uri> = value.parse().ok();
             if uri.is_none_or(|uri| !matches!(uri.scheme_str(), Some("http" | "https"))) {
-                return Err(invalid(format!(
-                    "success_action_redirect is an absolute URL, such as https://www.example.com/done; got {value:?}"
-                )));
+                // Not the value: its query may hold a secret.
+                return Err(invalid(
+                    "success_action_redirect is an absolute URL, such as https://www.example.com/done",
+                ));
             }
         }
         Ok(())

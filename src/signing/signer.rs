@@ -12,10 +12,10 @@ use super::known_host::KnownHost;
 use super::payload::Payload;
 use super::request::RequestView;
 use super::settings::{BufferLimits, Settings};
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+use super::signed_request::SignedRequest;
 use super::target;
 use crate::cache::SmallCache;
-#[cfg(any(feature = "tower", feature = "reqwest"))]
-use crate::client::guard::SignedRequest;
 use crate::clock::Clock;
 use crate::credentials::CredentialsSource;
 use crate::endpoint::AllowedOrigins;
