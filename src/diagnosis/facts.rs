@@ -11,6 +11,7 @@ use super::parse::{Body, Form};
 use super::refused::RefusedResponse;
 use super::sent::SentRequest;
 use super::server_text::ServerText;
+use crate::error_code::bare_code;
 
 /// Headers by which AWS, and stores that follow S3, name a request.
 const AWS_IDS: [&str; 5] =
@@ -36,12 +37,8 @@ impl<'a> Facts<'a> {
         let body = Body::parse(refused.body);
         let in_header =
             text_of(refused.headers, "x-amzn-errortype").or(text_of(refused.headers, "x-amz-error-code"));
-        let bare = |code: &str| {
-            let code = code.split(':').next().unwrap_or(code);
-            code.rsplit('#').next().unwrap_or(code).trim().to_owned()
-        };
-        let code =
-            in_header.map(bare).or_else(|| body.code().map(str::to_owned)).filter(|code| !code.is_empty());
+        let code = in_header.map(bare_code).or_else(|| body.code()).filter(|code| !code.is_empty());
+        let code = code.map(str::to_owned);
         let message = without_server_text(body.message());
         let details = body.field("details").filter(|details| *details != message).unwrap_or_default();
         let words = format!("{message} {details}");
