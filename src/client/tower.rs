@@ -342,17 +342,18 @@ where
         let mut client =
             HttpClient { service: self.take_ready(), make_body: self.make_body.clone(), body: PhantomData };
         let signer = self.signer.clone();
-        ResponseFuture::new(async move {
-            let (mut head, body) = request.into_parts();
-            head.extensions.remove::<SignedRequest>();
-            if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
+        let (mut head, body) = request.into_parts();
+        head.extensions.remove::<SignedRequest>();
+        if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
+            return ResponseFuture::new(async move {
                 let mut response = client.send(head, Some(SignedBody::unchanged(body))).await?;
                 signer.record_unsigned(response.extensions_mut());
-                return Ok(response);
-            }
-            let mut request = OutgoingRequest::new(head, body);
-            exchange(&signer, &mut client, &mut request).await
-        })
+                Ok(response)
+            });
+        }
+        // Made here, so that the future has room for it once.
+        let mut request = OutgoingRequest::new(head, body);
+        ResponseFuture::new(async move { exchange(&signer, &mut client, &mut request).await })
     }
 }
 
@@ -456,16 +457,16 @@ where
     fn call(&mut self, mut request: reqwest::Request) -> Self::Future {
         let mut client = ReqwestService(self.take_ready());
         let signer = self.signer.clone();
-        ResponseFuture::new(async move {
-            if signer.passes_through(None, || request.view(None)) {
+        if signer.passes_through(None, || request.view(None)) {
+            return ResponseFuture::new(async move {
                 let mut response = client.0.call(request).await?;
                 signer.record_unsigned(response.extensions_mut());
-                return Ok(response);
-            }
-            let body = request.body_mut().take().unwrap_or_default();
-            let mut request = OutgoingRequest::new(request, body);
-            exchange(&signer, &mut client, &mut request).await
-        })
+                Ok(response)
+            });
+        }
+        let body = request.body_mut().take().unwrap_or_default();
+        let mut request = OutgoingRequest::new(request, body);
+        ResponseFuture::new(async move { exchange(&signer, &mut client, &mut request).await })
     }
 }
 

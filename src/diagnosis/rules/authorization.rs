@@ -20,6 +20,11 @@ pub(super) fn authorization(facts: &Facts<'_>) -> Option<Verdict> {
     ]) {
         return Some(Cause::AuthorizationSchemeWrong.into());
     }
+    let undated = facts.says("requires existence of either a 'x-amz-date'");
+    if undated && !facts.says("' parameter") {
+        let causes = [Cause::RequiredHeaderMissing, Cause::AuthorizationHeaderMalformed];
+        return Some(Verdict::of(&causes).advice("send and sign x-amz-date"));
+    }
     let unreadable = facts.code_is(&[
         "IncompleteSignature",
         "AuthorizationHeaderMalformed",
@@ -49,6 +54,12 @@ pub(super) fn authorization(facts: &Facts<'_>) -> Option<Verdict> {
         return Some(verdict);
     }
     let malformed = Verdict::from(Cause::AuthorizationHeaderMalformed);
+    let of_aws = facts.body.field("ArgumentValue").is_some_and(|value| value.starts_with("AWS"));
+    if facts.says("one and only one") && of_aws {
+        let causes = [Cause::AuthorizationSchemeWrong, Cause::AuthorizationHeaderMalformed];
+        let why = "the response quotes an Authorization of an older scheme of AWS, or one that is cut";
+        return Some(Verdict::of(&causes).because(why));
+    }
     Some(match quoted(facts) {
         Quoted::Sigv4 => malformed.because("the Authorization that the response quotes is SigV4's, in part"),
         Quoted::Other => Verdict::from(Cause::AuthorizationSchemeWrong)

@@ -23,7 +23,7 @@ fn not_found(facts: &Facts<'_>) -> Option<Verdict> {
     if facts.status != StatusCode::NOT_FOUND {
         return None;
     }
-    let code = facts.has("x-amzn-errortype")
+    let code = facts.is_aws()
         && facts.code_is(&[
             "ResourceNotFound",
             "NotFound",
@@ -32,7 +32,8 @@ fn not_found(facts: &Facts<'_>) -> Option<Verdict> {
             "NoSuchResource",
         ]);
     let gateway = facts.has_aws_id()
-        && ["not found", "no route matched", "workspace not found"].contains(&&*facts.words);
+        && (["not found", "no route matched", "workspace not found"].contains(&&*facts.words)
+            || facts.says("no method found matching route"));
     (code || gateway).then(|| Cause::WrongStageOrRoute.into())
 }
 

@@ -119,7 +119,7 @@ pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Opt
     let without_record = if lacks_record(&facts, &verdict) { RECORD_MISSING } else { "" };
     Some(Diagnosis {
         status: facts.status,
-        code: facts.code.as_deref().map(|code| shorten(code, 128)),
+        code: facts.code.as_deref().map(|code| shorten(&redaction::word(code), 128)),
         message: redaction::message(facts.body.message()),
         // What a response names in them may be as long as the response.
         evidence: verdict.evidence.iter().map(|evidence| shorten(evidence, LONGEST_SENTENCE)).collect(),

@@ -7,7 +7,7 @@ use crate::diagnosis::facts::Facts;
 pub(super) fn redirect(facts: &Facts<'_>) -> Option<Verdict> {
     let addressed =
         facts.code_is(&["PermanentRedirect", "TemporaryRedirect", "Redirect", "IllegalLocationConstraint"])
-            || facts.says("must be addressed using the specified endpoint")
+            || facts.says_any(&["must be addressed using", "please use virtual hosted style to access"])
             || facts.says("specified location-constraint is not valid");
     let of_bucket =
         facts.status.is_redirection() && (facts.has("x-amz-bucket-region") || facts.is_error_document());
