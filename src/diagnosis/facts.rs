@@ -12,6 +12,7 @@ use super::parse::{Body, Form};
 use super::refused::RefusedResponse;
 use super::sent::SentRequest;
 use super::server_text::ServerText;
+use crate::error_code::bare_code;
 
 /// Headers by which AWS, and stores that follow S3, name a request.
 const AWS_IDS: [&str; 5] =
@@ -43,12 +44,8 @@ impl<'a> Facts<'a> {
         let is_encoded = text_of(refused.headers, "content-encoding").is_some_and(is_encoding);
         let body = Body::parse(if is_encoded { &[] } else { refused.body });
         let in_header = CODES.iter().find_map(|name| text_of(refused.headers, name));
-        let bare = |code: &str| {
-            let code = code.split(':').next().unwrap_or(code);
-            code.rsplit('#').next().unwrap_or(code).trim().to_owned()
-        };
-        let code =
-            in_header.map(bare).or_else(|| body.code().map(str::to_owned)).filter(|code| !code.is_empty());
+        let code = in_header.map(bare_code).or_else(|| body.code()).filter(|code| !code.is_empty());
+        let code = code.map(str::to_owned);
         // MinIO says so, too, where it may not send a body.
         let in_place = || text_of(refused.headers, "x-minio-error-desc").map(|text| text.trim_matches('"'));
         let message = match body.form {
