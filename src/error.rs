@@ -88,9 +88,8 @@ pub enum ErrorKind {
     InvalidExpiry,
     /// A [`PostPolicy`](crate::PostPolicy) is one that S3 would refuse.
     InvalidPostPolicy,
-    /// The server refused the request; an error only where
-    /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors) asks for it. The request was sent.
-    #[cfg(feature = "reqwest")]
+    /// The server refused the request; an error only where `SigV4Middleware::refusals_as_errors` asks for it. The request
+    /// was sent.
     Refused,
     /// The request was changed after it was signed; found by a `SigV4Guard`, and not sent.
     RequestChanged,
@@ -149,31 +148,13 @@ impl Error {
         )
     }
 
-    /// Why the server refused the request, if that is the error; see
-    /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors).
-    #[cfg(feature = "reqwest")]
-    #[must_use]
-    pub fn diagnosis(&self) -> Option<&crate::diagnosis::Diagnosis> {
-        self.source()?.downcast_ref()
-    }
-
-    /// How the request was changed after it was signed, if that is the error; see [`SigV4Guard`](crate::SigV4Guard).
-    #[cfg(any(feature = "tower", feature = "reqwest"))]
-    #[must_use]
-    pub fn request_change(&self) -> Option<&crate::RequestChange> {
-        self.source()?.downcast_ref()
-    }
-
     /// Whether the request, or the beginning of it, may have reached a server.
     ///
     /// With all other errors nothing was sent, and it is safe to correct the cause and send the request.
     #[must_use]
     pub fn was_sent(&self) -> bool {
-        #[cfg(feature = "reqwest")]
-        if self.kind() == ErrorKind::Refused {
-            return true;
-        }
-        matches!(self.kind(), ErrorKind::BodyMismatch | ErrorKind::Redirected) || self.inner.was_sent
+        let of_its_kind = [ErrorKind::BodyMismatch, ErrorKind::Redirected, ErrorKind::Refused];
+        of_its_kind.contains(&self.kind()) || self.inner.was_sent
     }
 
     /// Finds the crate's error in another error or anywhere down its chain of sources.

@@ -2,20 +2,22 @@
 
 use std::future::Future;
 
-use http::{Response, StatusCode};
+use http::Response;
 use http_body::Body;
 
 use super::response_body::ResponseBody;
-use crate::diagnosis::{Diagnosis, RefusedResponse, SentRequest, diagnose};
+use crate::diagnosis::{Diagnosis, RefusedResponse, SentRequest, diagnose, may_refuse};
+#[cfg(feature = "reqwest")]
+use crate::error::Error;
 use crate::signing::details::SigningDetails;
 
 /// Says why a response refuses a request, and gives the response back whole.
 ///
 /// Implemented for `http::Response` and, with feature `reqwest`, for `reqwest::Response`. Of a body no more than 64 KiB is
-/// read, for no longer than two seconds, and none of a response of success. It is compared with what was signed if that
+/// read, for no longer than two seconds, and only of a response whose status refuses. It is compared with what was signed if that
 /// is in the response's extensions, which
-/// [`record_signing_details(true)`](crate::SignerBuilder::record_signing_details) puts there; without it the diagnosis is
-/// less certain.
+/// [`record_signing_details(true)`](crate::SignerBuilder::record_signing_details) puts there; without it, a
+/// signature that does not match cannot be compared, and the diagnosis says so.
 ///
 /// ```no_run
 /// use sigv4_middleware::{Diagnose, SigV4Middleware, Signer};
@@ -70,12 +72,8 @@ impl Diagnose for reqwest::Response {
         }
         let url = self.url().clone();
         let (response, diagnosis) = explain(self.into()).await;
-        (super::reqwest::with_url(response.map(reqwest::Body::wrap), url), diagnosis)
+        (super::response_body::with_url(response.map(reqwest::Body::wrap), url), diagnosis)
     }
-}
-
-pub(super) fn may_refuse(status: StatusCode) -> bool {
-    !status.is_success() && !status.is_informational() && status != StatusCode::NOT_MODIFIED
 }
 
 pub(super) async fn explain<B: Body>(
@@ -91,4 +89,12 @@ pub(super) async fn explain<B: Body>(
     (Response::from_parts(head, body), diagnosis)
 }
 
-impl std::error::Error for Diagnosis {}
+#[cfg(feature = "reqwest")]
+impl Error {
+    /// Why the server refused the request, if that is the error; see
+    /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors).
+    #[must_use]
+    pub fn diagnosis(&self) -> Option<&Diagnosis> {
+        std::error::Error::source(self)?.downcast_ref()
+    }
+}

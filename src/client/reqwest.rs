@@ -1,12 +1,11 @@
 //! [`SigV4Middleware`]: the integration with reqwest, through reqwest-middleware.
 
 use http::{Extensions, HeaderMap, Method, StatusCode};
-use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
+use reqwest::{Body, Request, Response, Url};
 use reqwest_middleware::{Middleware, Next};
 
 use super::diagnose::Diagnose;
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
-use super::guard::SignedRequest;
 use super::proxy;
 use super::redirect::{Redirect, RedirectPolicy, SignedFor};
 use super::response_body;
@@ -18,6 +17,7 @@ use crate::signing::details::SigningDetails;
 use crate::signing::overrides::Overrides;
 use crate::signing::payload::{Payload, PayloadMode};
 use crate::signing::request::RequestView;
+use crate::signing::signed_request::SignedRequest;
 use crate::signing::signer::Signer;
 use crate::signing::target::Origin;
 
@@ -295,7 +295,7 @@ impl Transport for MiddlewareClient<'_> {
     }
 
     async fn read_refusal(response: Response) -> (Response, RefusalBody) {
-        read_refusal(response).await
+        response_body::read_reqwest_refusal(response).await
     }
 }
 
@@ -390,13 +390,6 @@ impl OutgoingRequest<Request, Body> {
     }
 }
 
-/// Reads a refusal for its error code.
-pub(super) async fn read_refusal(response: Response) -> (Response, RefusalBody) {
-    let url = response.url().clone();
-    let (response, read) = response_body::read_refusal(response.into()).await;
-    (with_url(response.map(Body::wrap), url), read)
-}
-
 impl Signer {
     /// Signs a `reqwest::Request` in place, for a client that somebody else sends it with.
     ///
@@ -476,14 +469,6 @@ pub(super) fn refuse_redirected(sent_to: &Url, came_from: &Url) -> Result<(), Er
              build it from sigv4_middleware::reqwest_client(), or reqwest_blocking_client(), which follow none"
         ),
     ))
-}
-
-/// A response of reqwest's, async or blocking, from this URL; a plain conversion would lose it.
-pub(super) fn with_url<R: From<http::Response<Body>>>(mut response: http::Response<Body>, url: Url) -> R {
-    if let Ok(marked) = http::Response::builder().url(url).body(()) {
-        response.extensions_mut().extend(marked.into_parts().0.extensions);
-    }
-    response.into()
 }
 
 /// A request with the body to be sent.

@@ -16,13 +16,15 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
-use super::guard::SignedRequest;
 #[cfg(feature = "reqwest")]
-use super::reqwest::{read_refusal, refuse_redirected, with_body};
+use super::reqwest::{refuse_redirected, with_body};
+#[cfg(feature = "reqwest")]
+use super::response_body::read_reqwest_refusal;
 use crate::body::SignedBody;
 use crate::body::Unwrapped;
 use crate::error::{BoxError, Error};
 use crate::signing::request::RequestView;
+use crate::signing::signed_request::SignedRequest;
 use crate::signing::signer::{Signer, with_target};
 use crate::signing::target::Origin;
 
@@ -340,17 +342,18 @@ where
         let mut client =
             HttpClient { service: self.take_ready(), make_body: self.make_body.clone(), body: PhantomData };
         let signer = self.signer.clone();
-        ResponseFuture::new(async move {
-            let (mut head, body) = request.into_parts();
-            head.extensions.remove::<SignedRequest>();
-            if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
+        let (mut head, body) = request.into_parts();
+        head.extensions.remove::<SignedRequest>();
+        if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
+            return ResponseFuture::new(async move {
                 let mut response = client.send(head, Some(SignedBody::unchanged(body))).await?;
                 signer.record_unsigned(response.extensions_mut());
-                return Ok(response);
-            }
-            let mut request = OutgoingRequest::new(head, body);
-            exchange(&signer, &mut client, &mut request).await
-        })
+                Ok(response)
+            });
+        }
+        // Made here, so that the future has room for it once.
+        let mut request = OutgoingRequest::new(head, body);
+        ResponseFuture::new(async move { exchange(&signer, &mut client, &mut request).await })
     }
 }
 
@@ -454,16 +457,16 @@ where
     fn call(&mut self, mut request: reqwest::Request) -> Self::Future {
         let mut client = ReqwestService(self.take_ready());
         let signer = self.signer.clone();
-        ResponseFuture::new(async move {
-            if signer.passes_through(None, || request.view(None)) {
+        if signer.passes_through(None, || request.view(None)) {
+            return ResponseFuture::new(async move {
                 let mut response = client.0.call(request).await?;
                 signer.record_unsigned(response.extensions_mut());
-                return Ok(response);
-            }
-            let body = request.body_mut().take().unwrap_or_default();
-            let mut request = OutgoingRequest::new(request, body);
-            exchange(&signer, &mut client, &mut request).await
-        })
+                Ok(response)
+            });
+        }
+        let body = request.body_mut().take().unwrap_or_default();
+        let mut request = OutgoingRequest::new(request, body);
+        ResponseFuture::new(async move { exchange(&signer, &mut client, &mut request).await })
     }
 }
 
@@ -504,6 +507,6 @@ where
     }
 
     async fn read_refusal(response: reqwest::Response) -> (reqwest::Response, RefusalBody) {
-        read_refusal(response).await
+        read_reqwest_refusal(response).await
     }
 }

@@ -33,10 +33,15 @@ mod server_text;
 
 pub use cause::Cause;
 pub use refused::RefusedResponse;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+pub(crate) use refused::may_refuse;
 pub use report::{Denial, Diagnosis, Difference};
 pub use sent::SentRequest;
 
 /// Explains a refusal. Pure: nothing is sent, and only [`RefusedResponse::LONGEST_BODY`] bytes of a body are looked at.
+///
+/// A signature that does not match is compared with the [`SigningDetails`](crate::SigningDetails) in `sent`; without them,
+/// [`what_to_do`](Diagnosis::what_to_do) says how to get them.
 ///
 /// `None` for a response that refuses nothing: one of success, and an error that concerns neither authentication nor
 /// authorization nor the way to the service.

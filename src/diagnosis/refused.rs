@@ -20,3 +20,11 @@ impl<'a> RefusedResponse<'a> {
         Self { status, headers, body: &body[..body.len().min(Self::LONGEST_BODY)] }
     }
 }
+
+/// Whether requests are refused with this status: the client's errors, redirects to where a bucket is, and limits.
+pub(crate) fn may_refuse(status: StatusCode) -> bool {
+    let limited = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::NETWORK_AUTHENTICATION_REQUIRED];
+    status.is_client_error()
+        || (status.is_redirection() && status != StatusCode::NOT_MODIFIED)
+        || limited.contains(&status)
+}

@@ -175,3 +175,5 @@ impl fmt::Display for Diagnosis {
         write!(f, "what to do: {}", self.what_to_do)
     }
 }
+
+impl std::error::Error for Diagnosis {}

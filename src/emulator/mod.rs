@@ -4,6 +4,7 @@ mod canonical_text;
 mod clock;
 mod parsed_authorization;
 mod policy;
+mod refusal;
 mod response;
 mod server;
 mod service_rules;

@@ -1,9 +1,11 @@
 //! How services write a refusal.
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
-use super::response::{Detail, Refusal};
+use super::refusal::{Detail, Refusal};
+
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// In whose form an [`IamGateway`](crate::IamGateway) writes its refusals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,10 +34,13 @@ impl RefusalStyle {
         }
     }
 
-    /// The response for a refusal, in all but API Gateway's form.
-    pub(super) fn write(self, refusal: &Refusal) -> Option<Response<Bytes>> {
+    /// The response for a refusal.
+    pub(super) fn write(self, refusal: &Refusal) -> Response<Bytes> {
         let (status, content_type, body) = match self {
-            Self::ApiGateway => return None,
+            Self::ApiGateway => {
+                let body = serde_json::json!({ "message": refusal.message });
+                (refusal.status, "application/json", body.to_string())
+            }
             Self::AwsJson => {
                 let code = format!("com.amazon.coral.service#{}", refusal.error_type);
                 let body = serde_json::json!({ "__type": code, "message": refusal.message });
@@ -70,7 +75,10 @@ impl RefusalStyle {
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = status;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Some(response)
+        if self == Self::ApiGateway {
+            response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(refusal.error_type));
+        }
+        response
     }
 }
 

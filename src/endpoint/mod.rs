@@ -84,7 +84,8 @@ impl Endpoint {
         })
     }
 
-    fn recognize(host: &str) -> Option<Self> {
+    /// As [`infer`](Self::infer), without a reason.
+    pub(crate) fn recognize(host: &str) -> Option<Self> {
         let mut lower = Buffer::new();
         let name = lower_case(host, &mut lower)?;
         if let Some((suffix, front)) = partitions::suffix(name) {
@@ -111,6 +112,11 @@ impl Endpoint {
             found.rule = rule;
         }
         Ok(found)
+    }
+
+    /// Whether AWS runs the host, and not another store.
+    pub(crate) fn is_run_by_aws(&self) -> bool {
+        self.partition.is_some()
     }
 
     /// Whether the service depends on the path, see [`infer_with_path`](Self::infer_with_path).
@@ -234,7 +240,7 @@ impl fmt::Display for Endpoint {
 
 /// Whether AWS runs the server behind a host: whether a service can be inferred from it, other stores left aside.
 fn is_run_by_aws(host: &str) -> bool {
-    Endpoint::recognize(host).is_some_and(|endpoint| endpoint.partition.is_some())
+    Endpoint::recognize(host).is_some_and(|endpoint| endpoint.is_run_by_aws())
 }
 
 /// Whether a host is below a domain of AWS, where there are customers' machines too.

@@ -22,6 +22,8 @@ mod sdk_config;
 pub(crate) mod settings;
 pub(crate) mod sign;
 pub(crate) mod signature;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+pub(crate) mod signed_request;
 pub(crate) mod signer;
 pub(crate) mod signing_settings;
 pub(crate) mod streaming;

@@ -35,12 +35,16 @@ async fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             let causes = std::iter::successors(error.source(), |&error| error.source());
-            let mut lines: Vec<String> = causes.map(|cause| format!("\n  because: {cause}")).collect();
+            let mut lines: Vec<String> =
+                std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect();
             // Some errors show their cause's text as their own.
             lines.dedup();
-            eprintln!("error: {error}{}", lines.concat());
+            eprintln!("error: {}", lines.join("\n  because: "));
             if sigv4_middleware::Error::find(error.as_ref()).is_some() {
-                eprintln!("the signer's builder is `Signer::builder()` in your program; {TRY_OPTIONS}");
+                eprintln!(
+                    "the signer's builder is `Signer::builder()` in your program; here, the service follows the URL, and \
+                     AWS_REGION is the region; {TRY_OPTIONS}"
+                );
             }
             ExitCode::FAILURE
         }
@@ -145,9 +149,8 @@ async fn call_real_endpoint(url: &str, service: Option<&str>) -> Result<bool, Bo
 
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => println!(
-            "Refused. Next: the response says why. If it is the signature, compare what the server lists with what was\n\
-             signed: cargo run -p sigv4-curl -- -v URL. If it is the permission, allow the credentials to call this API\n\
-             (action execute-api:Invoke)."
+            "Refused. Next: the response says why, and `cargo run -p sigv4-curl -- doctor URL` what to do. If it is the\n\
+             permission, allow the credentials to call this API (action execute-api:Invoke)."
         ),
         _ => println!(
             "Next: put the layer around the client of your program, as examples/quickstart/src/main.rs does."

@@ -88,7 +88,7 @@ async fn a_refusal_says_what_to_do() {
         output.stdout
     );
     let next = output.stdout.split_once("\nRefused. Next: ").unwrap().1;
-    assert!(next.contains("cargo run -p sigv4-curl -- -v URL"), "{next}");
+    assert!(next.contains("cargo run -p sigv4-curl -- doctor URL"), "{next}");
     assert!(next.contains("execute-api:Invoke"), "{next}");
 }
 

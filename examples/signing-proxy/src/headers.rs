@@ -17,14 +17,20 @@ const HOP_BY_HOP: [&str; 9] = [
 ];
 
 /// Headers by which some servers take another method or path than the request's, past what the proxy allows.
-const OVERRIDING: [&str; 8] = [
+const OVERRIDING: [&str; 14] = [
+    "x-envoy-original-path",
+    "x-forwarded-method",
+    "x-forwarded-path",
     "x-forwarded-prefix",
     "x-forwarded-uri",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
+    "x-original-method",
+    "x-original-path",
     "x-original-uri",
     "x-original-url",
+    "x-override-url",
     "x-rewrite-url",
 ];
 
@@ -90,7 +96,7 @@ impl HeaderRules {
             headers.remove(name);
         }
         remove(headers, |name| {
-            (OVERRIDING.contains(&name.as_str()) && !self.kept.contains(name))
+            (is_overriding(name) && !self.kept.contains(name))
                 || self.stripped.iter().any(|pattern| pattern.matches(name))
         });
         if reads_trailers {
@@ -102,6 +108,23 @@ impl HeaderRules {
         for (name, value) in &self.added {
             headers.insert(name.clone(), value.clone());
         }
+    }
+}
+
+/// Whether servers may take another method or path of it. To those that hand headers to a program as CGI does, an
+/// underscore is a hyphen.
+fn is_overriding(name: &HeaderName) -> bool {
+    OVERRIDING.contains(&&*name.as_str().replace('_', "-"))
+}
+
+/// Removes headers that hold a text, such as a Referer with the URL of the page before.
+pub(crate) fn remove_with(headers: &mut HeaderMap, text: &str) {
+    let holds =
+        |value: &HeaderValue| value.as_bytes().windows(text.len()).any(|part| part == text.as_bytes());
+    let names: Vec<HeaderName> =
+        headers.iter().filter(|(_, value)| holds(value)).map(|(name, _)| name.clone()).collect();
+    for name in names {
+        headers.remove(name);
     }
 }
 

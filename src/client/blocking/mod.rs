@@ -10,12 +10,12 @@ use reqwest::blocking::{Body, Client, ClientBuilder, Request, RequestBuilder, Re
 use self::body::{Reader, RequestBody, into_body, into_http};
 use super::exchange::{Head as _, OutgoingRequest, RefusalBody, Transport, exchange};
 use super::proxy;
-use super::reqwest::{refuse_redirected, with_url};
-use super::response_body;
+use super::reqwest::refuse_redirected;
+use super::response_body::{self, with_url};
 use crate::block_on::block_on;
 use crate::body::SignedBody;
-use crate::client::diagnose::{explain, may_refuse};
-use crate::diagnosis::Diagnosis;
+use crate::client::diagnose::explain;
+use crate::diagnosis::{Diagnosis, may_refuse};
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -123,7 +123,8 @@ pub fn reqwest_blocking_client() -> ClientBuilder {
 }
 
 /// Says why a response refuses a request, and gives the response back whole: [`Diagnose`](crate::Diagnose) for blocking
-/// clients.
+/// clients, with the same rules. To compare with what was signed it needs
+/// [`record_signing_details(true)`](crate::SignerBuilder::record_signing_details).
 ///
 /// ```no_run
 /// use sigv4_middleware::{DiagnoseBlocking, SendSigned, Signer};

@@ -2,17 +2,17 @@
 
 #[cfg(feature = "reqwest")]
 mod reqwest;
-mod signed_request;
 #[cfg(feature = "tower")]
 mod tower;
 
-use std::fmt;
-
-pub(crate) use signed_request::SignedRequest;
 #[cfg(feature = "tower")]
 pub use tower::Guarded;
 
+#[cfg(doc)]
 use crate::error::{Error, ErrorKind};
+use crate::signing::settings::BufferLimits;
+#[cfg(doc)]
+use crate::signing::signed_request::RequestChange;
 use crate::signing::signer::Signer;
 
 /// Checks just before the transport that a signed request is still the one that was signed, and names the change if not.
@@ -63,7 +63,7 @@ pub struct SigV4Guard<M = GuardSameBody> {
     #[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "for the bodies of a layer"))]
     make_body: M,
     #[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "for the bodies of a layer"))]
-    body_limit: u64,
+    limits: BufferLimits,
 }
 
 #[cfg(feature = "tower")]
@@ -76,60 +76,6 @@ impl SigV4Guard {
     #[must_use]
     pub fn new(signer: &Signer) -> Self {
         signer.guard();
-        Self { make_body: GuardSameBody::default(), body_limit: signer.limits().size }
+        Self { make_body: GuardSameBody::default(), limits: signer.limits() }
     }
 }
-
-/// How a signed request was changed on its way to the transport. Of headers it holds names, never values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RequestChange {
-    /// The method is another one.
-    Method,
-    /// The URI has another host, or the Host header names another.
-    Host,
-    /// The path is another one, or is written in another way.
-    Path,
-    /// The query has another value for this parameter, or has it more or less often, or not at all.
-    Query(String),
-    /// A signed header has another value.
-    HeaderChanged(http::HeaderName),
-    /// A signed header is gone.
-    HeaderRemoved(http::HeaderName),
-    /// A signed header got a further value, or an `x-amz-*` header was added that is not signed.
-    HeaderAdded(http::HeaderName),
-    /// The body is not the one whose hash was signed.
-    Body,
-    /// The request is signed, but the note of what was signed is lost: something made a new request without the
-    /// extensions of the first.
-    ExtensionsLost,
-}
-
-impl RequestChange {
-    fn into_error(self) -> Error {
-        let message = format!(
-            "{self} after the request was signed, so that the server would refuse it; it was not sent. What changed it \
-             stands between the signing layer and this guard: put it before the signing layer, so that the change is \
-             signed too"
-        );
-        Error::with_source(ErrorKind::RequestChanged, message, self)
-    }
-}
-
-impl fmt::Display for RequestChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Method => f.write_str("the method changed"),
-            Self::Host => f.write_str("the host changed"),
-            Self::Path => f.write_str("the path changed"),
-            Self::Query(name) => write!(f, "the query parameter {name:?} changed"),
-            Self::HeaderChanged(name) => write!(f, "the signed header {name} changed"),
-            Self::HeaderRemoved(name) => write!(f, "the signed header {name} was removed"),
-            Self::HeaderAdded(name) => write!(f, "a header {name} was added"),
-            Self::Body => f.write_str("the body was replaced"),
-            Self::ExtensionsLost => f.write_str("the request was made anew, without its extensions,"),
-        }
-    }
-}
-
-impl std::error::Error for RequestChange {}

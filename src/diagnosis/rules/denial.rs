@@ -5,6 +5,7 @@ use http::StatusCode;
 use super::Verdict;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::facts::{Facts, between};
+use crate::diagnosis::redaction;
 use crate::diagnosis::report::Denial;
 
 pub(super) fn throttled(facts: &Facts<'_>) -> Option<Verdict> {
@@ -248,7 +249,7 @@ fn denied(facts: &Facts<'_>) -> Option<Denial> {
     let word = |text: &str| {
         let word =
             text.trim_start().split(char::is_whitespace).next()?.trim_matches(|char| "\"',.;".contains(char));
-        (!word.is_empty() && word.len() <= 2048).then(|| word.to_owned())
+        (!word.is_empty() && word.len() <= 2048).then(|| redaction::word(word))
     };
     let after = |start: &str| message.split_once(start).map(|(_, after)| after).and_then(word);
     let principal = between(message, "User: ", " is not authorized").and_then(word);

@@ -8,15 +8,23 @@ fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
-const OVERRIDING: [&str; 8] = [
+const OVERRIDING: [&str; 15] = [
     "x-http-method-override",
     "x-http-method",
     "x-method-override",
     "x-original-url",
     "x-original-uri",
+    "x-original-path",
+    "x-original-method",
+    "x-override-url",
+    "x-envoy-original-path",
     "x-rewrite-url",
+    "x-forwarded-method",
+    "x-forwarded-path",
     "x-forwarded-uri",
     "x-forwarded-prefix",
+    // A hyphen, to a program behind CGI or WSGI.
+    "x_http_method-override",
 ];
 
 #[tokio::test]
