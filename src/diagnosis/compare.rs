@@ -254,7 +254,12 @@ fn headers(ours: &Canonical<'_>, theirs: &Canonical<'_>) -> Option<Found> {
             continue;
         }
         let their_line = their.map(|value| format!("{name}:{value}"));
+        let in_other_case = || theirs.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
         let (cause, why) = match their {
+            None if in_other_case() => (
+                Cause::SignatureMismatchSignedHeaders,
+                "names of headers are to be in lower case in the canonical request".into(),
+            ),
             None => (
                 Cause::SignatureMismatchHeaderMissing,
                 "the server did not take this signed header into account".into(),

@@ -180,6 +180,8 @@ fn firewall(facts: &Facts<'_>, server: &str, text: &str, page: bool) -> Option<V
         facts.host().is_some_and(|host| host.contains(".amazonaws.com") || host.ends_with(".api.aws"));
     let causes: &[Cause] = match (aws_host, own_server) {
         (true, _) => &[Cause::ProxyDenied],
+        // A proxy that wants a password says 407.
+        (false, true) if !forbidden => &[application],
         (false, true) => &[application, Cause::ProxyDenied],
         (false, false) => &[Cause::ProxyDenied, application],
     };

@@ -172,11 +172,10 @@ fn forbidden(facts: &Facts<'_>) -> Option<Verdict> {
     }
     let custom_domain = facts.host().is_some_and(|host| !host.contains("execute-api"));
     let mut verdict = match facts.api_key() {
-        Some(true) => Verdict::of(&[Cause::WafBlocked, Cause::WrongStageOrRoute]).because(
+        Some(true) => Verdict::from(Cause::WafBlocked).because(
             "an API key was sent, so that a web ACL is the likeliest, or a key of another usage plan",
         ),
-        Some(false) => Verdict::of(&[Cause::ApiKeyMissing, Cause::WafBlocked, Cause::WrongStageOrRoute])
-            .because("no API key was sent"),
+        Some(false) => Verdict::of(&[Cause::ApiKeyMissing, Cause::WafBlocked]).because("no API key was sent"),
         None if custom_domain => {
             Verdict::of(&[Cause::WrongStageOrRoute, Cause::ApiKeyMissing, Cause::WafBlocked])
         }
@@ -204,10 +203,7 @@ fn access_denied(facts: &Facts<'_>) -> Option<Verdict> {
     }
     let verdict = match facts.signed() {
         Some(false) => {
-            return Some(
-                Verdict::of(&[Cause::CredentialsAbsent, Cause::AccessDeniedUnspecified])
-                    .because("the request was not signed"),
-            );
+            return Some(Verdict::from(Cause::CredentialsAbsent).because("the request was not signed"));
         }
         Some(true) => Verdict::from(Cause::AccessDeniedUnspecified).because("the request was signed"),
         None => Verdict::from(Cause::AccessDeniedUnspecified),

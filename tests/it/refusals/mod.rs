@@ -15,7 +15,8 @@ use std::path::Path;
 
 use case::Case;
 
-/// The files here. The cases of the last were written without sight of the rules.
+/// The files here. In the last, the cases whose id begins with i were written without sight of the rules, and the others
+/// before the rules were run on them.
 const OWN: [&str; 3] = ["dev.jsonl", "refusals-more.jsonl", "refusals-independent.jsonl"];
 
 /// A set of more causes than these explains nothing.
@@ -38,12 +39,13 @@ fn run(path: &Path) -> Counts {
         let diagnosis = case.diagnose();
         let causes: Vec<&str> =
             diagnosis.iter().flat_map(|found| found.causes()).map(|cause| cause.as_str()).collect();
-        assert!(causes.len() <= LARGEST_SET, "{}: {causes:?}", case.id);
         let named = if causes.is_empty() { "none".to_owned() } else { causes.join(" | ") };
         println!("refusal {}: {named}", case.id);
-        if causes.contains(&&*case.cause) {
+        // A case may expect a set, too.
+        let expected: Vec<&str> = case.cause.split(" | ").collect();
+        if causes.len() <= LARGEST_SET && expected.iter().any(|cause| causes.contains(cause)) {
             counts.right += 1;
-            counts.first += usize::from(causes[0] == case.cause);
+            counts.first += usize::from(expected.contains(&causes[0]));
         } else {
             println!("  expected {}: {:?}", case.cause, diagnosis.map(|found| found.to_string()));
             counts.other += 1;
