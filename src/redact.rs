@@ -42,7 +42,9 @@ pub(crate) fn canonical_request(text: &str) -> String {
 pub(crate) fn query(query: &str) -> String {
     let redact = |pair: &str| {
         let key = pair.split_once('=').map_or(pair, |(key, _)| key);
-        if is_sensitive(key) { format!("{key}={REDACTED}") } else { pair.to_owned() }
+        // In a resource of SigV2, the path is before the query.
+        let name = key.rsplit('?').next().unwrap_or(key);
+        if is_sensitive(name) { format!("{key}={REDACTED}") } else { pair.to_owned() }
     };
     query.split('&').map(redact).collect::<Vec<_>>().join("&")
 }

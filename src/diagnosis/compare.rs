@@ -12,6 +12,8 @@ const CANONICAL: &str = "canonical request";
 const STRING: &str = "string to sign";
 /// The longest line that is shown, in characters.
 const LONGEST_LINE: usize = 400;
+/// More names of parameters than fit into a line.
+const MAX_NAMES: usize = 200;
 
 /// A difference and what it means.
 #[derive(Debug)]
@@ -110,17 +112,41 @@ fn difference(
     }
 }
 
+/// The beginning of a text, as it may be shown: a server's text moves no cursor of a terminal, and adds no line.
 pub(super) fn shorten(text: &str, longest: usize) -> String {
-    let mut short: String = text.chars().take(longest).collect();
-    if short.len() < text.len() {
+    let mut characters = text.chars();
+    let mut short: String = characters.by_ref().take(longest).map(printable).collect();
+    if characters.next().is_some() {
         short.push('…');
     }
     short
 }
 
+/// Decoded as a form, in which a plus sign is a space.
+fn decoded_form(text: &str) -> String {
+    decoded(&text.replace('+', "%20"))
+}
+
+/// A character, or one that stands for it where a terminal would not show it: control characters but for tabs, and
+/// those that change the direction of text or have no width.
+fn printable(character: char) -> char {
+    match character {
+        '\t' => character,
+        '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}' => char::REPLACEMENT_CHARACTER,
+        _ if character.is_control() => char::REPLACEMENT_CHARACTER,
+        _ => character,
+    }
+}
+
 /// Decoded until nothing is left to decode, three times at most.
 fn decoded(text: &str) -> String {
-    let mut text = text.replace('+', "%20");
+    let mut text = text.to_owned();
     for _ in 0..3 {
         let next = percent_decode_str(&text).decode_utf8_lossy().into_owned();
         if next == text {
@@ -133,7 +159,8 @@ fn decoded(text: &str) -> String {
 
 pub(super) fn paths(ours: &str, theirs: &str) -> (Cause, &'static str) {
     let (our, their) = (decoded(ours), decoded(theirs));
-    if our == their {
+    // A plus sign is itself in a path; some clients mean a space by it all the same.
+    if our == their || decoded_form(ours) == decoded_form(theirs) {
         let has = |path: &str, escape: &str| path.to_ascii_uppercase().contains(escape);
         let why = if has(ours, "%2F") != has(theirs, "%2F") {
             "a slash within a segment (%2F) was encoded by one side only"
@@ -190,7 +217,7 @@ fn queries(ours: &str, theirs: &str) -> (Cause, Cow<'static, str>) {
     let plain = |pairs: &[String]| {
         sorted(pairs.iter().map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(name), decoded(value))
+            (decoded_form(name), decoded_form(value))
         }))
     };
     let (our_plain, their_plain) = (plain(&our), plain(&their));
@@ -203,10 +230,10 @@ fn queries(ours: &str, theirs: &str) -> (Cause, Cow<'static, str>) {
         };
         return (Cause::SignatureMismatchQueryEncoding, why.into());
     }
+    // Both are sorted. A server may print as many parameters as fit into its response.
     let names = |of: &[(String, String)], other: &[(String, String)]| {
-        let missing: Vec<_> =
-            of.iter().filter(|pair| !other.contains(pair)).map(|(name, _)| shorten(name, 64)).collect();
-        missing.join(", ")
+        let missing = of.iter().filter(|pair| other.binary_search(pair).is_err());
+        missing.take(MAX_NAMES).map(|(name, _)| shorten(name, 64)).collect::<Vec<_>>().join(", ")
     };
     let (only_ours, only_theirs) = (names(&our_plain, &their_plain), names(&their_plain, &our_plain));
     let why = match (&*only_ours, &*only_theirs) {

@@ -7,6 +7,7 @@ use time::PrimitiveDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
+use super::compare::shorten;
 use super::parse::{Body, Form};
 use super::refused::RefusedResponse;
 use super::sent::SentRequest;
@@ -15,8 +16,13 @@ use super::server_text::ServerText;
 /// Headers by which AWS, and stores that follow S3, name a request.
 const AWS_IDS: [&str; 5] =
     ["x-amzn-requestid", "x-amz-request-id", "apigw-requestid", "x-amz-apigw-id", "x-amz-id-2"];
+/// Headers that have the error code.
+const CODES: [&str; 3] = ["x-amzn-errortype", "x-amz-error-code", "x-minio-error-code"];
 /// Further headers that name a request to whoever answered it.
 const OTHER_IDS: [&str; 4] = ["x-amz-cf-id", "cf-ray", "x-oss-request-id", "x-request-id"];
+
+/// The longest request id that is shown, in characters.
+const LONGEST_ID: usize = 128;
 
 pub(super) struct Facts<'a> {
     pub(super) status: StatusCode,
@@ -33,16 +39,22 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     pub(super) fn new(refused: &RefusedResponse<'a>, sent: &'a SentRequest) -> Self {
-        let body = Body::parse(refused.body);
-        let in_header =
-            text_of(refused.headers, "x-amzn-errortype").or(text_of(refused.headers, "x-amz-error-code"));
+        // Of a compressed body nothing can be read.
+        let is_encoded = text_of(refused.headers, "content-encoding").is_some_and(is_encoding);
+        let body = Body::parse(if is_encoded { &[] } else { refused.body });
+        let in_header = CODES.iter().find_map(|name| text_of(refused.headers, name));
         let bare = |code: &str| {
             let code = code.split(':').next().unwrap_or(code);
             code.rsplit('#').next().unwrap_or(code).trim().to_owned()
         };
         let code =
             in_header.map(bare).or_else(|| body.code().map(str::to_owned)).filter(|code| !code.is_empty());
-        let message = without_server_text(body.message());
+        // MinIO says so, too, where it may not send a body.
+        let in_place = || text_of(refused.headers, "x-minio-error-desc").map(|text| text.trim_matches('"'));
+        let message = match body.form {
+            Form::Empty => in_place().unwrap_or_default(),
+            _ => without_server_text(body.message()),
+        };
         let details = body.field("details").filter(|details| *details != message).unwrap_or_default();
         let words = format!("{message} {details}");
         let words = words.trim().to_lowercase().replace(['\u{2019}', '\u{2018}'], "'");
@@ -89,7 +101,7 @@ impl<'a> Facts<'a> {
 
     /// Whether the response is written as AWS, or a store that follows S3, writes one.
     pub(super) fn is_aws(&self) -> bool {
-        self.has("x-amzn-errortype")
+        CODES.iter().any(|name| self.has(name))
             || self.is_error_document()
             || self.body.field("__type").is_some()
             || (self.has_aws_id() && self.body.field("errorType").is_some())
@@ -138,14 +150,12 @@ impl<'a> Facts<'a> {
     pub(super) fn request_ids(&self) -> Vec<(String, String)> {
         let known = AWS_IDS.iter().chain(&OTHER_IDS);
         let mut ids: Vec<_> = known
-            .filter_map(|name| {
-                Some(((*name).to_owned(), self.header(name)?.chars().take(128).collect::<String>()))
-            })
+            .filter_map(|name| Some(((*name).to_owned(), shorten(self.header(name)?, LONGEST_ID))))
             .collect();
         if ids.is_empty()
             && let Some(id) = self.body.field("RequestId")
         {
-            ids.push(("RequestId".to_owned(), id.chars().take(128).collect()));
+            ids.push(("RequestId".to_owned(), shorten(id, LONGEST_ID)));
         }
         ids
     }
@@ -227,6 +237,14 @@ pub(super) fn without_server_text(message: &str) -> &str {
     let starts = ["The Canonical String for this request", "The String-to-Sign should have been"];
     let end = starts.iter().filter_map(|start| message.find(start)).min();
     message[..end.unwrap_or(message.len())].trim()
+}
+
+/// Whether a Content-Encoding changes the bytes of a body.
+fn is_encoding(value: &str) -> bool {
+    value.split(',').map(str::trim).any(|coding| {
+        !coding.is_empty()
+            && !["identity", "aws-chunked"].iter().any(|none| coding.eq_ignore_ascii_case(none))
+    })
 }
 
 pub(super) fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

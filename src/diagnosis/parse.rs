@@ -6,6 +6,8 @@ use serde_json::Value;
 
 /// More fields than any refusal has.
 const MAX_FIELDS: usize = 256;
+/// The longest name of a member of what is almost JSON, in bytes.
+const LONGEST_NAME: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -145,6 +147,7 @@ fn xml_fields(text: &str, root: &mut String, fields: &mut Vec<(String, String)>)
                 }
                 open = Some((name, String::new()));
             }
+            Ok(Event::Empty(empty)) if root.is_empty() => empty.local_name().as_ref().clone_into(root),
             Ok(Event::Text(content)) => push(&mut open, &content.xml10_content()),
             Ok(Event::CData(content)) => push(&mut open, &content.xml10_content()),
             Ok(Event::GeneralRef(reference)) => {
@@ -247,13 +250,18 @@ fn next_member(text: &str) -> Option<(&str, &str)> {
 fn next_member_at(text: &str) -> Option<usize> {
     let quotes = text.match_indices('"').map(|(at, _)| at);
     let is_name = |name: &str| {
-        !name.is_empty()
-            && name.len() <= 64
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
     };
     let begins = |at: &usize| {
-        let head: String = text[at + 1..].chars().take(80).collect();
-        head.split_once('"').is_some_and(|(name, after)| is_name(name) && after.trim_start().starts_with(':'))
+        let start = at + 1;
+        // The quote that ends a name is not looked for in all the rest.
+        let Some(length) =
+            text.as_bytes()[start..].iter().take(LONGEST_NAME + 1).position(|byte| *byte == b'"')
+        else {
+            return false;
+        };
+        let (name, after) = (&text[start..start + length], &text[start + length + 1..]);
+        is_name(name) && after.trim_start().starts_with(':')
     };
     quotes.into_iter().find(begins)
 }

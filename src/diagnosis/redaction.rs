@@ -6,6 +6,9 @@ use crate::redact::REDACTED;
 /// The longest message that is shown, in characters.
 const LONGEST: usize = 600;
 
+/// The longest name that is shown, such as an ARN, in characters.
+const LONGEST_NAME: usize = 2048;
+
 /// Words longer than this are not shown unless they are ARNs, hosts or paths: tokens are long.
 const LONGEST_WORD: usize = 40;
 
@@ -33,6 +36,13 @@ pub(super) fn message(text: &str) -> Option<String> {
     (!out.is_empty()).then_some(out)
 }
 
+/// One word of a server's, to be shown.
+pub(super) fn word(word: &str) -> String {
+    let mut out = String::new();
+    push_word(&mut out, word, false);
+    super::compare::shorten(&out, LONGEST_NAME)
+}
+
 /// The text without what is quoted in it, other than names of parameters and regions and SigV4's own Authorization.
 fn without_quoted(text: &str) -> String {
     let is_name = |quoted: &str| {
@@ -44,8 +54,9 @@ fn without_quoted(text: &str) -> String {
         is_name(quoted) || is_region(quoted) || quoted.contains("AWS4-") || quoted.ends_with("/aws4_request")
     };
     let parts = text.split('\'').enumerate();
-    let parts: Vec<_> =
-        parts.map(|(at, part)| if at % 2 == 1 && !keep(part) { REDACTED } else { part }).collect();
+    let parts: Vec<_> = parts
+        .map(|(at, part)| if at % 2 == 1 && !part.trim().is_empty() && !keep(part) { REDACTED } else { part })
+        .collect();
     parts.join("'")
 }
 

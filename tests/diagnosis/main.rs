@@ -5,6 +5,7 @@
 mod between;
 mod causes;
 mod client;
+mod hostile;
 mod on_the_way;
 mod outside;
 mod secrets;

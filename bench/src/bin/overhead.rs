@@ -146,14 +146,17 @@ fn callers() -> Result<Vec<Box<dyn Caller>>, BoxError> {
     let hyper = Client::builder(TokioExecutor::new());
     let (mut h2, signer_of_h2) = (hyper.clone(), signer.clone());
     h2.http2_only(true);
+    // As tonic does: a message that waits for company would be all that is measured.
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
     Ok(vec![
         Box::new(reqwest()?.with(SigV4Middleware::new(signer.clone())).build()),
         Box::new(reqwest()?.build()),
         Box::new(reqwest()?.with(Naive { identity: credentials().into() }).build()),
         Box::new(SigV4::new(hyper.build_http(), signer)),
         Box::new(hyper.build_http::<Full<Bytes>>()),
-        Box::new(Grpc(SigV4::new(h2.build_http(), signer_of_h2))),
-        Box::new(Grpc(h2.build_http::<Full<Bytes>>())),
+        Box::new(Grpc(SigV4::new(h2.build(connector.clone()), signer_of_h2))),
+        Box::new(Grpc(h2.build::<_, Full<Bytes>>(connector))),
     ])
 }
 

@@ -7,11 +7,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// How much of a body is logged, in bytes.
 const LOGGED: usize = 16 * 1024;
 const REDACTED: &str = "[redacted]";
+/// What a query escapes.
+const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The shortest end of a body that may be the beginning of a secret, in characters.
 const SHORTEST_PART: usize = 8;
 
@@ -83,7 +85,14 @@ fn secrets(headers: &HeaderMap) -> Vec<String> {
         .chain(signature)
         .filter(|secret| !secret.is_empty());
     plain
-        .flat_map(|secret| [secret.to_owned(), utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string()])
+        .flat_map(|secret| {
+            let encoded = utf8_percent_encode(secret, IN_QUERY).to_string();
+            let all_encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+            let lower =
+                |escape: &str| escape.replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d");
+            // PHP's JSON escapes slashes.
+            [secret.to_owned(), secret.replace('/', "\\/"), lower(&encoded), encoded, all_encoded]
+        })
         .collect()
 }
 
@@ -163,11 +172,24 @@ impl Drop for LoggedBody {
             url = %request.place,
             status = status.as_u16(),
             request_id = %self.request_id(),
-            diagnosis = %redacted(&self.diagnosis(), &request.secrets),
-            body = %redacted(&String::from_utf8_lossy(kept), &request.secrets),
+            diagnosis = %one_line(&redacted(&self.diagnosis(), &request.secrets)),
+            body = %one_line(&redacted(&String::from_utf8_lossy(kept), &request.secrets)),
             "the upstream responded with a failure"
         );
     }
+}
+
+/// The text in one line of a log: a body that has a line of its own could be taken for the proxy's.
+fn one_line(text: &str) -> String {
+    let escaped = |character: char| match character {
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' => true,
+        character => character.is_control(),
+    };
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if escaped(character) { line.extend(character.escape_default()) } else { line.push(character) }
+    }
+    line
 }
 
 /// The text without these secrets, nor the beginning of one at its end.
@@ -196,5 +218,27 @@ mod tests {
         let text = redacted("a to/ken+of=session b 0123456789abcdef c to/ken+of", &secrets);
         assert_eq!(text, "a [redacted] b [redacted] c [redacted]");
         assert_eq!(redacted("nothing here", &secrets), "nothing here");
+    }
+
+    #[test]
+    fn secrets_are_known_in_every_form_that_servers_repeat_them_in() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-amz-security-token", "IQoJb3-_/+token==".parse().unwrap());
+        let secrets = secrets(&headers);
+        for form in [
+            "IQoJb3-_/+token==",
+            "IQoJb3-_\\/+token==",
+            "IQoJb3-_%2F%2Btoken%3D%3D",
+            "IQoJb3-_%2f%2btoken%3d%3d",
+            "IQoJb3%2D%5F%2F%2Btoken%3D%3D",
+        ] {
+            assert_eq!(redacted(&format!("a {form} b"), &secrets), "a [redacted] b", "{form}");
+        }
+    }
+
+    #[test]
+    fn a_body_adds_no_line_to_the_log() {
+        let text = one_line("denied\n2026-11-26T00:00:00Z ERROR forged \u{1b}[2J\u{9b}\u{202e}é");
+        assert_eq!(text, "denied\\n2026-11-26T00:00:00Z ERROR forged \\u{1b}[2J\\u{9b}\\u{202e}é");
     }
 }

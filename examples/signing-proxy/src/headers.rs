@@ -17,14 +17,20 @@ const HOP_BY_HOP: [&str; 9] = [
 ];
 
 /// Headers by which some servers take another method or path than the request's, past what the proxy allows.
-const OVERRIDING: [&str; 8] = [
+const OVERRIDING: [&str; 14] = [
+    "x-envoy-original-path",
+    "x-forwarded-method",
+    "x-forwarded-path",
     "x-forwarded-prefix",
     "x-forwarded-uri",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
+    "x-original-method",
+    "x-original-path",
     "x-original-uri",
     "x-original-url",
+    "x-override-url",
     "x-rewrite-url",
 ];
 
@@ -90,7 +96,7 @@ impl HeaderRules {
             headers.remove(name);
         }
         remove(headers, |name| {
-            (OVERRIDING.contains(&name.as_str()) && !self.kept.contains(name))
+            (is_overriding(name) && !self.kept.contains(name))
                 || self.stripped.iter().any(|pattern| pattern.matches(name))
         });
         if reads_trailers {
@@ -105,6 +111,23 @@ impl HeaderRules {
     }
 }
 
+/// Whether servers may take another method or path of it. To those that hand headers to a program as CGI does, an
+/// underscore is a hyphen.
+fn is_overriding(name: &HeaderName) -> bool {
+    OVERRIDING.contains(&&*name.as_str().replace('_', "-"))
+}
+
+/// Removes headers that hold a text, such as a Referer with the URL of the page before.
+pub(crate) fn remove_with(headers: &mut HeaderMap, text: &str) {
+    let holds =
+        |value: &HeaderValue| value.as_bytes().windows(text.len()).any(|part| part == text.as_bytes());
+    let names: Vec<HeaderName> =
+        headers.iter().filter(|(_, value)| holds(value)).map(|(name, _)| name.clone()).collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
 /// Why a header cannot be added to every request, if it cannot.
 pub(crate) fn refuse_added(name: &HeaderName) -> Option<String> {
     let is_refused = [HOST, AUTHORIZATION, EXPECT, CONTENT_SHA256].contains(name)
@@ -115,9 +138,10 @@ pub(crate) fn refuse_added(name: &HeaderName) -> Option<String> {
 
 /// Removes headers that are for one connection only, with those that `Connection` names.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let values = headers.get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
+    let values = headers.get_all(CONNECTION);
+    let names = values.into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let named: Vec<HeaderName> =
-        values.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok()).collect();
+        names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()).collect();
     for name in named {
         headers.remove(name);
     }
@@ -141,4 +165,21 @@ pub(crate) fn is_aws_chunked(headers: &HeaderMap) -> bool {
         values.flat_map(|value| value.split(',')).any(|value| value.trim().starts_with(text))
     };
     has(&CONTENT_SHA256, "STREAMING-") || has(&http::header::CONTENT_ENCODING, "aws-chunked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_connection_names_is_removed_whatever_else_it_holds() {
+        let mut headers = HeaderMap::new();
+        headers.append(CONNECTION, HeaderValue::from_bytes(b"close, x-a,\xff, x-b ,").unwrap());
+        headers.append(CONNECTION, HeaderValue::from_static("X-C"));
+        for name in ["x-a", "x-b", "x-c", "x-d"] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static("1"));
+        }
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-d"]);
+    }
 }

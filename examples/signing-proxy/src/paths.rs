@@ -65,10 +65,10 @@ fn reading(path: &str) -> Option<String> {
     (!is_ambiguous).then_some(decoded)
 }
 
-/// Whether a segment is `.` or `..`, or may be read so: with `;parameters`, or with the trailing dots and spaces that
-/// Windows drops.
+/// Whether a segment is `.` or `..`, or may be read so: with `;parameters`, with what a server that parses the decoded path
+/// again takes for a query or fragment, or with the trailing dots and spaces that Windows drops.
 fn is_dot_segment(segment: &str) -> bool {
-    let name = segment.split(';').next().unwrap_or_default();
+    let name = segment.split([';', '?', '#']).next().unwrap_or_default();
     name.contains('.') && name.chars().all(|c| c == '.' || c.is_whitespace())
 }
 
@@ -118,6 +118,8 @@ mod tests {
             "/orders/..;a=b/admin",
             "/orders/%2e%2e;/admin",
             "/orders/..%3b/admin",
+            "/orders/..%3f/admin",
+            "/orders/%2e%2e%23/admin",
             "/orders/.;/admin",
             "/orders/%2e%2E/admin",
             "/orders/.%2e/admin",

@@ -10,6 +10,7 @@ use http::uri::PathAndQuery;
 use subtle::ConstantTimeEq;
 
 use crate::error::StartError;
+use crate::headers;
 use crate::refusal::Refusal;
 
 /// The shortest secret that is accepted, in characters.
@@ -110,6 +111,8 @@ impl Secret {
                 let mut uri = std::mem::take(&mut request.uri).into_parts();
                 uri.path_and_query = Some(target);
                 request.uri = uri.try_into().map_err(|_| Refusal::TARGET)?;
+                // A browser names the page before in Referer, by its whole URL.
+                headers::remove_with(&mut request.headers, &self.value);
                 Ok(())
             }
         }

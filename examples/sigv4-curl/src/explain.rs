@@ -3,14 +3,15 @@
 use sigv4_middleware::diagnosis::{Cause, Diagnosis};
 
 use crate::change::Change;
+use crate::terminal::printable;
 
 /// The report, and the line to change.
 pub(crate) fn print(diagnosis: &Diagnosis, change: Option<&Change>) {
     for line in diagnosis.to_string().lines() {
-        eprintln!("* {line}");
+        eprintln!("* {}", printable(line));
     }
     if let Some(change) = change {
-        eprintln!("* change: {}", change.text);
+        eprintln!("* change: {}", printable(&change.text));
     }
 }
 

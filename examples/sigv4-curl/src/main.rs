@@ -21,6 +21,7 @@ mod presign;
 mod request;
 mod show;
 mod signer;
+mod terminal;
 mod trace;
 mod transfer;
 mod write_out;
@@ -47,7 +48,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if args.output.shows_messages() {
-                eprintln!("sigv4-curl: ({}) {}", failure.code, failure.message);
+                eprintln!("sigv4-curl: ({}) {}", failure.code, terminal::printable(&failure.message));
             }
             ExitCode::from(failure.code)
         }

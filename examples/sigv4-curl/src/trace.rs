@@ -8,6 +8,8 @@ use http::{Extensions, StatusCode, Version};
 use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next};
 
+use crate::terminal::printable;
+
 /// A response's head.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
@@ -106,7 +108,7 @@ fn show_response(response: &Response) {
 
 fn show_headers(prefix: &str, headers: &HeaderMap) {
     for (name, value) in headers {
-        let text = String::from_utf8_lossy(value.as_bytes());
+        let text = printable(&String::from_utf8_lossy(value.as_bytes()));
         // The signer marks secrets as sensitive, and the signature, which is valid for this request only, for minutes.
         if value.is_sensitive() && name != AUTHORIZATION {
             let start: String = text.chars().take(8).collect();

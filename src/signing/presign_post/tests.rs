@@ -40,6 +40,12 @@ async fn a_policy_that_s3_would_refuse_is_an_error() {
         (PostPolicy::new("bucket", MINUTE).key(""), "1 to 1024 bytes"),
         (PostPolicy::new("bucket", MINUTE).key("a".repeat(1025)), "has 1025"),
         (PostPolicy::new("bucket", MINUTE).key("uploads/${filename}"), "key_starts_with"),
+        (PostPolicy::new("bucket", MINUTE).key_starts_with("uploads/${filename}"), "key_starts_with"),
+        (policy().metadata("name", "of ${filename}"), "field_starts_with"),
+        (policy().field_starts_with("x-amz-meta-name", "${filename}"), "field_starts_with"),
+        (policy().field("x-amz-s3session-token", "x"), "x-amz-s3session-token"),
+        (policy().field("Success_Action_Status", "202"), "never with 202"),
+        (policy().field("Success_Action_Redirect", "javascript:alert(1)"), "absolute URL"),
         (PostPolicy::new("bucket", MINUTE).key("a\nb"), "control character"),
         #[expect(clippy::reversed_empty_ranges, reason = "the mistake")]
         (policy().content_length_range(2..=1), "2 is more than 1"),
@@ -96,6 +102,37 @@ async fn a_form_lives_no_longer_than_its_credentials_and_a_week() {
     assert!(policy.starts_with("{\"expiration\": \"2015-08-30T12:38:00Z\", "), "{policy}");
     let error = refused(URL, hour.refuse_shortening(true)).await;
     assert_eq!(error.kind(), ErrorKind::InvalidExpiry, "{error}");
+}
+
+#[tokio::test]
+async fn a_token_that_no_form_can_hold_is_an_error() {
+    let credentials = Credentials::new("AKIDEXAMPLE", "thesecretkey", Some("töken".into()), None, "test");
+    let signer = builder().credentials(credentials).build().unwrap();
+    let error = signer.presign_post(&Uri::from_static(URL), &policy()).await.unwrap_err();
+    assert!(error.is_credentials() && !error.to_string().contains("töken"), "{error}");
+}
+
+#[tokio::test]
+async fn an_error_shows_no_url_of_a_redirect() {
+    let error = refused(URL, policy().success_action_redirect("/done?code=topsecret")).await;
+    assert!(!format!("{error} {error:?}").contains("topsecret"), "{error:?}");
+}
+
+#[tokio::test]
+async fn no_value_adds_a_condition() {
+    let evil = "x\"}], \"conditions\": [[\"starts-with\", \"$key\", \"\"]] //\u{2028}\\\u{1f600}";
+    let policy =
+        PostPolicy::new(evil, MINUTE).key(evil).metadata("a", evil).field_starts_with("x-amz-meta-b", evil);
+    let form = builder().build().unwrap().presign_post(&Uri::from_static(URL), &policy).await.unwrap();
+    let (_, policy) = form.fields().find(|(name, _)| *name == "policy").unwrap();
+    let policy: serde_json::Value = serde_json::from_slice(&BASE64_STANDARD.decode(policy).unwrap()).unwrap();
+    assert_eq!(policy.as_object().unwrap().len(), 2);
+    let conditions = policy["conditions"].as_array().unwrap();
+    assert_eq!(conditions.len(), 8, "{policy:#}");
+    for name in ["key", "bucket", "x-amz-meta-a"] {
+        let is_named = |condition: &&serde_json::Value| condition.get(name).is_some();
+        assert_eq!(conditions.iter().filter(is_named).map(|found| &found[name]).collect::<Vec<_>>(), [evil]);
+    }
 }
 
 #[tokio::test]

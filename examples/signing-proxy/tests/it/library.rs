@@ -64,6 +64,38 @@ async fn a_client_needs_only_the_base_url() {
 }
 
 #[tokio::test]
+async fn debug_shows_no_secret() {
+    let gateway = gateway("execute-api").await;
+    let builder = before(&gateway).secret("0123456789abcdef").add_header("x-api-key", "key-of-the-api");
+    let shown = format!("{builder:?} {:?}", builder.clone().start().await.unwrap());
+    assert!(shown.contains("x-api-key"), "{shown}");
+    for secret in ["0123456789abcdef", "key-of-the-api", SECRET, TOKEN] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+/// A page that the proxy serves makes the browser name its URL, secret and all, in the requests for what is in it.
+#[tokio::test]
+async fn no_header_carries_the_secret_of_the_path_to_the_upstream() {
+    let gateway = gateway("execute-api").await;
+    let proxy = before(&gateway).start().await.unwrap();
+    let secret = proxy.base_url().rsplit('/').next().unwrap().to_owned();
+    let page = format!("{}/dashboard", proxy.base_url());
+    let request = client().get(format!("{}/style.css", proxy.base_url()));
+    let request = request.header("referer", &page).header("destination", page).header("x-other", "kept");
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+    let [sent] = <[_; 1]>::try_from(gateway.requests()).unwrap();
+    assert_eq!(sent.header("x-other"), Some("kept"));
+    for (name, value) in &sent.headers {
+        assert!(!value.to_str().unwrap().contains(&secret), "{name}: {value:?}");
+    }
+    // Another page's is passed on.
+    let request = client().get(format!("{}/x", proxy.base_url())).header("referer", "http://127.0.0.1/other");
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(gateway.requests().pop().unwrap().header("referer"), Some("http://127.0.0.1/other"));
+}
+
+#[tokio::test]
 async fn two_proxies_have_two_secrets() {
     let gateway = gateway("execute-api").await;
     let (one, two) = (before(&gateway).start().await.unwrap(), before(&gateway).start().await.unwrap());

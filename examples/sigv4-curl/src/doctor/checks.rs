@@ -19,6 +19,7 @@ use crate::body::Body;
 use crate::change::{self, Change};
 use crate::credentials::{self, Identity};
 use crate::failure::Failure;
+use crate::terminal::printable;
 use crate::{advice, connect, request, signer};
 
 /// What is assumed of an endpoint that says neither, to learn from its refusal.
@@ -55,7 +56,7 @@ impl<'a> Checks<'a> {
     }
 
     fn note(&mut self, name: &'static str, status: Status, found: Vec<String>) {
-        let found = found.iter().flat_map(|text| text.lines()).map(str::to_owned).collect();
+        let found = found.iter().flat_map(|text| text.lines()).map(printable).collect();
         self.steps.push(Step { name, status, found });
     }
 

@@ -5,6 +5,7 @@ use sigv4_middleware::diagnosis::Diagnosis;
 
 use crate::args::Args;
 use crate::change::Change;
+use crate::terminal::printable;
 
 /// What a check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +91,7 @@ impl Report {
         let painted = |text: &str, color: &str| {
             if colors { format!("\x1b[{color}m{text}\x1b[0m") } else { text.to_owned() }
         };
-        let mut text = format!("{}\n\n", painted(&url_of(args), "1"));
+        let mut text = format!("{}\n\n", painted(&printable(&url_of(args)), "1"));
         for step in &self.steps {
             let mark = match step.status {
                 Status::Passed => painted("ok  ", "32"),
@@ -107,7 +108,7 @@ impl Report {
         let color = if self.verdict == Verdict::Accepted { "1;32" } else { "1;31" };
         text += &format!("\nverdict: {}\n", painted(self.verdict.text(), color));
         if let Some(change) = &self.change {
-            text += &format!("change:  {}\n", painted(&change.text, "1"));
+            text += &format!("change:  {}\n", painted(&printable(&change.text), "1"));
         }
         text
     }

@@ -6,6 +6,7 @@ use sigv4_test_support::tls::{TlsFront, root_certificate_pem};
 use sigv4_test_support::{KEY, REGION, SECRET, TOKEN, gateway, run, temporary_file};
 
 use crate::between::rewriting;
+use crate::recorder::Recorder;
 use crate::with_role;
 
 /// A command line and its environment, and what is right for both.
@@ -278,6 +279,37 @@ async fn other_keys_pass() {
     let (report, code) = patient.examine().await;
     assert_eq!(code, 0, "{report:#}");
     assert_eq!(gateway.requests().len(), 1, "a POST is made once");
+}
+
+/// STS or the server itself may be anybody's: what they say is shown on a terminal.
+#[tokio::test]
+async fn no_control_character_of_a_server_reaches_the_terminal() {
+    let evil = "\u{9b}31m\u{202e}\u{1b}[2J";
+    let sts = format!(
+        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Code>A{evil}</Code><Message>{evil}\
+         </Message></Error></ErrorResponse>"
+    );
+    let sts = Recorder::responding("403 Forbidden", &sts).await;
+    let server = Recorder::responding(
+        &format!("403 Forbidden\r\nX-Amzn-RequestId: 1\r\nX-Other: {}", "\u{9b}31m"),
+        &format!("<Error><Code>A{evil}</Code><Message>User: arn:{evil} is not authorized to perform: s3:{evil} on resource: {evil}</Message></Error>"),
+    )
+    .await;
+    let arguments = ["--service", "execute-api", &server.url];
+    for output in [
+        run(with_role().args(["doctor", "--sts-endpoint", &sts.url]).args(arguments)).await,
+        run(with_role().arg("-v").args(arguments)).await,
+    ] {
+        let shown = format!(
+            "{}{}",
+            output.stderr,
+            if output.stdout.contains("verdict") { &output.stdout } else { "" }
+        );
+        assert!(shown.contains("not authorized"), "{shown}");
+        let is_harmful =
+            |character: char| character == '\u{202e}' || (character.is_control() && character != '\n');
+        assert!(!shown.contains(is_harmful), "{shown:?}");
+    }
 }
 
 #[tokio::test]
