@@ -161,7 +161,7 @@ async fn urls_are_printed_without_the_query() {
 }
 
 #[tokio::test]
-async fn a_cause_is_said_once() {
+async fn a_cause_is_printed_once() {
     let output = run(with_role().args(["--service", "s3", "--region", "x", "http://127.0.0.1:1/"])).await;
     assert_eq!(output.code, 7, "{output:?}");
     assert_eq!(output.stderr.matches("Connection refused").count(), 1, "{}", output.stderr);
