@@ -75,6 +75,9 @@ fn from_environment() -> String {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
     match () {
+        () if set("AWS_ACCESS_KEY_ID") && !(set("AWS_SECRET_ACCESS_KEY") || set("SECRET_ACCESS_KEY")) => {
+            "the default chain; AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not".to_owned()
+        }
         () if set("AWS_ACCESS_KEY_ID") => "the environment (AWS_ACCESS_KEY_ID)".to_owned(),
         () if set("AWS_PROFILE") => format!("profile {profile} (AWS_PROFILE)"),
         () if set("AWS_WEB_IDENTITY_TOKEN_FILE") => {

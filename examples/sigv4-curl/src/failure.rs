@@ -120,8 +120,15 @@ impl From<reqwest::Error> for Failure {
         if let Some(url) = error.url_mut() {
             url.set_query(None);
         }
-        let causes: String = causes(&error).skip(1).map(|cause| format!(": {cause}")).collect();
-        Self::new(code_of(&error, &causes), format!("{error}{causes}"))
+        let mut text = error.to_string();
+        let own = text.len();
+        for cause in causes(&error).skip(1).map(ToString::to_string) {
+            // Many an error repeats its cause.
+            if !text.ends_with(&cause) {
+                text += &format!(": {cause}");
+            }
+        }
+        Self::new(code_of(&error, &text[own..]), text)
     }
 }
 

@@ -37,6 +37,14 @@ async fn one_refusal_and_one_socket() {
 }
 
 #[tokio::test]
+async fn options_are_responded_to_with_the_usage() {
+    let output = run(program(PROGRAM).arg("--help")).await;
+
+    assert_eq!(output.code, 1);
+    assert_eq!(output.stderr, "error: usage: websocket [URL [MESSAGE [SERVICE]]]\n");
+}
+
+#[tokio::test]
 async fn an_unknown_service_is_not_signed_for() {
     let output = run(with_role(PROGRAM).args(["ws://127.0.0.1:1/chat", "hello"])).await;
 

@@ -234,3 +234,16 @@ async fn a_role_that_may_not_be_assumed() {
         assert!(output.stderr.contains(text), "{}", output.stderr);
     }
 }
+
+#[tokio::test]
+async fn a_secret_that_is_missing_is_named() {
+    let mut command = at_home(bare(), &home(&[]));
+    command.env("AWS_ACCESS_KEY_ID", KEY).args(["--service", "s3", "--region", "x", "http://127.0.0.1:1/"]);
+    let output = run(&mut command).await;
+    assert_eq!(output.code, 94, "{output:?}");
+    assert!(
+        output.stderr.contains("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not"),
+        "{}",
+        output.stderr
+    );
+}

@@ -159,3 +159,15 @@ async fn urls_are_printed_without_the_query() {
         assert_fails_without_secrets(&output, code, expected);
     }
 }
+
+#[tokio::test]
+async fn a_cause_is_printed_once() {
+    let output = run(with_role().args(["--service", "s3", "--region", "x", "http://127.0.0.1:1/"])).await;
+    assert_eq!(output.code, 7, "{output:?}");
+    assert_eq!(output.stderr.matches("Connection refused").count(), 1, "{}", output.stderr);
+    let unknown =
+        ["--allow-host", "host.invalid", "--service", "s3", "--region", "x", "https://host.invalid/"];
+    let output = run(with_role().args(unknown)).await;
+    assert_eq!(output.code, 6, "{output:?}");
+    assert_eq!(output.stderr.matches("failed to lookup address information").count(), 1, "{}", output.stderr);
+}
