@@ -71,6 +71,8 @@ pub(crate) struct SignedHeaders<'a> {
     lines: SmallVec<[Line<'a>; 24]>,
     /// The bytes that [`write_names`](Self::write_names) writes, known once the lines are sorted.
     pub(crate) names_len: usize,
+    /// Whether a line was added for which no place was found at once, by its order alone.
+    unsorted: bool,
     /// Whether the request has headers of an earlier signature, to be replaced by this one's.
     pub(crate) replace: bool,
 }
@@ -101,7 +103,29 @@ impl<'a> SignedHeaders<'a> {
     #[inline]
     pub(crate) fn push_looked_at(&mut self, name: &'a str, value: &'a [u8], look: ValueLook) {
         let order = order_of(name.as_bytes());
-        self.lines.push(Line { order, name, value, collapsed: look.is_collapsed, repeated: false });
+        let line = Line { order, name, value, collapsed: look.is_collapsed, repeated: false };
+        if self.lines.last().is_none_or(|last| last.order < order) {
+            self.lines.push(line);
+        } else {
+            self.insert(line);
+        }
+    }
+
+    /// Adds a line where it belongs, if that is not far from the end.
+    fn insert(&mut self, line: Line<'a>) {
+        const NEAR: usize = 24;
+        if !self.unsorted {
+            let later =
+                self.lines.iter().rev().take(NEAR).take_while(|other| other.order > line.order).count();
+            let at = self.lines.len() - later;
+            let before = at.checked_sub(1).and_then(|before| self.lines.get(before));
+            if before.is_none_or(|before| before.order < line.order) {
+                self.lines.insert(at, line);
+                return;
+            }
+        }
+        self.unsorted = true;
+        self.lines.push(line);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -114,6 +138,12 @@ impl<'a> SignedHeaders<'a> {
 
     /// Sorts by name; duplicates keep their order. To be called once, when all are there.
     pub(crate) fn sort(&mut self) {
+        // Mostly so, and then no name is there twice.
+        if !self.unsorted {
+            let names_len: usize = self.lines.iter().map(|line| line.name.len() + 1).sum();
+            self.names_len = names_len.saturating_sub(1);
+            return;
+        }
         self.lines.sort_by(|one, other| one.order.cmp(&other.order).then_with(|| one.name.cmp(other.name)));
         let (mut last, mut names_len) = (None, 0);
         for line in &mut self.lines {
@@ -145,7 +175,7 @@ impl<'a> SignedHeaders<'a> {
             }
             lines.push(if sensitive { Line { value: REDACTED.as_bytes(), ..line } } else { line });
         }
-        Self { lines, names_len: self.names_len, replace: self.replace }
+        Self { lines, ..*self }
     }
 
     fn write(&self, out: &mut impl Sink) {

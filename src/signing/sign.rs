@@ -143,18 +143,19 @@ impl Signer {
         {
             headers.push("content-encoding", encoding.as_bytes());
         }
-        headers.push_own(signature_headers::DATE_NAME, context.dated.date().as_str().as_bytes());
-        if let Some((name, token)) = token {
-            headers.push_own(name, token.as_bytes());
-        }
-        let region_set = prepared.region_set()?;
-        if let Some(set) = region_set {
-            headers.push(signature_headers::REGION_SET_NAME, set.as_bytes());
-        }
+        // By their names, so that there is mostly nothing to sort.
         let declares_payload =
             prepared.profile.content_sha256_header || payload.is_chunked() || prepared.declared.is_some();
         if declares_payload {
             headers.push_own(signature_headers::CONTENT_SHA256_NAME, hash.as_bytes());
+        }
+        headers.push_own(signature_headers::DATE_NAME, context.dated.date().as_str().as_bytes());
+        let region_set = prepared.region_set()?;
+        if let Some(set) = region_set {
+            headers.push(signature_headers::REGION_SET_NAME, set.as_bytes());
+        }
+        if let Some((name, token)) = token {
+            headers.push_own(name, token.as_bytes());
         }
         headers.sort();
 

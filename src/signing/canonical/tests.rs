@@ -160,3 +160,32 @@ fn the_hash_sink_hashes_what_a_vec_collects() {
         assert_eq!(hash.finish()[..], Sha256::digest(&all)[..]);
     }
 }
+
+/// Texts that differ in any of their first 24 bytes, or in length.
+#[test]
+fn lines_are_in_order_however_they_were_added() {
+    let names =
+        |prefix: &str, count| (0..count).map(|at| format!("{prefix}{:03}", (at * 37) % 101)).collect();
+    let (few, many, long): (Vec<_>, Vec<_>, Vec<_>) =
+        (names("x-", 7), names("x-", 60), names("x-amz-meta-of-the-same-beginning-", 9));
+    let twice =
+        || few.iter().rev().chain(&few).chain(["b".to_owned(), "a".to_owned()].iter()).cloned().collect();
+    for names in [few.clone(), many, long, twice(), few.iter().rev().cloned().collect()] {
+        let values: Vec<_> = (0..names.len()).map(|at| at.to_string()).collect();
+        let mut headers = SignedHeaders::default();
+        for (name, value) in names.iter().zip(&values) {
+            headers.push(name, value.as_bytes());
+        }
+        headers.sort();
+        let mut expected: Vec<_> =
+            names.iter().zip(&values).map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
+        expected.sort_by_key(|(name, _)| *name);
+        let lines: Vec<_> = headers.lines.iter().map(|line| (line.name, line.value)).collect();
+        assert_eq!(lines, expected);
+        expected.dedup_by_key(|(name, _)| *name);
+        let text = expected.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
+        let mut written = Vec::new();
+        headers.write_names(&mut written);
+        assert_eq!((String::from_utf8(written).unwrap(), headers.names_len), (text.clone(), text.len()));
+    }
+}
