@@ -16,7 +16,7 @@ use super::server_text::ServerText;
 /// Headers by which AWS, and stores that follow S3, name a request.
 const AWS_IDS: [&str; 5] =
     ["x-amzn-requestid", "x-amz-request-id", "apigw-requestid", "x-amz-apigw-id", "x-amz-id-2"];
-/// Further headers that name a request to whoever answered it.
+/// Further headers with a request's id, of other servers.
 const OTHER_IDS: [&str; 4] = ["x-amz-cf-id", "cf-ray", "x-oss-request-id", "x-request-id"];
 
 /// The longest request id that is shown, in characters.
@@ -101,7 +101,7 @@ impl<'a> Facts<'a> {
             || (self.has_aws_id() && self.body.field("errorType").is_some())
     }
 
-    /// Whether an application answered, as far as the response shows: it has neither an error code of AWS nor words that
+    /// Whether the response is an application's, as far as it shows: it has neither an error code of AWS nor words that
     /// only AWS uses, and no request id of AWS, or the trace id that comes with an application's own responses.
     pub(super) fn is_application(&self) -> bool {
         const WORDS: [&str; 12] = [
@@ -136,7 +136,7 @@ impl<'a> Facts<'a> {
             && self.code.is_some()
     }
 
-    /// Whether Amazon API Gateway answered.
+    /// Whether the response is Amazon API Gateway's.
     pub(super) fn is_api_gateway(&self) -> bool {
         self.has("x-amz-apigw-id") || self.has("apigw-requestid") || self.service() == Some("execute-api")
     }

@@ -72,7 +72,7 @@ pub(crate) async fn bridge(
         let error = ErrorData::internal_error("the server ended the connection", None);
         write(&mut output, &ServerJsonRpcMessage::error(error, Some(id))).await?;
     }
-    // The server is told that the session ends. Whether it hears that matters to nobody here.
+    // Tells the server that the session ends. Its response does not matter.
     server.close().await.ok();
     if open { Err("the server ended the connection".into()) } else { Ok(()) }
 }
