@@ -175,12 +175,12 @@ impl Read for BodyReader {
     }
 }
 
-/// Keeps an error reachable: an `io::Error` gives the source of the error within, not that error.
+/// Keeps an error in the chain of sources: the source of an `io::Error` is that of its inner error, not the inner error.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Wrapped(#[source] BoxError);
 
-/// A body in memory, to be read where it lies.
+/// A body in memory, which is read without a copy.
 struct InMemory(Body);
 
 impl AsRef<[u8]> for InMemory {
