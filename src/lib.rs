@@ -59,8 +59,8 @@
 //!
 //! # AWS documentation
 //!
-//! Signatures follow the IAM User Guide: ["Create a signed AWS API request"][doc]. Credentials and clocks follow the AWS SDKs'
-//! common rules of 2026. The docs of each item name further documents.
+//! Signatures follow the IAM User Guide: ["Create a signed AWS API request"][doc]. Credentials and clocks follow the AWS
+//! SDKs' common rules of 2026. The docs of each item name further documents.
 //!
 //! [doc]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 //!
