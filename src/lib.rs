@@ -100,6 +100,7 @@ mod emulator;
 mod endpoint;
 mod env;
 mod error;
+mod error_code;
 // Documentation only, with links to items of every feature.
 #[cfg(all(
     doc,

@@ -37,7 +37,7 @@ fn memory_is_constant() {
 
 /// `cargo test --release --all-features --test memory -- --ignored --nocapture`
 #[test]
-#[ignore = "long"]
+#[ignore = "4 GiB through each client"]
 fn memory_is_constant_for_4_gib() {
     through_every_integration(4096 * MIB);
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::clock::RETRY_BEYOND;
+use crate::error_code::bare_code;
 
 /// Codes of a signature or a date that was refused.
 const BAD_SIGNATURE: [&str; 5] = [
@@ -135,12 +136,6 @@ pub(crate) fn is_stale(server: Option<SystemTime>, signed: SystemTime, again: Sy
 
 pub(crate) fn distance(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other).unwrap_or_else(|error| error.duration())
-}
-
-/// `InvalidSignatureException` of `com.amazon.coral#InvalidSignatureException:http://internal.amazon.com/…`.
-fn bare_code(code: &str) -> &str {
-    let code = code.split(':').next().unwrap_or(code);
-    code.rsplit('#').next().unwrap_or(code).trim()
 }
 
 /// The error code in a body, where AWS puts it: `__type` or `code` at the top level of a JSON object, or

@@ -15,5 +15,7 @@ pub(crate) mod redirect;
 pub(crate) mod reqwest;
 #[cfg(feature = "diagnosis")]
 pub(crate) mod response_body;
+#[cfg(feature = "reqwest")]
+mod sign_reqwest;
 #[cfg(feature = "tower")]
 pub(crate) mod tower;

@@ -97,7 +97,7 @@ causes! {
         "the date or scope in the string to sign is another than the server's"
         "use one date and one scope for the signing key, the string to sign, the Authorization and x-amz-date"
     SignatureMismatchUnspecified "signature-mismatch-unspecified"
-        "the signature does not match, and the response does not say where"
+        "the signature does not match, and it is not known where"
         "check, in this order: the Host signed, the path's encoding, the payload hash, the session token, the secret"
 
     AuthorizationHeaderMalformed "authorization-header-malformed"

@@ -1,8 +1,13 @@
 //! A refusal's body as names and texts, whatever it is written in: XML, JSON, HTML, text, or something customized that is
 //! almost JSON.
+//!
+//! It is read from wherever it stands, for a report. A code that causes a second request is read by `client::classify`, from
+//! the places alone where AWS puts it.
 
 use quick_xml::events::Event;
 use serde_json::Value;
+
+use crate::error_code::bare_code;
 
 /// More fields than any refusal has.
 const MAX_FIELDS: usize = 256;
@@ -77,8 +82,7 @@ impl Body {
             }
             _ => None,
         })?;
-        let code = code.split(':').next().unwrap_or(code);
-        Some(code.rsplit('#').next().unwrap_or(code).trim())
+        Some(bare_code(code))
     }
 
     /// The message for people. The whole text, where the body has no parts that can be told apart.

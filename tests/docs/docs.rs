@@ -5,6 +5,7 @@ mod links;
 mod messages;
 mod programs;
 mod refusal;
+mod security;
 mod services;
 
 use std::fs;

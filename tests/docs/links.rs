@@ -102,7 +102,7 @@ fn files_that_documents_name_exist() {
     let manifests: String =
         files("examples", "toml").iter().chain(&files("tests", "toml")).map(|path| read(path)).collect();
     let mut documents = files("src/guide", "md");
-    documents.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(String::from));
+    documents.extend(["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md", "SECURITY.md"].map(String::from));
     for path in documents {
         let text = read(&path);
         for found in name.captures_iter(&text) {
@@ -114,6 +114,41 @@ fn files_that_documents_name_exist() {
                 || manifests.contains(&format!("name = \"{package}\""))
                 || package == "sigv4-bench";
             assert!(known, "{path}: {package}");
+        }
+    }
+}
+
+/// ARCHITECTURE.md has every folder and file of the library, and none that is gone: `client/classify`, or in the row of
+/// its folder.
+#[test]
+fn modules_are_those_that_exist() {
+    let text = read("ARCHITECTURE.md");
+    let sources = files("src", "rs");
+    let path =
+        Regex::new(r"[` ]((?:body|client|credentials|diagnosis|emulator|endpoint|signing)/\w+)\b").unwrap();
+    for found in path.captures_iter(&text) {
+        let start = format!("src/{}", &found[1]);
+        let exists = sources
+            .iter()
+            .any(|file| file.strip_prefix(&start).is_some_and(|rest| rest == ".rs" || rest.starts_with('/')));
+        assert!(exists, "{}", &found[1]);
+    }
+    for file in sources {
+        let mut parts = file.trim_start_matches("src/").split('/');
+        let (folder, inner) = (parts.next().unwrap(), parts.next());
+        let row = text.lines().find(|line| {
+            line.starts_with("| `") && line.contains(&format!("`{}", folder.trim_end_matches(".rs")))
+        });
+        let row = row.filter(|_| folder != "lib.rs");
+        assert!(row.is_some() || folder == "lib.rs", "{folder} has no row");
+        if let (Some(row), Some(inner)) =
+            (row, inner.filter(|_| ["client", "diagnosis", "signing"].contains(&folder)))
+        {
+            let inner = inner.trim_end_matches(".rs");
+            assert!(
+                inner == "mod" || row.contains(&format!("`{inner}")),
+                "{folder}/{inner} is not in its row"
+            );
         }
     }
 }
