@@ -94,7 +94,7 @@ pub(crate) struct Clock {
     has_offsets: AtomicBool,
     /// By origin; replaced as a whole, so that readers take no lock.
     offsets: ArcSwap<HashMap<Box<str>, OriginOffset>>,
-    /// Held by whoever replaces `offsets`. The large offsets that were reported, the latest last.
+    /// The large offsets that were reported, the latest last. Locked while `offsets` is replaced.
     reported: Mutex<VecDeque<(Box<str>, OriginOffset)>>,
 }
 

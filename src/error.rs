@@ -42,7 +42,7 @@ struct Inner {
     was_sent: bool,
 }
 
-/// What kind of failure an [`Error`] is.
+/// The kind of failure of an [`Error`], returned by [`Error::kind`]. Each message says what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -181,10 +181,10 @@ impl Error {
     }
 }
 
-/// An [`Error`] one step down from the top of its chain.
+/// An [`Error`] as the source of another error.
 ///
-/// What wraps a `reqwest_middleware::Error` transparently, as reqwest-retry's `RetryError` does, leads straight to
-/// the source of what is at the top; the top itself cannot be reached then.
+/// An error that wraps a `reqwest_middleware::Error` transparently, as reqwest-retry's `RetryError` does, has the inner
+/// error's source as its own, so that the inner error itself cannot be found.
 #[cfg(feature = "reqwest")]
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -242,7 +242,7 @@ pub struct BuildError {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// What kind of failure a [`BuildError`] is.
+/// The kind of failure of a [`BuildError`], returned by [`BuildError::kind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BuildErrorKind {

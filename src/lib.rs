@@ -34,7 +34,7 @@
 //! | presign URLs, forms, tokens | [`Signer::presign`], [`Signer::presign_request`], [`Signer::presign_post`] | [`guide::presigned`] |
 //! | change one request | [`overrides`] | [`guide::services`] |
 //! | follow redirects | [`RedirectPolicy`] | [`guide::redirects`] |
-//! | survive wrong clocks and expired tokens | [`SignerBuilder::retry_on_auth_error`] | [`guide::clocks`] |
+//! | recover from wrong clocks and expired tokens | [`SignerBuilder::retry_on_auth_error`] | [`guide::clocks`] |
 //! | know why AWS refused a request | [`diagnosis`], [`Diagnose`], [`Signer::sign_with_details`] | [`guide::refused`] |
 //! | find what changes signed requests | [`SigV4Guard`] | [`guide::refused`] |
 //! | count and measure | [`metrics`] | [`guide::metrics_and_logs`] |
@@ -57,7 +57,10 @@
 //! | `event-stream` | | `PayloadMode::EventStream` |
 //! | `emulator` | | [`IamGateway`] |
 //!
-//! By AWS's ["Create a signed AWS API request"][doc] and, for credentials and clocks, the AWS SDKs' common rules of 2026.
+//! # AWS documentation
+//!
+//! Signatures follow the IAM User Guide: ["Create a signed AWS API request"][doc]. Credentials and clocks follow the AWS
+//! SDKs' common rules of 2026. The docs of each item name further documents.
 //!
 //! [doc]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 //!
@@ -123,7 +126,7 @@ mod signing;
 mod timer;
 
 pub use aws_credential_types::Credentials;
-/// What a provider of credentials of your own needs: the trait's future, error and result types.
+/// Future, error and result types of [`ProvideCredentials`], for a credentials provider of your own.
 pub use aws_credential_types::provider;
 pub use aws_credential_types::provider::ProvideCredentials;
 pub use aws_smithy_async::time::TimeSource;
@@ -162,7 +165,7 @@ pub use signing::signer::Signer;
 pub use signing::signing_settings::SigningSettings;
 pub use signing::target::PlusInQuery;
 
-/// What is promised of the public types; a type that breaks it does not compile.
+/// Guarantees of the public types, checked when the crate is compiled.
 const _: () = {
     const fn shared<T: Send + Sync + Unpin + 'static>() {}
     const fn sent<T: Send + Unpin + 'static>() {}

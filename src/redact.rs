@@ -5,7 +5,7 @@
 pub(crate) const REDACTED: &str = "[redacted]";
 
 /// Headers and parameters whose values are never shown: the list that aws-sigv4 uses for its own logs, API keys, and the
-/// access tokens of APIs that want one besides the signature.
+/// access tokens of APIs that require one besides the signature.
 const SENSITIVE: [&str; 14] = [
     "authorization",
     "proxy-authorization",

@@ -108,7 +108,7 @@ impl Case {
         self.token.then(|| "IQoJb3JpZ2luX2VjEXAMPLE/".chars().cycle().take(1000).collect())
     }
 
-    /// Whether the service takes the path as it is and wants `x-amz-content-sha256`.
+    /// Whether the service takes the path unchanged and requires `x-amz-content-sha256`.
     #[must_use]
     pub fn is_s3(&self) -> bool {
         self.service == "s3"

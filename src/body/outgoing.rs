@@ -1,4 +1,4 @@
-//! A request's body, to be signed and sent once or, where it lies in memory, again.
+//! A request's body, which can be signed and sent once or, if it is in memory, again.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::signing::payload::{BodyMode, Payload, PayloadMode};
 use crate::signing::settings::BufferLimits;
 use crate::signing::signature::SignedWith;
 
-/// A body that can be signed, and sent once or, where it lies in memory, again.
+/// A body that can be signed and sent once or, if it is in memory, again.
 pub(crate) struct OutgoingBody<B> {
     state: State<B>,
     /// Filled when a body that is checked or encoded while it is sent turns out to be wrong.
@@ -218,7 +218,7 @@ impl<B> OutgoingBody<B> {
         }
     }
 
-    /// Sets the headers that give the length of a body in memory, or the encoding of any other.
+    /// Sets the headers with the length of a body in memory, or with the encoding of any other body.
     pub(crate) fn declare(&self, method: &Method, headers: &mut HeaderMap) {
         match &self.state {
             State::Buffered(buffered) => set_length(buffered.len, method, headers),

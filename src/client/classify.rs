@@ -1,7 +1,7 @@
 //! What a response means for the request that it refuses. Pure functions; by the AWS SDKs' common rules of 2026.
 //!
-//! Two refusals can be recovered from: a date that is wrong, because a clock is, or because the process stood still
-//! between signing and sending; and credentials that the server holds for expired. All others are the caller's.
+//! Two refusals can be recovered from: a wrong date, since a clock is wrong or since the process stood still between
+//! signing and sending; and credentials that are expired to the server. The caller gets all others.
 
 use std::time::{Duration, SystemTime};
 
@@ -57,7 +57,7 @@ pub(crate) struct DateCheck {
     pub(crate) distance: Option<Duration>,
 }
 
-/// A refusal that may be recovered from, as its head tells.
+/// A refusal that may be recovered from, by its status and headers.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Recoverable(Recovery),

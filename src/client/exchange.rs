@@ -100,13 +100,13 @@ pub(crate) trait Transport {
         false
     }
 
-    /// Looks for the error code in the body of a refusal, and gives the response back whole.
+    /// Looks for the error code in the body of a refusal, and returns the response with its whole body.
     fn read_refusal(response: Self::Response) -> impl Future<Output = (Self::Response, RefusalBody)>;
 }
 
 /// What was read of a refusal's body.
 pub(crate) enum RefusalBody {
-    /// The client gives no way to read it and give it back.
+    /// The client cannot read it and return it whole.
     #[cfg(feature = "tower")]
     Unread,
     /// Its beginning was read, or all of it.
@@ -437,7 +437,7 @@ async fn recover<T: Transport>(
     Ok(second)
 }
 
-/// Reads a refusal that is the caller's for the code in its event, if the head has none and the event is wanted.
+/// Reads the code from the body of a refusal that the caller gets, if the head has no code and its event is enabled.
 async fn read_for_log<T: Transport>(response: T::Response) -> (T::Response, Option<RefusalBody>) {
     let (status, headers) = T::head_of(&response);
     let in_body = is_refusal(status) && code_in_head(headers).is_none() && request_id(headers).is_some();

@@ -16,8 +16,8 @@ const ANY_HOST: [&str; 2] = ["http://host", "https://host"];
 /// reqwest's default proxies (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in either case, and
 /// with its feature `system-proxy` those of the system), for every host but loopback; `None` if no proxy is set.
 ///
-/// reqwest takes the first proxy that wants a request, and none of the environment once one is added. So loopback cannot be
-/// left out by another proxy, only by taking the place of the environment's.
+/// reqwest uses the first proxy that matches a request, and ignores the environment's once one is added. So another proxy
+/// cannot exclude loopback; only a replacement of the environment's can.
 pub(super) fn beyond_loopback() -> Option<Proxy> {
     let matcher = Matcher::from_system();
     let has_proxy = ANY_HOST.iter().any(|host| matcher.intercept(&Uri::from_static(host)).is_some());

@@ -400,7 +400,7 @@ impl OutgoingRequest<Request, Body> {
     }
 }
 
-/// Refuses a response that came from another URL than the request was sent to, before its body is handed on.
+/// Refuses a response that came from another URL than the request was sent to, before its body is returned.
 pub(super) fn refuse_redirected(sent_to: &Url, came_from: &Url) -> Result<(), Error> {
     fn place(url: &Url) -> (&str, &str, &str, Option<&str>) {
         (url.scheme(), url.authority(), url.path(), url.query())

@@ -150,9 +150,10 @@ impl<S, M: Clone> Layer<S> for SigV4Layer<M> {
     }
 }
 
-/// How the body of a signed request becomes the body that a client takes.
+/// Makes the request body that a client takes from the body of a signed request.
 ///
-/// Implemented for [`SameBody`], and for every `Fn(SignedBody<B>) -> B2`; see [`SigV4Layer::map_body`].
+/// Implemented for [`SameBody`], the default, and for every `Fn(SignedBody<B>) -> B2`; [`SigV4Layer::map_body`] has an
+/// example.
 #[diagnostic::on_unimplemented(
     message = "the layer cannot make the client's body from `{B}`",
     note = "`{B}` has to be `From<Bytes>`; for any other body give the layer a function, as in \

@@ -72,9 +72,8 @@ const MAX_LOADS: usize = 3;
 /// # Executors
 /// A provider that has its credentials ready (static ones, the environment) works on any executor and without a runtime.
 /// A load that has to wait becomes a task on the tokio runtime of the caller that started it; without a tokio
-/// runtime it is an error of kind [`ErrorKind::CredentialsUnavailable`]. Timers are the crate's own and need none of
-/// the runtime's. A load on a runtime that nobody drives any longer is taken over by another caller within about a
-/// second.
+/// runtime it is an error of kind [`ErrorKind::CredentialsUnavailable`]. The cache does not need the runtime's timers. If a
+/// runtime stops running its tasks, another caller takes over the load within about a second.
 ///
 /// Clones share one cache; dropping the last clone ends a load that is under way.
 ///
@@ -182,8 +181,8 @@ impl CachedCredentials {
         ))
     }
 
-    /// Waits for the outcome of a load. `None` when the load was lost: it went down with the runtime it was on, nobody
-    /// drives that runtime, or its timer was frozen.
+    /// Waits for the outcome of a load. `None` when the load was lost: its runtime ended or no longer runs its tasks, or its
+    /// timer was frozen.
     async fn wait(&self, load: &mut PendingLoad) -> Option<Outcome> {
         let waiting = async {
             loop {
@@ -261,7 +260,7 @@ impl ProvideCredentials for CachedCredentials {
     }
 }
 
-/// Builder of a [`CachedCredentials`], made by [`CachedCredentials::builder`].
+/// Builder of a [`CachedCredentials`], made by [`CachedCredentials::builder`], which has an example.
 #[must_use]
 pub struct CachedCredentialsBuilder {
     provider: SharedCredentialsProvider,

@@ -22,7 +22,7 @@ use crate::timer::Instant;
 /// The result of a load, shared by all that waited for it.
 pub(super) type Outcome = Result<Arc<Credentials>, Error>;
 
-/// How long a runtime may take to run an empty task before nobody is taken to drive it.
+/// How long a runtime may take to run an empty task before it counts as stopped.
 const PING_TIMEOUT: Duration = Duration::from_millis(750);
 /// How much longer than the load timeout a load is waited for. Its own timer may have been frozen, or not be polled.
 pub(super) const TIMEOUT_MARGIN: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ struct LoadTask {
     ping: Option<Ping>,
 }
 
-/// An empty task, which a runtime that somebody drives runs at once.
+/// An empty task, which a running runtime runs at once.
 struct Ping {
     task: AbortHandle,
     sent_at: Instant,
@@ -67,8 +67,8 @@ impl InFlightLoad {
         !self.alive.contains(&now) || self.outcome.has_changed().is_err()
     }
 
-    /// Whether somebody drives the runtime that the load is on. Spawns an empty task there, and later calls check whether
-    /// it has run: to be called repeatedly while a caller waits.
+    /// Whether the load's runtime still runs its tasks. Spawns an empty task there; later calls check whether it has run.
+    /// To be called repeatedly while a caller waits.
     pub(super) fn is_driven(&mut self) -> bool {
         // The thread that makes the first poll is at work.
         let Some(task) = &mut self.task else { return true };

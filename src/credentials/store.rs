@@ -80,7 +80,7 @@ pub(crate) struct Validity {
     within: Option<Range<SystemTime>>,
 }
 
-/// Cached credentials, and how long they are handed out without a look at their schedule.
+/// Cached credentials, and how long they are returned without a look at their schedule.
 struct Entry {
     credentials: Arc<Credentials>,
     loaded_at: SystemTime,
@@ -208,7 +208,7 @@ impl Store {
         }
     }
 
-    /// Starts a reload that nobody waits for, where none is under way.
+    /// Starts a reload for which no caller waits, unless one is under way.
     pub(super) fn reload_in_background(self: &Arc<Self>, refused: &Credentials) {
         let mut refresh = self.lock();
         let now = self.time_source.now();
@@ -239,7 +239,7 @@ impl Store {
         }
     }
 
-    /// Whether a load is still under way, on a runtime that somebody drives. Gives it up if not.
+    /// Whether a load is still under way, on a runtime that runs its tasks. Abandons it if not.
     pub(super) fn is_under_way(&self, load: u64) -> bool {
         let mut refresh = self.lock();
         let lost = refresh.load.take_if(|current| current.id == load && !current.is_driven()).is_some();

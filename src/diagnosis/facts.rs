@@ -19,7 +19,7 @@ const AWS_IDS: [&str; 5] =
     ["x-amzn-requestid", "x-amz-request-id", "apigw-requestid", "x-amz-apigw-id", "x-amz-id-2"];
 /// Headers that have the error code.
 const CODES: [&str; 3] = ["x-amzn-errortype", "x-amz-error-code", "x-minio-error-code"];
-/// Further headers that name a request to whoever answered it.
+/// Further headers with a request's id, of other servers.
 const OTHER_IDS: [&str; 4] = ["x-amz-cf-id", "cf-ray", "x-oss-request-id", "x-request-id"];
 
 /// The longest request id that is shown, in characters.
@@ -104,7 +104,7 @@ impl<'a> Facts<'a> {
             || (self.has_aws_id() && self.body.field("errorType").is_some())
     }
 
-    /// Whether an application answered, as far as the response shows: it has neither an error code of AWS nor words that
+    /// Whether the response is an application's, as far as it shows: it has neither an error code of AWS nor words that
     /// only AWS uses, and no request id of AWS, or the trace id that comes with an application's own responses.
     pub(super) fn is_application(&self) -> bool {
         const WORDS: [&str; 12] = [
@@ -139,7 +139,7 @@ impl<'a> Facts<'a> {
             && self.code.is_some()
     }
 
-    /// Whether Amazon API Gateway answered.
+    /// Whether the response is Amazon API Gateway's.
     pub(super) fn is_api_gateway(&self) -> bool {
         self.has("x-amz-apigw-id") || self.has("apigw-requestid") || self.service() == Some("execute-api")
     }

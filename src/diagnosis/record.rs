@@ -1,4 +1,4 @@
-//! What the client's record shows by itself, where the server prints nothing to compare it with.
+//! Errors that the client's record alone shows, for servers that print nothing to compare it with.
 
 use super::cause::Cause;
 use super::facts::{Facts, seconds_ahead, time_of};

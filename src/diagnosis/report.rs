@@ -116,7 +116,19 @@ impl Diagnosis {
     }
 }
 
-/// The first line in which two canonical requests, or strings to sign, differ. Secret values are redacted.
+/// The first line in which two canonical requests, or strings to sign, differ; returned by [`Diagnosis::difference`].
+///
+/// Secret values are redacted. Display writes both lines, over several lines.
+///
+/// ```
+/// use sigv4_middleware::diagnosis::Diagnosis;
+///
+/// fn log(diagnosis: &Diagnosis) {
+///     if let Some(difference) = diagnosis.difference() {
+///         eprintln!("the {} differs: sent {:?}, arrived {:?}", difference.part, difference.ours, difference.theirs);
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {

@@ -170,6 +170,26 @@ impl IamGateway {
     }
 
     /// Like [`deny`](Self::deny), with IAM's message for this policy.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use aws_credential_types::Credentials;
+    /// use sigv4_middleware::{IamGateway, PolicyDenial, SigV4Middleware, Signer};
+    ///
+    /// let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+    /// let gateway = IamGateway::start(credentials.clone()).await?;
+    /// let signer =
+    ///     Signer::builder().credentials(credentials).service("execute-api").region("us-east-1").build()?;
+    /// let client = reqwest_middleware::ClientBuilder::new(sigv4_middleware::reqwest_client().build()?)
+    ///     .with(SigV4Middleware::new(signer))
+    ///     .build();
+    ///
+    /// gateway.deny_by("AKIDEXAMPLE", PolicyDenial::ServiceControlPolicy);
+    /// let response = client.get(gateway.url()).send().await?;
+    /// assert_eq!(response.status(), 403);
+    /// assert!(response.text().await?.contains("with an explicit deny in a service control policy"));
+    /// # Ok(()) }
+    /// ```
     pub fn deny_by(&self, access_key_id: &str, denial: PolicyDenial) {
         if let Some(key) = self.state.mutable().keys.get_mut(access_key_id) {
             key.denied = Some(denial);
@@ -378,6 +398,17 @@ fn insert_key(keys: &mut HashMap<String, Key>, credentials: Credentials) {
 }
 
 /// A request that an [`IamGateway`] received, with the status of the response; returned by [`IamGateway::requests`].
+///
+/// ```
+/// use sigv4_middleware::IamGateway;
+///
+/// fn assert_one_signed_upload(gateway: &IamGateway) {
+///     let [request] = &gateway.requests()[..] else { panic!("not one request") };
+///     assert_eq!((request.method.as_str(), request.target.as_str()), ("PUT", "/bucket/report.pdf"));
+///     assert_eq!((request.status.as_u16(), request.error_type), (200, None));
+///     assert!(request.header("authorization").is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 ")));
+/// }
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ReceivedRequest {

@@ -99,7 +99,7 @@ impl Refusal {
         Self::forbidden("UnrecognizedClientException", message).with(Detail::Token)
     }
 
-    /// The API wants an API key.
+    /// The API requires an API key.
     pub(super) fn api_key() -> Self {
         Self::forbidden("ForbiddenException", "Forbidden")
     }

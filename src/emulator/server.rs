@@ -37,7 +37,7 @@ pub(super) struct Config {
     pub(super) max_body: usize,
     pub(super) time_source: SharedTimeSource,
     pub(super) style: RefusalStyle,
-    /// Method and path of each route; all are known if there is none.
+    /// Method and path of each route; if empty, every method and path is accepted.
     pub(super) routes: Vec<(Method, String)>,
     pub(super) api_key: Option<String>,
 }

@@ -23,9 +23,9 @@ pub(crate) enum DeclaredPayload<'a> {
 impl<'a> DeclaredPayload<'a> {
     /// What a request declares.
     ///
-    /// The header is the caller's own only where nothing else of a signature is on the request: with a SigV4
-    /// Authorization header, an `x-amz-date` header or an `X-Amz-Signature` parameter, it comes from an earlier
-    /// signature, for what may have been another body, and is replaced.
+    /// The header is the caller's own only if the request has nothing else of a signature. With a SigV4 Authorization
+    /// header, an `x-amz-date` header or an `X-Amz-Signature` parameter, it comes from an earlier signature, maybe of
+    /// another body, and is replaced.
     ///
     /// # Errors
     /// [`ErrorKind::UnsupportedPayload`] for a value that is neither, and for more than one header.

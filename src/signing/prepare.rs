@@ -67,7 +67,7 @@ impl PreparedRequest<'_> {
         }
     }
 
-    /// The payload to sign: the given one, unless service or caller want it unsigned.
+    /// The payload to sign: the given one, unless the service's settings or the caller leave it unsigned.
     ///
     /// # Errors
     /// [`ErrorKind::BodyMismatch`] and [`ErrorKind::UnsupportedPayload`] where it contradicts the caller's own
@@ -236,7 +236,7 @@ impl Signer {
         true
     }
 
-    /// Refuses what can be refused before the body is read, and gives the payload mode to read it by.
+    /// Refuses what can be refused before the body is read, and returns how to read it.
     pub(crate) fn check(&self, request: RequestView<'_>) -> Result<BodyMode, Error> {
         let prepared = self.prepare(&request)?;
         prepared.headers(self, &mut SignedHeaders::default())?;
@@ -252,9 +252,9 @@ impl Signer {
         })
     }
 
-    /// Whether a request's body is to be held in memory, as far as its settings tell.
+    /// Whether a request's body is read into memory, by the request's and the signer's settings alone.
     ///
-    /// A service may still take it unsigned, which a body in memory can be as well.
+    /// The service's settings may still leave it unsigned, in memory or not.
     pub(crate) fn buffers(&self, extensions: Option<&Extensions>) -> bool {
         let own = extensions.and_then(Extensions::get);
         *own.unwrap_or(&self.inner.settings.payload) == PayloadMode::Buffered

@@ -62,6 +62,18 @@ impl<'a> PresigningConfig<'a> {
 
 /// A presigned URL, and what was signed into it; returned by [`Signer::presign_request`].
 ///
+/// ```
+/// use sigv4_middleware::Presigned;
+///
+/// fn curl_command(presigned: &Presigned) -> Result<String, http::header::ToStrError> {
+///     let mut command = format!("curl '{}'", presigned.uri());
+///     for (name, value) in presigned.headers() {
+///         command.push_str(&format!(" -H '{name}: {}'", value.to_str()?));
+///     }
+///     Ok(command)
+/// }
+/// ```
+///
 /// Debug leaves out the query, which contains the signature and the session token, and the values of headers.
 #[derive(Clone)]
 pub struct Presigned {

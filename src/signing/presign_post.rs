@@ -290,6 +290,16 @@ fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
 
 /// A presigned form, returned by [`Signer::presign_post`]: anyone who has it can upload to S3 until it expires.
 ///
+/// ```
+/// use sigv4_middleware::PresignedPost;
+///
+/// fn multipart(form: &PresignedPost, file: Vec<u8>) -> reqwest::multipart::Form {
+///     let fields = form.fields().map(|(name, value)| (name.to_owned(), value.to_owned()));
+///     let form = fields.fold(reqwest::multipart::Form::new(), |form, (name, value)| form.text(name, value));
+///     form.part("file", reqwest::multipart::Part::bytes(file))
+/// }
+/// ```
+///
 /// Debug leaves out the values of the fields, which contain the signature and the session token.
 #[derive(Clone)]
 pub struct PresignedPost {

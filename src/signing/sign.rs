@@ -30,7 +30,7 @@ use crate::metrics::SigningTimer;
 impl Signer {
     /// Signs a request with these credentials, at the current time.
     ///
-    /// `attempt` makes of what it was made with what the caller wants to know.
+    /// `attempt` makes the caller's record of what the signature was made with.
     pub(crate) fn signature<A>(
         &self,
         keys: Found<CurrentKeys>,

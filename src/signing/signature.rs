@@ -41,7 +41,7 @@ pub(crate) struct Signature<A> {
     pub(crate) drop_host: bool,
     /// `path[?query]` in the form that was signed, where the URI has to be rewritten.
     pub(crate) rewritten: Option<String>,
-    /// What it was made with: [`SignedWith`] if somebody wants to know.
+    /// What it was made with: [`SignedWith`], or `()` if the caller does not need it.
     pub(crate) attempt: A,
 }
 

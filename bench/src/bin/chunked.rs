@@ -110,7 +110,7 @@ impl Source {
 type BoxedBody = http_body_util::combinators::BoxBody<Bytes, Infallible>;
 
 fn accepted(status: http::StatusCode) -> Result<(), BoxError> {
-    if status.is_success() { Ok(()) } else { Err(format!("the sink answers {status}").into()) }
+    if status.is_success() { Ok(()) } else { Err(format!("the sink responds with {status}").into()) }
 }
 
 type KeepBody = fn(SignedBody<BoxedBody>) -> SignedBody<BoxedBody>;

@@ -86,7 +86,7 @@ impl Caller for SigV4<Client<HttpConnector, Full<Bytes>>> {
     }
 }
 
-/// A middleware as it is written by hand around aws-sigv4.
+/// A hand-written middleware around aws-sigv4.
 struct Naive {
     identity: Identity,
 }

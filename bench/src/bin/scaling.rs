@@ -148,7 +148,7 @@ fn resident_kib() -> u64 {
     number("/proc/self/status", "VmRSS:")
 }
 
-/// A number out of one of the kernel's files; 0 where there is none.
+/// A number from one of the kernel's files; 0 if it is missing.
 fn number(file: &str, name: &str) -> u64 {
     let text = fs::read_to_string(file).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(name));

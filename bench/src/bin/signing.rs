@@ -25,7 +25,7 @@ struct Options {
     /// Only this case; writes no files.
     #[arg(long)]
     case: Option<String>,
-    /// Signs CASE N times with SUBJECT (this crate where none is said; `nothing` for none) and prints nothing: a
+    /// Signs CASE N times with SUBJECT (this crate by default; `nothing` for no signer) and prints nothing: a
     /// fixed amount of work, to be counted by `valgrind --tool=callgrind`.
     #[arg(long, num_args = 2..=3, value_names = ["CASE", "N", "SUBJECT"])]
     fixed: Option<Vec<String>>,
@@ -85,7 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn run_fixed(fixed: &[String]) -> Result<(), Box<dyn Error>> {
-    let [case, count, subject @ ..] = fixed else { return Err("CASE and N have to be said".into()) };
+    let [case, count, subject @ ..] = fixed else { return Err("CASE and N are required".into()) };
     let case = Case::named(case).ok_or("no such case")?;
     let subject = subjects::named(subject.first().map_or(OURS, String::as_str), &case)?;
     let mut left: usize = count.parse()?;

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{Subject, limit};
 use crate::cases::Case;
 
-/// Hashes of the payload and of a canonical request's worth of bytes, and one MAC with a keyed state at hand.
+/// Hashes of the payload and of a canonical request's worth of bytes, and one MAC with a cached keyed state.
 pub struct Hash {
     payload: Vec<u8>,
     canonical: Vec<u8>,

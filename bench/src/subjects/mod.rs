@@ -142,7 +142,7 @@ impl Subject for Nothing {
 /// The subject of a name for one case; `nothing` signs nothing.
 ///
 /// # Errors
-/// Where there is none.
+/// If no subject has this name.
 pub fn named(name: &str, case: &Case) -> Result<Box<dyn Bench>, Box<dyn Error>> {
     if name == "nothing" {
         return bind(Nothing, case);

@@ -13,7 +13,7 @@ use crate::cases::{ACCESS_KEY_ID, Case, EMPTY_SHA256, REGION, SECRET_ACCESS_KEY}
 
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 
-/// `RequestSigner` with credentials at hand. It leaves hashing the payload to its caller.
+/// `RequestSigner` with cached credentials. Its caller hashes the payload.
 pub struct Reqsign {
     signer: RequestSigner,
     context: Context,

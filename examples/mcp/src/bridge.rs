@@ -78,8 +78,8 @@ pub(crate) async fn bridge(
         let error = ErrorData::internal_error("the server ended the connection", None);
         write(&mut output, &ServerJsonRpcMessage::error(error, Some(id))).await?;
     }
-    // The server is told that the session ends. Whether it hears that matters to nobody here; before the session is
-    // initialized, the transport waits for the host.
+    // Tells the server that the session ends. Its response does not matter; before the session is initialized, the
+    // transport waits for the host.
     let _ = tokio::time::timeout(CLOSING_TIME, server.close()).await;
     if open { Err("the server ended the connection".into()) } else { Ok(()) }
 }

@@ -65,7 +65,7 @@ impl ServerHandler for Tools {
     }
 }
 
-/// An MCP server that verifies what is signed for AgentCore. It answers by event streams, in sessions.
+/// An MCP server that verifies what is signed for AgentCore. It responds with event streams, in sessions.
 async fn server() -> Verified {
     let tools = || Ok(Tools { tool_router: Tools::tool_router() });
     let service: StreamableHttpService<Tools, LocalSessionManager> =

@@ -1,5 +1,5 @@
-//! Sends a trace, a metric and, if it is told where to, a log record to X-Ray and CloudWatch: by OpenTelemetry's own batch
-//! exporters, over HTTP with signed requests, without a collector between.
+//! Sends a trace, a metric and, if a log group and stream are given, a log record to X-Ray and CloudWatch: by OpenTelemetry's
+//! own batch exporters, over HTTP with signed requests, without a collector.
 //!
 //! ```console
 //! $ cargo run -p otlp -- --region eu-west-1 --log-group my-group --log-stream my-stream

@@ -98,7 +98,7 @@ impl<B: http_body::Body + Unpin, G: Unpin> http_body::Body for WithGuard<B, G> {
     }
 }
 
-/// An upstream's response body as it is passed on: counted, with its failure.
+/// An upstream's response body on its way to the client: its bytes are counted, and its failure is recorded.
 pub(crate) struct PassedOnBody {
     pub(crate) body: Body,
     pub(crate) bytes: Counter,

@@ -117,7 +117,7 @@ pub(crate) struct Upstreams {
 
 impl Upstreams {
     /// # Errors
-    /// For an upstream that is not valid, or that cannot be told from another, and if there is none.
+    /// For an upstream that is not valid or that cannot be distinguished from another, and if no upstream is given.
     pub(crate) fn new(upstreams: &[Upstream], patterns: &[String]) -> Result<Self, StartError> {
         let mut all = Self::default();
         for upstream in upstreams {

@@ -22,7 +22,7 @@ use sigv4_middleware::{BoxError, PresigningConfig, SignerBuilder};
 /// How long databases, caches and Kafka clusters take a token.
 const FIFTEEN_MINUTES: Duration = Duration::from_secs(900);
 
-/// What a query may hold as it is.
+/// What a query may contain unescaped.
 const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The password of a database user in RDS or Aurora, directly or through RDS Proxy.

@@ -12,16 +12,16 @@ use reqwest::blocking::{Body, Response};
 use crate::body::SignedBody;
 use crate::error::{BoxError, Error, ErrorKind};
 
-/// How much is asked of a reader at once.
+/// How many bytes are read from a reader at once.
 const PIECE: usize = 16 * 1024;
 
-/// A reader of the caller's.
+/// The caller's reader.
 pub(super) type Reader = Box<dyn Read + Send>;
 
-/// A reader as a body. Polling it blocks: it is polled by nothing but the thread that sends it, or reads the answer.
+/// A reader as a body. Polling it blocks: only the thread that sends it, or that reads the response, polls it.
 pub(super) struct ReadBody<R> {
     reader: R,
-    /// The bytes still to come, where they are known.
+    /// The number of bytes that are still to be read, if it is known.
     left: Option<u64>,
     ended: bool,
 }
@@ -175,12 +175,12 @@ impl Read for BodyReader {
     }
 }
 
-/// Keeps an error reachable: an `io::Error` gives the source of the error within, not that error.
+/// Keeps an error in the chain of sources: the source of an `io::Error` is that of its inner error, not the inner error.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Wrapped(#[source] BoxError);
 
-/// A body in memory, to be read where it lies.
+/// A body in memory, which is read without a copy.
 struct InMemory(Body);
 
 impl AsRef<[u8]> for InMemory {

@@ -76,10 +76,10 @@ fn describes_body(name: &str) -> bool {
 }
 
 /// S3 reads from `x-amz-*` how an object is to be stored: its metadata, encryption, access, class. Without them a
-/// redirect to the bucket's region would store another object, and nobody would notice.
+/// redirect to the bucket's region would store another object, without an error.
 ///
-/// A customer's key (SSE-C) stays behind. The name of its algorithm goes along, so that S3 refuses the request (400) and
-/// does not store the object without that encryption.
+/// A customer's key (SSE-C) is removed. The name of its algorithm is kept, so that S3 refuses the request (400) and does not
+/// store the object without that encryption.
 fn goes_to_another_origin(name: &str) -> bool {
     KEPT.binary_search(&name).is_ok()
         || name

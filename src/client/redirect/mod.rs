@@ -30,9 +30,9 @@ pub(crate) struct SignedFor<'a> {
 pub(crate) struct Redirect {
     pub(crate) url: Url,
     pub(crate) method: Method,
-    /// Whether the body goes along.
+    /// Whether the body is sent again.
     pub(crate) keeps_body: bool,
-    /// The region of the bucket, as S3 gives it.
+    /// The region of the bucket, from S3's response.
     pub(crate) region: Option<String>,
     /// Whether the URL is the server's. Otherwise it was made from the region, and the caller can have the response.
     pub(crate) has_location: bool,
@@ -100,7 +100,7 @@ impl Redirect {
 }
 
 impl SignedFor<'_> {
-    /// The region of the bucket, as S3 gives it. It is corrected at most once per request.
+    /// The region of the bucket, from S3's response. It is corrected at most once per request.
     fn bucket_region<'h>(&self, url: &Url, headers: &'h HeaderMap) -> Option<&'h str> {
         let is_region_name = |text: &&str| {
             !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
