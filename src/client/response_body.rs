@@ -1,4 +1,4 @@
-//! A refusal's body, read for its error code and given back whole.
+//! A refusal's body, read for its error code and returned whole.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -22,7 +22,7 @@ use crate::timer::{Instant, timeout};
 /// How long a refusal's body is read for its code.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The body of a response that was looked at for why it refuses: it still gives all of it.
+/// Response body that [`Diagnose`](crate::Diagnose) has read in part: it still yields the whole body.
 pub struct ResponseBody<R: Body> {
     read: VecDeque<Result<Frame<R::Data>, R::Error>>,
     rest: Option<Pin<Box<R>>>,
@@ -65,7 +65,7 @@ impl<R: Body> ResponseBody<R> {
         Self { read: VecDeque::new(), rest: Some(Box::pin(body)) }
     }
 
-    /// Reads up to `longest` bytes, and gives them with a body that still has them.
+    /// Reads up to `longest` bytes, and returns them with a body that still yields them.
     pub(super) async fn read(body: R, longest: usize) -> (Vec<u8>, Self) {
         let mut body = Box::pin(body);
         let mut read = VecDeque::new();
@@ -93,7 +93,7 @@ impl<R: Body> ResponseBody<R> {
     }
 }
 
-/// Without the bytes, which may be somebody's secret.
+/// Leaves out the bytes, which may be secret.
 impl<R: Body> fmt::Debug for ResponseBody<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseBody").field("is_whole", &self.rest.is_none()).finish_non_exhaustive()

@@ -12,10 +12,10 @@ use crate::signing::payload::{Payload, PayloadMode};
 use crate::signing::signer::Signer;
 
 impl Signer {
-    /// Signs a `reqwest::Request` in place, for a client that somebody else sends it with.
+    /// Signs a `reqwest::Request` in place, to be sent by any `reqwest::Client`.
     ///
-    /// For hooks that are given a request, such as progenitor's, and for a plain `reqwest::Client`. The body has to be
-    /// empty or in memory, unless the signer's [payload mode](crate::SignerBuilder::payload_mode) is
+    /// For hooks that get a request, such as progenitor's, and for a plain `reqwest::Client`. The body has to be empty or in
+    /// memory, unless the signer's [payload mode](crate::SignerBuilder::payload_mode) is
     /// [`Unsigned`](PayloadMode::Unsigned) or [`Sha256`](PayloadMode::Sha256). The client must follow no redirects, see
     /// [`reqwest_client`]. Nothing is sent again after a refusal; use [`SigV4Middleware`] for that.
     ///
@@ -37,6 +37,11 @@ impl Signer {
     /// # Errors
     /// As [`sign`](Self::sign), and [`ErrorKind::UnsupportedPayload`] for a body that is a stream. The request is then
     /// unchanged.
+    ///
+    /// # AWS documentation
+    /// IAM User Guide: ["Create a signed AWS API request"][create].
+    ///
+    /// [create]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
     pub async fn sign_reqwest(&self, request: &mut Request) -> Result<(), Error> {
         if self.passes_through(None, || request.view(None)) {
             return Ok(());

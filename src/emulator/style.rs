@@ -7,21 +7,23 @@ use super::refusal::{Detail, Refusal};
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// In whose form an [`IamGateway`](crate::IamGateway) writes its refusals.
+/// The service whose form an [`IamGateway`](crate::IamGateway) writes its refusals in, set by
+/// [`refusal_style`](crate::IamGatewayBuilder::refusal_style).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusalStyle {
-    /// API Gateway's and that of most REST services: the code in `x-amzn-errortype`, the message in JSON. The canonical
-    /// request is printed.
+    /// API Gateway and most REST services: the code in `x-amzn-errortype`, the message in JSON. The canonical request is
+    /// printed.
     #[default]
     ApiGateway,
-    /// S3's: code, message and details in XML. The canonical request is printed. A date may be 15 minutes off.
+    /// Amazon S3: code, message and details in XML. The canonical request is printed. A date may be 15 minutes off; in the
+    /// forms of other AWS services 5 minutes.
     S3,
-    /// Of awsJson services such as DynamoDB: status 400, code and message in JSON. The canonical request is printed.
+    /// awsJson services such as DynamoDB: status 400, code and message in JSON. The canonical request is printed.
     AwsJson,
-    /// Of query services such as STS: code and message in XML. The canonical request is printed.
+    /// Query services such as STS: code and message in XML. The canonical request is printed.
     Query,
-    /// Of stores that follow S3: its codes, and nothing besides. No canonical request, no times, no region.
+    /// S3-compatible stores: S3's codes in XML, without canonical request, times or region. A date may be 15 minutes off.
     PlainStore,
 }
 

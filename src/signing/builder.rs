@@ -378,8 +378,8 @@ impl SignerBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`build`](Self::build) fails with [`BuildErrorKind::InvalidValue`] for a header of the connection (`connection`, `te`,
-    /// …), which cannot be signed.
+    /// [`build`](Self::build) fails with [`BuildErrorKind::InvalidValue`] for a header of the connection, such as
+    /// `connection` or `te`, which cannot be signed.
     pub fn sign_header(mut self, name: HeaderName) -> Self {
         self.settings.headers.named.push(name);
         self

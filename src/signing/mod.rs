@@ -1,4 +1,4 @@
-//! Signing: [`Signer`] and what it is made of.
+//! Signing: [`Signer`], its settings, and the steps from a request to its signature.
 
 pub(crate) mod aws_chunked;
 pub(crate) mod builder;

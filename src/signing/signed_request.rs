@@ -105,27 +105,40 @@ impl Inner {
     }
 }
 
-/// How a signed request was changed on its way to the transport. Of headers it holds names, never values.
+/// How a signed request was changed before it reached the transport; returned by [`Error::request_change`].
+///
+/// It contains names of headers, never values.
+///
+/// ```
+/// use sigv4_middleware::{Error, RequestChange};
+///
+/// fn changed_header(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+///     match Error::find(error)?.request_change()? {
+///         RequestChange::HeaderChanged(name) => Some(name.to_string()),
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestChange {
-    /// The method is another one.
+    /// The method differs.
     Method,
     /// The URI has another host, or the Host header names another.
     Host,
-    /// The path is another one, or is written in another way.
+    /// The path differs, or is percent-encoded in another way.
     Path,
-    /// The query has another value for this parameter, or has it more or less often, or not at all.
+    /// This query parameter has another value, occurs more or less often, or is missing.
     Query(String),
     /// A signed header has another value.
     HeaderChanged(http::HeaderName),
-    /// A signed header is gone.
+    /// A signed header is missing.
     HeaderRemoved(http::HeaderName),
-    /// A signed header got a further value, or an `x-amz-*` header was added that is not signed.
+    /// A signed header has a further value, or an `x-amz-*` header was added that is not signed.
     HeaderAdded(http::HeaderName),
     /// The body is not the one whose hash was signed.
     Body,
-    /// The request is signed, but the note of what was signed is lost: something made a new request without the
+    /// The request is signed, but the record of what was signed is lost: something made a new request without the
     /// extensions of the first.
     ExtensionsLost,
 }
@@ -161,7 +174,8 @@ impl fmt::Display for RequestChange {
 impl std::error::Error for RequestChange {}
 
 impl Error {
-    /// How the request was changed after it was signed, if that is the error; see [`SigV4Guard`](crate::SigV4Guard).
+    /// How the request was changed after it was signed; `Some` only for
+    /// [`ErrorKind::RequestChanged`], see [`SigV4Guard`](crate::SigV4Guard).
     #[must_use]
     pub fn request_change(&self) -> Option<&RequestChange> {
         std::error::Error::source(self)?.downcast_ref()

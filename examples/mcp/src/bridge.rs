@@ -1,5 +1,7 @@
 //! The bridge: messages of an MCP host, a line each on standard input and output, to and from a server over HTTP.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -12,6 +14,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 
 use crate::signed::Signed;
 
+/// How long the server has to hear that a session ends.
+const CLOSING_TIME: Duration = Duration::from_secs(2);
+
 /// Carries messages both ways until the host closes its end and every request has its response, or the server ends.
 ///
 /// A request that cannot be sent, or is refused, is given an error as its response: the host waits for nothing.
@@ -20,17 +25,18 @@ pub(crate) async fn bridge(
     input: impl AsyncRead + Unpin,
     mut output: impl AsyncWrite + Unpin,
 ) -> Result<(), BoxError> {
-    let mut lines = BufReader::new(input).lines();
+    // Bytes: what is no text is not a message, and no reason to end.
+    let mut lines = BufReader::new(input).split(b'\n');
     let mut sending: FuturesUnordered<BoxFuture<'static, Option<ServerJsonRpcMessage>>> =
         FuturesUnordered::new();
     let mut unanswered: Vec<RequestId> = Vec::new();
     let mut open = true;
     while open || !unanswered.is_empty() || !sending.is_empty() {
         tokio::select! {
-            line = lines.next_line(), if open => match line? {
+            line = lines.next_segment(), if open => match line? {
                 None => open = false,
-                Some(line) if line.trim().is_empty() => {}
-                Some(line) => match serde_json::from_str::<ClientJsonRpcMessage>(&line) {
+                Some(line) if line.trim_ascii().is_empty() => {}
+                Some(line) => match serde_json::from_slice::<ClientJsonRpcMessage>(&line) {
                     Ok(message) => {
                         let id = match &message {
                             JsonRpcMessage::Request(request) => Some(request.id.clone()),
@@ -72,8 +78,9 @@ pub(crate) async fn bridge(
         let error = ErrorData::internal_error("the server ended the connection", None);
         write(&mut output, &ServerJsonRpcMessage::error(error, Some(id))).await?;
     }
-    // The server is told that the session ends. Whether it hears that matters to nobody here.
-    server.close().await.ok();
+    // The server is told that the session ends. Whether it hears that matters to nobody here; before the session is
+    // initialized, the transport waits for the host.
+    let _ = tokio::time::timeout(CLOSING_TIME, server.close()).await;
     if open { Err("the server ended the connection".into()) } else { Ok(()) }
 }
 

@@ -76,7 +76,8 @@ impl StreamableHttpClient for Signed {
         }
         let session = text(response.headers(), &SESSION_ID);
         if status.is_success() && is(response.headers(), EVENT_STREAM) {
-            return Ok(StreamableHttpPostResponse::Sse(events(response), session));
+            let events = events(response, limits.max_sse_event_size);
+            return Ok(StreamableHttpPostResponse::Sse(events, session));
         }
         let (headers, body) =
             (response.headers().clone(), read(response, limits.max_json_response_size).await?);
@@ -134,6 +135,27 @@ impl StreamableHttpClient for Signed {
         auth_header: Option<String>,
         custom_headers: HashMap<HeaderName, HeaderValue>,
     ) -> Result<BoxStream<'static, Result<Sse, SseError>>, Error> {
+        let longest = StreamableHttpResponseLimits::default().max_sse_event_size;
+        self.get_stream_with_max_sse_event_size(
+            uri,
+            session_id,
+            last_event_id,
+            auth_header,
+            custom_headers,
+            longest,
+        )
+        .await
+    }
+
+    async fn get_stream_with_max_sse_event_size(
+        &self,
+        uri: Arc<str>,
+        session_id: Option<Arc<str>>,
+        last_event_id: Option<String>,
+        auth_header: Option<String>,
+        custom_headers: HashMap<HeaderName, HeaderValue>,
+        max_sse_event_size: usize,
+    ) -> Result<BoxStream<'static, Result<Sse, SseError>>, Error> {
         let mut request = with_headers(self.0.get(&*uri), session_id, auth_header, custom_headers);
         if let Some(id) = last_event_id {
             request = request.header(LAST_EVENT_ID, id);
@@ -142,7 +164,7 @@ impl StreamableHttpClient for Signed {
         match response.status() {
             StatusCode::METHOD_NOT_ALLOWED => Err(StreamableHttpError::ServerDoesNotSupportSse),
             status if !status.is_success() => Err(refusal(status, response.headers(), &[])),
-            _ if is(response.headers(), EVENT_STREAM) => Ok(events(response)),
+            _ if is(response.headers(), EVENT_STREAM) => Ok(events(response, max_sse_event_size)),
             _ => Err(StreamableHttpError::UnexpectedContentType(text(response.headers(), &CONTENT_TYPE))),
         }
     }
@@ -165,8 +187,46 @@ fn with_headers(
     request.headers(custom_headers.into_iter().collect())
 }
 
-fn events(response: Response) -> BoxStream<'static, Result<Sse, SseError>> {
-    SseStream::from_bytes_stream(response.bytes_stream()).boxed()
+/// The events of a stream, which fails at one of more bytes than this.
+fn events(response: Response, longest: usize) -> BoxStream<'static, Result<Sse, SseError>> {
+    let mut event = EventLength::default();
+    let bytes = response.bytes_stream().map(move |chunk| {
+        let chunk = chunk.map_err(std::io::Error::other)?;
+        if event.longest_after(&chunk) > longest {
+            let why = format!("the server sent an event of more than {longest} bytes");
+            return Err(std::io::Error::other(why));
+        }
+        Ok(chunk)
+    });
+    SseStream::from_bytes_stream(bytes).boxed()
+}
+
+/// How long the event is that is being received, in bytes.
+#[derive(Debug, Default)]
+struct EventLength {
+    length: usize,
+    line: usize,
+    after_return: bool,
+}
+
+impl EventLength {
+    /// The length of the longest event that these bytes are a part of. An empty line ends one.
+    fn longest_after(&mut self, bytes: &[u8]) -> usize {
+        let mut longest = 0;
+        for byte in bytes {
+            let ends_return = *byte == b'\n' && self.after_return;
+            self.after_return = *byte == b'\r';
+            self.length += 1;
+            longest = longest.max(self.length);
+            match byte {
+                _ if ends_return => {}
+                b'\n' | b'\r' if self.line == 0 => self.length = 0,
+                b'\n' | b'\r' => self.line = 0,
+                _ => self.line += 1,
+            }
+        }
+        longest
+    }
 }
 
 /// The body, if it is no longer than `max_size` bytes.
@@ -199,4 +259,20 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     let parts = [status.to_string(), code, message];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     StreamableHttpError::UnexpectedServerResponse(parts.join(": ").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_line_ends_an_event_whatever_the_chunks() {
+        for text in ["data: abc\ndata: d\n\ndata: e\n\n", "data: abc\r\ndata: d\r\n\r\ndata: e\r\n\r\n"] {
+            let whole = EventLength::default().longest_after(text.as_bytes());
+            let mut event = EventLength::default();
+            let pieces = text.as_bytes().iter().map(|byte| event.longest_after(&[*byte])).max();
+            let first = text.find("data: e").unwrap();
+            assert!(whole == pieces.unwrap() && whole.abs_diff(first) <= 1, "{text:?}: {whole}");
+        }
+    }
 }

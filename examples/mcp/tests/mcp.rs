@@ -24,6 +24,8 @@ use sigv4_test_support::{
     REGION, SECRET, TOKEN, assert_names_no_library_item, in_time, program, run, run_with_input, with_role,
 };
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mcp");
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -186,6 +188,60 @@ async fn a_refused_request_is_answered_with_an_error() {
         for secret in [TOKEN, SECRET, "query-key"] {
             assert!(!text.contains(secret), "{text}");
         }
+    }
+}
+
+#[tokio::test]
+async fn lines_that_are_no_text_end_no_bridge() {
+    let server = server().await;
+    let mut command = with_role(PROGRAM);
+    command.args(["--url", &url(&server), "bridge"]);
+    let mut input = b"\xff\xfe{}\n\x00\n[]\n{\"jsonrpc\":\"2.0\"}\n".to_vec();
+    input.extend("[".repeat(100_000).into_bytes());
+    input.extend(format!("\n{INITIALIZE}\r\n").into_bytes());
+    let output = run_with_input(&mut command, &input).await;
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let messages = messages(&output.stdout);
+    let (last, errors) = messages.split_last().unwrap();
+    assert_eq!(errors.len(), 5, "{messages:?}");
+    assert!(errors.iter().all(|message| message["error"]["code"] == -32700), "{errors:?}");
+    assert_eq!(last["id"], "first", "{last}");
+}
+
+/// A server that sends this beginning of an event, and then more of it for ever.
+async fn endless(content_type: &'static str) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 8192]).await;
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nConnection: close\r\n\r\ndata: "
+                );
+                let mut sent = stream.write_all(head.as_bytes()).await;
+                while sent.is_ok() {
+                    sent = stream.write_all(&[b'a'; 64 * 1024]).await;
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn an_event_or_a_document_that_never_ends_is_an_error() {
+    for content_type in ["text/event-stream", "application/json"] {
+        let mut command = with_role(PROGRAM);
+        command.args(["--url", &endless(content_type).await, "bridge"]);
+        let output = run_with_input(&mut command, format!("{INITIALIZE}\n").as_bytes()).await;
+        let messages = messages(&output.stdout);
+        assert_eq!(messages.len(), 1, "{content_type}: {messages:?} {}", output.stderr);
+        assert_eq!(
+            (&messages[0]["id"], messages[0]["error"].is_object()),
+            (&json!("first"), true),
+            "{content_type}"
+        );
     }
 }
 

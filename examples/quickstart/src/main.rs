@@ -19,6 +19,7 @@ use sigv4_middleware::{BoxError, Credentials, IamGateway, SigV4Layer, SigV4Middl
 use tower::{ServiceBuilder, ServiceExt};
 
 const TRY_OPTIONS: &str = "`cargo run -p sigv4-curl -- --help` shows the same settings as options";
+const USAGE: &str = "usage: quickstart [URL [SERVICE]]";
 const WITH_TLS: &str = "-p quickstart --features https";
 
 #[tokio::main(flavor = "current_thread")]
@@ -26,9 +27,10 @@ async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.as_slice() {
         [] => call_gateway_on_loopback().await,
+        [option, ..] if option.starts_with('-') => Err(USAGE.into()),
         [url] => call_real_endpoint(url, None).await,
         [url, service] => call_real_endpoint(url, Some(service)).await,
-        _ => Err("usage: quickstart [URL [SERVICE]]".into()),
+        _ => Err(USAGE.into()),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! [`ProxyBuilder`].
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,8 @@ use crate::server::{Handler, Limits, Server};
 use crate::upstream::{Upstream, Upstreams};
 
 /// Configures and starts a [`Proxy`]; made by [`Proxy::builder`].
-#[derive(Clone, Debug)]
+/// Debug leaves out the secret and the values of headers.
+#[derive(Clone)]
 #[must_use = "call .start() to run the proxy"]
 pub struct ProxyBuilder {
     signer: Signer,
@@ -389,4 +391,23 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAd
     let listener = TcpListener::bind(address).await.map_err(error)?;
     let address = listener.local_addr().map_err(error)?;
     Ok((listener, address))
+}
+
+/// Without the secret, and the values of headers, which may be secret too.
+impl fmt::Debug for ProxyBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let added: Vec<&str> = self.added_headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("ProxyBuilder")
+            .field("listen", &self.listen)
+            .field("access", &self.access)
+            .field("upstreams", &self.upstreams)
+            .field("upstream_hosts", &self.upstream_hosts)
+            .field("hosts", &self.hosts)
+            .field("page_origins", &self.page_origins)
+            .field("methods", &self.methods)
+            .field("paths", &self.paths)
+            .field("added_headers", &added)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }

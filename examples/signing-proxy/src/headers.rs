@@ -138,9 +138,10 @@ pub(crate) fn refuse_added(name: &HeaderName) -> Option<String> {
 
 /// Removes headers that are for one connection only, with those that `Connection` names.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let values = headers.get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
+    let values = headers.get_all(CONNECTION);
+    let names = values.into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let named: Vec<HeaderName> =
-        values.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok()).collect();
+        names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()).collect();
     for name in named {
         headers.remove(name);
     }
@@ -164,4 +165,21 @@ pub(crate) fn is_aws_chunked(headers: &HeaderMap) -> bool {
         values.flat_map(|value| value.split(',')).any(|value| value.trim().starts_with(text))
     };
     has(&CONTENT_SHA256, "STREAMING-") || has(&http::header::CONTENT_ENCODING, "aws-chunked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_connection_names_is_removed_whatever_else_it_holds() {
+        let mut headers = HeaderMap::new();
+        headers.append(CONNECTION, HeaderValue::from_bytes(b"close, x-a,\xff, x-b ,").unwrap());
+        headers.append(CONNECTION, HeaderValue::from_static("X-C"));
+        for name in ["x-a", "x-b", "x-c", "x-d"] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static("1"));
+        }
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-d"]);
+    }
 }

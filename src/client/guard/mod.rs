@@ -1,4 +1,4 @@
-//! [`SigV4Guard`]: checks beneath everything else that what was signed is what is sent.
+//! [`SigV4Guard`]: checks next to the transport that the request that is sent is the one that was signed.
 
 #[cfg(feature = "reqwest")]
 mod reqwest;
@@ -15,14 +15,14 @@ use crate::signing::settings::BufferLimits;
 use crate::signing::signed_request::RequestChange;
 use crate::signing::signer::Signer;
 
-/// Checks just before the transport that a signed request is still the one that was signed, and names the change if not.
+/// A tower layer and reqwest middleware that checks, next to the transport, whether a signed request was changed after it
+/// was signed.
 ///
-/// A tower layer and a reqwest middleware, for tests and for the search for who breaks signatures. Put it innermost:
-/// what is beneath it is not checked. A request that was changed is not sent; the error is of kind
-/// [`ErrorKind::RequestChanged`], and [`Error::request_change`] gives the [`RequestChange`].
+/// For tests, and to find the layer that breaks signatures. Put it innermost: changes beneath it are not found. A request
+/// that was changed is not sent.
 ///
-/// It is made for one signer, which from then on notes with each request what was signed; a signer without a guard
-/// notes nothing. Requests that its signer did not sign pass unchecked.
+/// It is made for one signer, which from then on records with each request what was signed; a signer without a guard
+/// records nothing. Requests that its signer did not sign pass unchecked.
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
@@ -40,24 +40,29 @@ use crate::signing::signer::Signer;
 /// # Ok(()) }
 /// ```
 ///
+/// # Errors
+/// - [`ErrorKind::RequestChanged`]: the request was changed, and was not sent. [`Error::request_change`] returns the
+///   [`RequestChange`].
+/// - [`ErrorKind::BodyMismatch`]: a body that was streamed is not the one whose hash was signed. It was cut off before its
+///   end.
+///
 /// # What is checked
-/// - the method, the host (URI and Host header), the path, byte by byte, and the query; an order of parameters that
-///   changed is none, since signatures do not depend on it;
-/// - every signed header, as it is signed: white space at its ends, and how long a run of it is, do not matter;
-/// - Authorization;
-/// - that there is no `x-amz-*` header that is not signed, which AWS refuses;
-/// - a body whose SHA-256 was signed. A body in memory is compared before anything is sent. A stream is compared while it is
-///   sent, and cut off before its end, with an error of kind [`ErrorKind::BodyMismatch`]: in the reqwest middleware, and
-///   in the layer with `map_body`.
+/// - The method, the host (URI and Host header), the path byte by byte, and the query. The order of parameters may change,
+///   since signatures do not depend on it.
+/// - Every signed header. White space at the ends of its value, and the length of white space within it, may change.
+/// - Authorization.
+/// - That every `x-amz-*` header is signed, since AWS refuses others.
+/// - A body whose SHA-256 was signed. A body in memory is compared before anything is sent. A stream is compared while it
+///   is sent, by the reqwest middleware, and by the layer with `map_body`.
 ///
-/// Not checked: an unsigned body; one in signed chunks or messages, each of which the server checks; in the layer
-/// without `map_body`, a stream; and headers that the client itself adds beneath.
+/// Not checked: an unsigned body; a body in signed chunks or messages, each of which the server checks; a stream, in the
+/// layer without `map_body`; and headers that the client itself adds beneath.
 ///
-/// # Where the note is kept
-/// In the extensions of the request, or those that a reqwest middleware is given. Where something between signer and
-/// guard makes a new request without them, an `AWS4-…` Authorization is an error of its own:
-/// [`RequestChange::ExtensionsLost`]. `SigV4Layer` around a `reqwest::Client` itself cannot be guarded, since a
-/// `reqwest::Request` has no extensions for others; use the middleware.
+/// # Where the record is kept
+/// In the extensions of the request, or in those that a reqwest middleware gets. If something between signer and guard
+/// makes a new request without them, an `AWS4-…` Authorization is an error with [`RequestChange::ExtensionsLost`].
+/// `SigV4Layer` around a `reqwest::Client` cannot be guarded, since a `reqwest::Request` has no extensions; use the
+/// middleware there.
 #[derive(Clone, Debug)]
 pub struct SigV4Guard<M = GuardSameBody> {
     #[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "for the bodies of a layer"))]
@@ -72,7 +77,7 @@ type GuardSameBody = super::tower::SameBody;
 type GuardSameBody = ();
 
 impl SigV4Guard {
-    /// A guard for the requests of this signer and its clones.
+    /// A guard for the requests of this signer and its clones, which from now on record what they sign.
     #[must_use]
     pub fn new(signer: &Signer) -> Self {
         signer.guard();

@@ -17,8 +17,8 @@ use crate::signing::request::RequestView;
 use crate::signing::signed_request::{RequestChange, SignedRequest};
 
 impl<M> SigV4Guard<M> {
-    /// Makes the body that the client takes by a function, as [`SigV4Layer::map_body`](crate::SigV4Layer::map_body) does;
-    /// streams are then compared with their signed hash while they are sent.
+    /// Sets the function that makes the client's request body, as [`SigV4Layer::map_body`](crate::SigV4Layer::map_body)
+    /// does. Streams are then compared with their signed hash while they are sent.
     #[must_use]
     pub fn map_body<F>(self, make_body: F) -> SigV4Guard<F> {
         SigV4Guard { make_body, limits: self.limits }
@@ -36,7 +36,8 @@ impl<S, M: Clone> Layer<S> for SigV4Guard<M> {
 /// A client service whose signed requests are compared with what was signed; made by [`SigV4Guard`].
 ///
 /// # Errors
-/// [`ServiceError`]
+/// - [`ServiceError::Signing`]: the request was changed after it was signed, and was not sent.
+/// - [`ServiceError::Client`]: the service beneath failed.
 #[derive(Clone, Debug)]
 pub struct Guarded<S, M = super::GuardSameBody> {
     service: S,

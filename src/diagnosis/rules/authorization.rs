@@ -12,7 +12,22 @@ enum Quoted {
     Unknown,
 }
 
+/// API Gateway reads the Authorization as SigV4's where it knows no such route, too.
 pub(super) fn authorization(facts: &Facts<'_>) -> Option<Verdict> {
+    let mut verdict = unreadable(facts)?;
+    if !(facts.is_api_gateway() && verdict.causes.first() == Some(&Cause::AuthorizationSchemeWrong)) {
+        return Some(verdict);
+    }
+    let at = match facts.sent.route_known {
+        Some(true) => return Some(verdict),
+        Some(false) => 0,
+        None => verdict.causes.len(),
+    };
+    verdict.causes.insert(at, Cause::RouteNotFoundMasked);
+    Some(verdict.because("API Gateway says this of a method, path or stage that does not exist, too"))
+}
+
+fn unreadable(facts: &Facts<'_>) -> Option<Verdict> {
     if facts.says_any(&[
         "unsupported authorization type",
         "unsupported authorization scheme",

@@ -12,9 +12,19 @@ pub(super) fn web_identity(facts: &Facts<'_>) -> Option<Verdict> {
     if login && facts.says("token expired") {
         return Some(Cause::WebIdentityExpired.into());
     }
+    let pool = facts.says_any(&[
+        "token is not from a supported provider",
+        "access to identity '",
+        "access is not supported for this identity pool",
+    ]);
     let denied = login
-        || facts.says("token is not from a supported provider")
-        || facts.code_is(&["IDPRejectedClaim", "InvalidIdentityToken", "IDPCommunicationError"])
+        || pool
+        || facts.code_is(&[
+            "InvalidIdentityPoolConfiguration",
+            "IDPRejectedClaim",
+            "InvalidIdentityToken",
+            "IDPCommunicationError",
+        ])
         || facts.says_any(&["sts:assumerolewithwebidentity", "sts:assumerolewithsaml"]);
     if denied {
         return Some(Cause::WebIdentityDenied.into());

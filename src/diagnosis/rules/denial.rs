@@ -120,6 +120,9 @@ fn by_name(facts: &Facts<'_>) -> Option<Verdict> {
         "do not have access to the model",
         "model use case details have not been submitted",
         "access to bedrock models is not allowed",
+        "models is not allowed from unsupported countries",
+        "model is marked by provider as legacy",
+        "other available models on amazon bedrock",
     ]);
     if model {
         return Some(Cause::ModelAccessNotGranted.into());

@@ -209,7 +209,7 @@ fn version(facts: &Facts<'_>) -> Option<Verdict> {
 fn presigned(facts: &Facts<'_>) -> Option<Verdict> {
     let missing = (facts.says_any(&["query-string authentication", "query string authentication"])
         && facts.says_any(&["require", "must"]))
-        || facts.says("must contain a field named")
+        || facts.says_any(&["must contain a field named", "must contain the specified field name"])
         || facts.says("query-string parameters must include")
         || facts.code_is(&["AuthorizationQueryParametersError"]);
     missing.then(|| Cause::PresignedParametersMissing.into())

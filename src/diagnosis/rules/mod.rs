@@ -61,10 +61,21 @@ fn of_record(facts: &Facts<'_>, otherwise: Cause) -> Option<Verdict> {
     let first = found.first()?.cause;
     let mut verdict = Verdict::from(first);
     if !found[0].sure {
+        let mut others: Vec<Cause> = Vec::new();
+        for finding in &found[1..] {
+            if finding.cause != first && !others.contains(&finding.cause) {
+                others.push(finding.cause);
+            }
+        }
+        others.truncate(MOST_OTHERS);
+        verdict.causes.extend(others);
         verdict.causes.push(otherwise);
     }
     Some(found.into_iter().fold(verdict, |verdict, finding| verdict.because(finding.why)))
 }
+
+/// As many further causes are named of a record that shows several.
+const MOST_OTHERS: usize = 2;
 
 /// The longest sentence of a report, in characters.
 const LONGEST_SENTENCE: usize = 600;

@@ -138,12 +138,25 @@ fn within_response(facts: &Facts<'_>) -> Option<Verdict> {
     Some(Verdict::from(Cause::SignatureMismatchHeaderMissing).because(why))
 }
 
-/// The server prints nothing to compare with.
+/// There is nothing to compare: the server prints nothing, or the client kept nothing.
 fn by_record(facts: &Facts<'_>) -> Verdict {
+    // A distribution signs for its origin, and takes the hash of a body from the request.
+    if facts.signed() == Some(false) && facts.has("x-amz-cf-id") && facts.sent.has_body != Some(false) {
+        let why = "this client did not sign, so that CloudFront did, which needs the hash of a body from the client";
+        return Verdict::of(&[Cause::SignatureMismatchPayloadHash, Cause::SignatureMismatchUnspecified])
+            .because(why)
+            .advice("send x-amz-content-sha256 with the SHA-256 of the body to the distribution");
+    }
     of_record(facts, Cause::SignatureMismatchUnspecified).unwrap_or_else(|| {
         let verdict = Verdict::from(Cause::SignatureMismatchUnspecified);
         match facts.sent.details {
             Some(_) => verdict.because("the client's record shows nothing wrong with what was signed"),
+            None if facts.server_text.canonical.is_some() => verdict
+                .because("the response shows the server's canonical request, and no record of what was signed is at hand")
+                .advice(
+                    "have what is signed recorded (.record_signing_details(true) on the signer's builder): the first line \
+                     that differs from the server's is then named",
+                ),
             None => verdict,
         }
     })

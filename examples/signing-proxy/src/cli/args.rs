@@ -16,7 +16,7 @@ use crate::upstream::HostPattern;
 /// Credentials and region come from where the AWS CLI finds them: environment, profile (with SSO and processes), web
 /// identity, container, EC2. Whoever can connect to the proxy can make requests with these credentials: see --secret.
 /// Requests of web pages are refused, except of pages whose origin --allow-origin names.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "signing-proxy", version)]
 pub(crate) struct Args {
     /// Where to listen; port 0 stands for any free one, which is printed

@@ -68,6 +68,8 @@ async fn parameters_are_removed_however_they_are_written() {
         ("/x?c=1&%5Fmethod=DELETE&_method", "/x?c=1"),
         ("/x?a+b=1&a%20b=2", "/x"),
         ("/x?_methods=1&c", "/x?_methods=1&c"),
+        ("/x?c=1;_method=DELETE", "/x?c=1"),
+        ("/x?_method=DELETE;c=1&_method=PUT;d", "/x?c=1&d"),
     ] {
         assert_eq!(client().get(proxy.url(target)).send().await.unwrap().status(), 200);
         assert_eq!(gateway.requests().pop().unwrap().target, expected, "{target}");

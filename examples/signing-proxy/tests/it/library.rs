@@ -63,6 +63,17 @@ async fn a_client_needs_only_the_base_url() {
     assert!(!format!("{proxy:?}").contains(&secret));
 }
 
+#[tokio::test]
+async fn debug_shows_no_secret() {
+    let gateway = gateway("execute-api").await;
+    let builder = before(&gateway).secret("0123456789abcdef").add_header("x-api-key", "key-of-the-api");
+    let shown = format!("{builder:?} {:?}", builder.clone().start().await.unwrap());
+    assert!(shown.contains("x-api-key"), "{shown}");
+    for secret in ["0123456789abcdef", "key-of-the-api", SECRET, TOKEN] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
 /// A page that the proxy serves makes the browser name its URL, secret and all, in the requests for what is in it.
 #[tokio::test]
 async fn no_header_carries_the_secret_of_the_path_to_the_upstream() {
