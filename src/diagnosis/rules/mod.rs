@@ -98,8 +98,9 @@ const OF_SERVICES: [Rule; 7] = [
 ];
 
 /// How to get a diagnosis that compares.
-const RECORD_MISSING: &str = "; what was signed was not compared, since no record of it came with the response: build the \
-                              signer with record_signing_details(true), or give its SigningDetails to diagnose";
+const RECORD_MISSING: &str = "; no record of what was signed came with the response: have one made \
+                              (.record_signing_details(true) on the signer's builder), and it is compared with what the \
+                              server computed";
 
 /// Whether a signature does not match, and would be compared with the client's record if there were one. A caller who says
 /// by other means what was sent has none to give, as a proxy's log beneath the signer.
