@@ -1,8 +1,5 @@
 //! The middleware's event and error; and that no secret is in anything that a refusal makes the crate say.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use http::Request;
 use reqwest_middleware::ClientBuilder;
 use sigv4_middleware::diagnosis::Cause;
@@ -91,21 +88,6 @@ async fn http_responses_are_explained_and_given_back_whole() {
     }
 }
 
-/// Everything that was logged.
-#[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Seen {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// A server that repeats what it was sent, as some do: token, Authorization, API key.
 async fn repeating() -> Server {
     Server::start(|_| {
@@ -122,14 +104,8 @@ async fn repeating() -> Server {
 #[tokio::test]
 async fn nothing_that_is_said_of_a_refusal_holds_a_secret() {
     let seen = Seen::default();
-    let writer = seen.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_max_level(Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
-    let show = |text: String| seen.0.lock().unwrap().extend(text.into_bytes());
+    let guard = seen.capture();
+    let show = |text: String| seen.add(&text);
 
     for (service, style) in [
         ("execute-api", RefusalStyle::ApiGateway),
@@ -158,7 +134,7 @@ async fn nothing_that_is_said_of_a_refusal_holds_a_secret() {
         }
     }
     drop(guard);
-    let seen = String::from_utf8(seen.0.lock().unwrap().clone()).unwrap();
+    let seen = seen.text();
     for needed in
         ["signed a request", "WARN", "canonical request:", "signature-mismatch-secret", "InvalidToken"]
     {

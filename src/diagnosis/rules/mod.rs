@@ -98,15 +98,17 @@ const OF_SERVICES: [Rule; 7] = [
 ];
 
 /// How to get a diagnosis that compares.
-const RECORD_MISSING: &str = "; what was signed was not compared, since no record of it came with the response: build the \
-                              signer with record_signing_details(true), or give its SigningDetails to diagnose";
+const RECORD_MISSING: &str = "; no record of what was signed came with the response: have one made \
+                              (.record_signing_details(true) on the signer's builder), and it is compared with what the \
+                              server computed";
 
-/// Whether a signature does not match, and would be compared with the client's record if there were one.
+/// Whether a signature does not match, and would be compared with the client's record if there were one. A caller who says
+/// by other means what was sent has none to give, as a proxy's log beneath the signer.
 fn lacks_record(facts: &Facts<'_>, verdict: &Verdict) -> bool {
     let server = &facts.server_text;
     let is_printed = server.canonical.is_some() || server.string_to_sign.is_some();
     let is_open = verdict.causes.contains(&Cause::SignatureMismatchUnspecified);
-    facts.sent.details.is_none() && (is_printed || is_open)
+    facts.signed().is_none() && (is_printed || is_open)
 }
 
 pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Option<Diagnosis> {

@@ -1,7 +1,6 @@
-//! The running server: knobs, faults, HTTP/2, many clients, garbage, limits, logs, and its end.
+//! The running server: its settings, faults, HTTP/2, many clients, garbage, limits, logs, and its end.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, Version};
@@ -12,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::wire::*;
-use crate::support::{KEY, SECRET, TOKEN, role};
+use crate::support::{KEY, SECRET, Seen, TOKEN, role};
 
 fn signed(gateway: &IamGateway) -> Call {
     Signing::with(role()).sign(gateway, Call::new("GET", "/"))
@@ -190,20 +189,6 @@ async fn ends_when_dropped() {
     assert!(TcpStream::connect(addr).await.is_err());
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn nothing_secret_is_logged_or_sent_back() {
     let gateway = gateway_of(role()).await;
@@ -215,13 +200,8 @@ async fn nothing_secret_is_logged_or_sent_back() {
         signing.sign(&gateway, get()).edit_authorization("Signature=", "Signature=0"),
         signing.presign(&gateway, Call { method: b"PUT".into(), ..get() }, 60),
     ];
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let log = Seen::default();
+    let guard = log.capture();
     tracing::trace!("the log is read");
     let mut seen = String::new();
     for mut request in calls {
@@ -231,7 +211,7 @@ async fn nothing_secret_is_logged_or_sent_back() {
         seen += &format!("{:?}", call(&gateway, &request).await);
     }
     drop(guard);
-    seen += &String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    seen += &log.text();
     seen += &format!("{:?} {gateway:?} {:?}", gateway.requests(), builder().credentials(role()));
     assert!(seen.contains("the log is read") && seen.contains("[redacted]"), "{seen}");
     let token: String =

@@ -3,7 +3,6 @@
 
 use std::fmt::Debug;
 use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use http::{Method, Request, StatusCode, Uri};
@@ -13,53 +12,24 @@ use sigv4_middleware::{
     overrides,
 };
 use tower::Service;
-use tracing::subscriber::DefaultGuard;
 
 use super::refuse;
 use crate::support::*;
 
-/// Everything that was logged and shown.
-#[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Seen {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 impl Seen {
-    /// Captures what this thread logs, and with it what a runtime of one thread does.
-    fn capture(&self) -> DefaultGuard {
-        let writer = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
     fn show(&self, what: &impl Debug) {
-        self.0.lock().unwrap().extend(format!("{what:?}\n{what:#?}\n").bytes());
+        self.add(&format!("{what:?}\n{what:#?}\n"));
     }
 
     /// An error in every form that a program prints one in.
     fn error(&self, error: &(dyn std::error::Error + 'static)) {
         let chain = std::iter::successors(Some(error), |error| error.source());
-        chain.for_each(|error| {
-            self.0.lock().unwrap().extend(format!("{error}\n{error:?}\n{error:#?}\n").bytes())
-        });
+        chain.for_each(|error| self.add(&format!("{error}\n{error:?}\n{error:#?}\n")));
     }
 
     #[track_caller]
     fn holds_no_secret(&self, must_hold: &[&str]) {
-        let seen = String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned();
+        let seen = self.text();
         for needed in must_hold {
             assert!(seen.contains(needed), "nothing was captured: {needed} is missing in {seen}");
         }
@@ -226,7 +196,7 @@ async fn of_every_type() {
     let (mut parts, _) = request(&gateway, Method::PUT).body(()).unwrap().into_parts();
     let explanation = signer.sign_with_details(&mut parts, SECRET).await.unwrap();
     seen.show(&explanation);
-    seen.0.lock().unwrap().extend(explanation.to_string().bytes());
+    seen.add(&explanation.to_string());
     for name in ["authorization", "x-amz-security-token"] {
         assert!(parts.headers[name].is_sensitive());
         seen.show(&parts.headers[name]);

@@ -6,6 +6,7 @@ mod gateways;
 mod keys;
 mod provider;
 mod recorder;
+mod seen;
 mod server;
 
 pub(crate) use clients::*;
@@ -14,6 +15,7 @@ pub(crate) use gateways::*;
 pub(crate) use keys::*;
 pub(crate) use provider::FakeProvider;
 pub(crate) use recorder::Recorder;
+pub(crate) use seen::Seen;
 pub(crate) use server::*;
 pub(crate) use sigv4_test_support::tls::{TlsGateway, client_config, root_certificate};
 
