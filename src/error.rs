@@ -10,12 +10,13 @@ pub type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 
 /// Why a request could not be signed or sent.
 ///
-/// Display says what is wrong and what to do next; [`source`](StdError::source) gives the cause. [`kind`](Self::kind)
-/// tells failures apart, and [`was_sent`](Self::was_sent) whether anything may have reached a server. Clones share one
-/// cause, so that many waiting callers can be given the same failure.
+/// Display says what is wrong and what to do next. [`kind`](Self::kind) is the kind of failure,
+/// [`source`](StdError::source) its cause, and [`was_sent`](Self::was_sent) whether anything may have reached a server. In a
+/// client's own error, [`find`](Self::find) finds it. Clones share one cause, so that many waiting callers can get the same
+/// failure.
 ///
 /// Neither Display nor Debug ever contains a secret access key, a session token, a signature, or the value of a header
-/// other than Host. A URI that has to be sent in another form is shown in it.
+/// other than Host. If the URI has to be sent in another form, Display shows that form.
 ///
 /// ```
 /// use sigv4_middleware::{Error, ErrorKind};
@@ -45,7 +46,7 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// No credentials were found, or the provider failed. The error's source says what the provider reported.
+    /// No credentials were found, or the provider failed. The error's source is the provider's error.
     CredentialsUnavailable,
     /// The cached credentials expired and could not be refreshed.
     CredentialsExpired,
@@ -56,46 +57,45 @@ pub enum ErrorKind {
     /// Service or region is not configured and cannot be inferred from the host.
     ScopeUnknown,
     /// A service, region or region set has characters that a credential scope cannot carry, or the host belongs to
-    /// another one.
+    /// another service or region. Also a region set without feature `sigv4a`.
     ScopeInvalid,
     /// The request's URI cannot be signed: relative, with userinfo, with a broken escape, or too long.
     InvalidUri,
     /// There is more than one Host header, or it differs from the URI's host.
     HostMismatch,
-    /// A header that has to be signed cannot be: it is not text, there are too many, or it contradicts the payload.
+    /// A header that has to be signed cannot be signed: its value is not UTF-8, there are too many headers, or it
+    /// contradicts the payload.
     InvalidHeader,
-    /// The request has an Authorization header that is not a SigV4 one.
+    /// The request has an Authorization header of another scheme than SigV4.
     ForeignAuthorization,
-    /// Requests to this origin may not be signed.
+    /// Requests to this origin may not be signed. The message names the line that allows it.
     OriginNotAllowed,
     /// Requests to this host may be signed over https only.
     InsecureOrigin,
-    /// The body is larger than the buffering limit.
+    /// The body is larger than [`body_limit`](crate::SignerBuilder::body_limit), in bytes.
     BodyTooLarge,
     /// The body's stream failed before its end.
     BodyFailed,
-    /// The body's stream did not end in time.
+    /// The body's stream did not end within [`body_timeout`](crate::SignerBuilder::body_timeout).
     BodyTimeout,
     /// The body ends with trailers, which a signed payload cannot carry.
     BodyTrailers,
     /// The body is not the one that was declared: it has another length or hash, or is not an event stream of whole
-    /// messages. If it was being sent, it was cut off before its end.
+    /// messages. A body that was being sent was cut off before its end.
     BodyMismatch,
-    /// The payload mode does not fit: an unsigned payload over plain http, a length that is not known, a body that the
-    /// client cannot take.
+    /// The payload mode does not fit the request: an unsigned payload over plain http, a body whose length is not known, or
+    /// a body that the client cannot send.
     UnsupportedPayload,
-    /// The lifetime of a presigned URL or form is out of range, or longer than its credentials live.
+    /// The lifetime of a presigned URL or form is out of range (1 second to 7 days), or longer than that of the credentials.
     InvalidExpiry,
     /// A [`PostPolicy`](crate::PostPolicy) is one that S3 would refuse.
     InvalidPostPolicy,
-    /// The server refused the request; an error only where
-    /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors) asks for it. The request was sent.
-    #[cfg(feature = "reqwest")]
+    /// The server refused the request; an error only if `SigV4Middleware::refusals_as_errors` is set. The request was sent.
     Refused,
-    /// The request was changed after it was signed; found by a `SigV4Guard`, and not sent.
+    /// The request was changed after it was signed. A `SigV4Guard` found the change; the request was not sent.
     RequestChanged,
-    /// The response came from another URL than the request was sent to, since the client beneath followed a redirect; or
-    /// a redirect that was to be followed leads nowhere, or there were too many. The request was sent.
+    /// The client beneath followed a redirect, so that the response came from another URL; or a redirect has no valid
+    /// Location; or there were too many redirects. The request was sent.
     Redirected,
 }
 
@@ -126,7 +126,7 @@ impl Error {
         Self { inner: Arc::new(Inner { kind, message, source, was_sent: true }) }
     }
 
-    /// The same failure, of a request that a redirect asked for.
+    /// The same failure, of a request that follows a redirect.
     #[cfg(any(feature = "tower", feature = "reqwest"))]
     pub(crate) fn of_redirect(self) -> Self {
         let message = format!("a redirect was not followed: {self}").into();
@@ -134,7 +134,7 @@ impl Error {
         Self { inner: Arc::new(Inner { kind: self.kind(), message, source, was_sent: true }) }
     }
 
-    /// What kind of failure this is.
+    /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
@@ -149,37 +149,19 @@ impl Error {
         )
     }
 
-    /// Why the server refused the request, if that is the error; see
-    /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors).
-    #[cfg(feature = "reqwest")]
-    #[must_use]
-    pub fn diagnosis(&self) -> Option<&crate::diagnosis::Diagnosis> {
-        self.source()?.downcast_ref()
-    }
-
-    /// How the request was changed after it was signed, if that is the error; see [`SigV4Guard`](crate::SigV4Guard).
-    #[cfg(any(feature = "tower", feature = "reqwest"))]
-    #[must_use]
-    pub fn request_change(&self) -> Option<&crate::RequestChange> {
-        self.source()?.downcast_ref()
-    }
-
     /// Whether the request, or the beginning of it, may have reached a server.
     ///
-    /// With all other errors nothing was sent, and it is safe to correct the cause and send the request.
+    /// If `false`, nothing was sent, and it is safe to correct the cause and send the request.
     #[must_use]
     pub fn was_sent(&self) -> bool {
-        #[cfg(feature = "reqwest")]
-        if self.kind() == ErrorKind::Refused {
-            return true;
-        }
-        matches!(self.kind(), ErrorKind::BodyMismatch | ErrorKind::Redirected) || self.inner.was_sent
+        let of_its_kind = [ErrorKind::BodyMismatch, ErrorKind::Redirected, ErrorKind::Refused];
+        of_its_kind.contains(&self.kind()) || self.inner.was_sent
     }
 
-    /// Finds the crate's error in another error or anywhere down its chain of sources.
+    /// Finds the crate's error in another error: in the error itself, or anywhere in its chain of sources.
     ///
-    /// Works on a `reqwest_middleware::Error`, on the `ServiceError` of a tower service, and
-    /// through any error that wraps one of them and gives it as its source.
+    /// Works on a `reqwest_middleware::Error`, on the `ServiceError` of a tower service, and on any error that has one of
+    /// them as a source.
     ///
     /// ```
     /// # use sigv4_middleware::{BoxError, Error};
@@ -208,8 +190,8 @@ impl Error {
 #[error("{0}")]
 struct Wrapped(#[source] Error);
 
-/// An error's cause; also that of an `io::Error` and of a `reqwest_middleware::Error`, which show the error within as
-/// themselves.
+/// An error's cause. For an `io::Error` and a `reqwest_middleware::Error`, whose own `source` skips the error that they
+/// contain, it is that error.
 fn beneath<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     if let Some(within) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
         return Some(within);
@@ -245,7 +227,14 @@ impl StdError for Error {
 
 /// Why [`SignerBuilder::build`](crate::SignerBuilder::build) or [`Signer::from_env`](crate::Signer::from_env) failed.
 ///
-/// Display says which setting to change; [`source`](StdError::source) gives the cause, if another error is it.
+/// Display says which setting to change; [`source`](StdError::source) is the cause, if another error is the cause.
+///
+/// ```
+/// use sigv4_middleware::{BuildErrorKind, Signer};
+///
+/// let error = Signer::builder().build().unwrap_err();
+/// assert_eq!(error.kind(), BuildErrorKind::MissingCredentials);
+/// ```
 #[derive(Clone, Debug)]
 pub struct BuildError {
     kind: BuildErrorKind,
@@ -257,12 +246,13 @@ pub struct BuildError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BuildErrorKind {
-    /// No credentials were given, or the environment has none.
+    /// No credentials are configured, or the environment has none.
     MissingCredentials,
-    /// A service, region or region set has characters that a signature cannot carry, a header cannot be signed, or
-    /// chunks are too small. Credentials are checked when a request is signed: [`ErrorKind::CredentialsInvalid`].
+    /// A service, region or region set has characters that a credential scope cannot carry, a header cannot be signed, or
+    /// chunks are smaller than 8 KiB. Credentials are checked when a request is signed:
+    /// [`ErrorKind::CredentialsInvalid`].
     InvalidValue,
-    /// A host or origin to be allowed is not one.
+    /// The text for a host or origin to be allowed is not a valid host or origin.
     InvalidOrigin,
 }
 
@@ -279,7 +269,7 @@ impl BuildError {
         Self { source: Some(Arc::from(source.into())), ..Self::new(kind, message) }
     }
 
-    /// What kind of failure this is.
+    /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> BuildErrorKind {
         self.kind

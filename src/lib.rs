@@ -134,7 +134,7 @@ pub use client::diagnose::Diagnose;
 #[cfg(feature = "tower")]
 pub use client::guard::Guarded;
 #[cfg(any(feature = "tower", feature = "reqwest"))]
-pub use client::guard::{RequestChange, SigV4Guard};
+pub use client::guard::SigV4Guard;
 #[cfg(feature = "reqwest")]
 pub use client::redirect::RedirectPolicy;
 #[cfg(feature = "reqwest")]
@@ -155,6 +155,8 @@ pub use signing::overrides;
 pub use signing::payload::{Payload, PayloadMode};
 pub use signing::presign::{Presigned, PresigningConfig};
 pub use signing::presign_post::{PostPolicy, PresignedPost};
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+pub use signing::signed_request::RequestChange;
 pub use signing::signer::Signer;
 pub use signing::signing_settings::SigningSettings;
 pub use signing::target::PlusInQuery;

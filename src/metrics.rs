@@ -1,24 +1,29 @@
-//! What a signer counts and measures, through the [`metrics`](https://docs.rs/metrics) crate: feature `metrics`.
+//! Metrics of all signers, recorded through the [`metrics`](https://docs.rs/metrics) crate: feature `metrics`.
 //!
-//! The program installs a recorder, such as that of `metrics-exporter-prometheus`, and calls [`describe`] once after that.
-//! Without a recorder nothing is counted; without the feature nothing of this is compiled.
+//! Install a recorder, such as that of `metrics-exporter-prometheus`, and then call [`describe`] once. Without a recorder
+//! nothing is counted; without the feature nothing of this is compiled.
+//!
+//! ```
+//! // … install a recorder …
+//! sigv4_middleware::metrics::describe();
+//! ```
 //!
 //! | name | kind | unit | labels | what |
 //! |---|---|---|---|---|
-//! | [`sigv4_signed_total`](SIGNED) | counter | | `service`, `place`: `header`, `presigned` | signatures made, of second attempts too |
-//! | [`sigv4_skipped_total`](SKIPPED) | counter | | `reason`: `disabled`, `skip_signing`, `origin` | requests sent unsigned, because that was asked for |
+//! | [`sigv4_signed_total`](SIGNED) | counter | | `service`, `place`: `header`, `presigned` | signatures made, second attempts included |
+//! | [`sigv4_skipped_total`](SKIPPED) | counter | | `reason`: `disabled`, `skip_signing`, `origin` | requests sent unsigned, as configured |
 //! | [`sigv4_sign_errors_total`](SIGN_ERRORS) | counter | | `kind`: an [`ErrorKind`](crate::ErrorKind), `OriginNotAllowed` as `origin_not_allowed` | requests that were not signed |
 //! | [`sigv4_refusals_total`](REFUSALS) | counter | | `status`: `400`, `401`, `403`; `kind`: `signature`, `date`, `credentials`, `unsigned`, `denied`, `other` | signed requests that a server refused |
 //! | [`sigv4_resigned_total`](RESIGNED) | counter | | `reason`: `date`, `credentials`, `redirect` | requests signed once more |
 //! | [`sigv4_credential_loads_total`](CREDENTIAL_LOADS) | counter | | `outcome`: `loaded`, `failed` | calls of the credentials provider |
-//! | [`sigv4_credential_age_seconds`](CREDENTIAL_AGE) | histogram | seconds | | how old credentials are when others replace them |
+//! | [`sigv4_credential_age_seconds`](CREDENTIAL_AGE) | histogram | seconds | | age of credentials when others replace them |
 //! | [`sigv4_clock_offset_seconds`](CLOCK_OFFSET) | histogram | seconds | | offset of a server's clock, each time one is learned; negative: the server's is behind |
 //! | [`sigv4_hashed_bytes_total`](HASHED_BYTES) | counter | bytes | | bytes of bodies that were hashed |
 //! | [`sigv4_signing_duration_seconds`](SIGNING_DURATION) | histogram | seconds | | time of one signature, its body's hash included, without credentials that had to be loaded |
 //!
-//! Labels have few values: `service` is a signing name that the crate's own table of AWS's services has, else `other`;
-//! all others are those listed. No host, path, region, key id, secret or token is ever a label. The kind of a refusal
-//! is read from `x-amzn-errortype`, and from the body where the integration has read it; else it is `other`.
+//! Labels have few values: `service` is a signing name from the crate's table of AWS's services, or `other`; all other
+//! labels have the values listed. No host, path, region, key id, secret or token is ever a label. The kind of a refusal is
+//! read from `x-amzn-errortype`, and from the body if the integration has read it; otherwise it is `other`.
 
 #![cfg_attr(
     not(feature = "metrics"),
@@ -38,29 +43,30 @@ macro_rules! names {
 }
 
 names! {
-    /// Counter: signatures made.
+    /// Name of a counter: signatures made.
     SIGNED = "sigv4_signed_total";
-    /// Counter: requests sent unsigned, because that was asked for.
+    /// Name of a counter: requests sent unsigned, as configured.
     SKIPPED = "sigv4_skipped_total";
-    /// Counter: requests that could not be signed.
+    /// Name of a counter: requests that could not be signed.
     SIGN_ERRORS = "sigv4_sign_errors_total";
-    /// Counter: signed requests that a server refused.
+    /// Name of a counter: signed requests that a server refused.
     REFUSALS = "sigv4_refusals_total";
-    /// Counter: requests signed once more.
+    /// Name of a counter: requests signed once more.
     RESIGNED = "sigv4_resigned_total";
-    /// Counter: calls of the credentials provider.
+    /// Name of a counter: calls of the credentials provider.
     CREDENTIAL_LOADS = "sigv4_credential_loads_total";
-    /// Histogram, in seconds: how old credentials are when they are replaced.
+    /// Name of a histogram, in seconds: the age of credentials when others replace them.
     CREDENTIAL_AGE = "sigv4_credential_age_seconds";
-    /// Histogram, in seconds: the offset of a server's clock, each time one is learned.
+    /// Name of a histogram, in seconds: the offset of a server's clock, each time one is learned; negative if the server's
+    /// clock is behind.
     CLOCK_OFFSET = "sigv4_clock_offset_seconds";
-    /// Counter, in bytes: bytes of bodies that were hashed.
+    /// Name of a counter, in bytes: bytes of bodies that were hashed.
     HASHED_BYTES = "sigv4_hashed_bytes_total";
-    /// Histogram, in seconds: the time of one signature.
+    /// Name of a histogram, in seconds: the time of one signature, its body's hash included.
     SIGNING_DURATION = "sigv4_signing_duration_seconds";
 }
 
-/// Gives the installed recorder the units and descriptions of all metrics.
+/// Describes all metrics, with their units, to the installed recorder.
 #[cfg(feature = "metrics")]
 pub fn describe() {
     use ::metrics::{Unit, describe_counter, describe_histogram};

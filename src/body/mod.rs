@@ -1,4 +1,4 @@
-//! Request bodies on their way: buffered, verified, or encoded in signed chunks or messages.
+//! Request bodies as they are sent: buffered, verified, or encoded in signed chunks or messages.
 
 mod buffer;
 mod checksum;

@@ -146,7 +146,7 @@ impl<B> OutgoingBody<B> {
         }
     }
 
-    #[cfg(feature = "reqwest")]
+    /// No body.
     pub(crate) fn empty() -> Self {
         State::Buffered(Buffered::default()).into()
     }

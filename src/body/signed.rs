@@ -16,12 +16,16 @@ use super::{Buffered, EncodedBody, VerifiedBody};
 use crate::error::{BoxError, Error};
 
 pin_project! {
-    /// The body of a signed request: frames that were read into memory; or the caller's own body, unchanged, checked
-    /// against its hash while it is sent, or encoded in signed chunks or messages.
+    /// The body of a signed request: bytes in memory, or the caller's own body, which is sent unchanged, checked against its
+    /// hash, or encoded in signed chunks or messages.
     ///
-    /// It is what [`SigV4Layer::map_body`](crate::SigV4Layer::map_body) hands to its function. Its
-    /// [`size_hint`](Body::size_hint) is exact if it is in memory or in chunks, so that HTTP/1.1 sends `content-length`.
-    /// Not `Clone`: a clone of a half-sent body would sign its chunks twice.
+    /// The function of `SigV4Layer::map_body`, which has an example, gets it. Its [`size_hint`](Body::size_hint) is exact
+    /// if it is in memory or in chunks, so that HTTP/1.1 sends `content-length`. Not `Clone`: a clone of a half-sent body
+    /// would sign its chunks twice.
+    ///
+    /// # Errors
+    /// A frame is an error if the caller's body fails, or if it is not the body that was signed or declared: an [`Error`] of
+    /// kind [`ErrorKind::BodyMismatch`](crate::ErrorKind::BodyMismatch).
     pub struct SignedBody<B> {
         #[pin]
         repr: Repr<B>,
@@ -34,7 +38,7 @@ pin_project! {
 /// Where the only frame of a body is kept while it is sent, to be sent again.
 pub(super) type ReplayCell = Arc<OnceLock<Bytes>>;
 
-/// Where the reason is kept for which this crate cut a body off: clients of hyper lose it over HTTP/2.
+/// Why this crate cut a body off, kept here because clients of hyper lose the error over HTTP/2.
 pub(super) type FailureCell = Arc<OnceLock<Error>>;
 
 pin_project! {
@@ -50,7 +54,7 @@ pin_project! {
 /// A body that needs no wrapper.
 #[cfg(feature = "tower")]
 pub(crate) enum Unwrapped<B> {
-    /// It lies in memory.
+    /// It is in memory.
     Bytes(Bytes),
     /// The caller's own body, not yet read.
     Unchanged(B),
@@ -97,17 +101,17 @@ impl<B> SignedBody<B> {
         Self::buffered(Buffered::default())
     }
 
-    /// Keeps its first frame there, if that is all of it.
+    /// Keeps its first frame in `replay`, if that is the whole body.
     pub(super) fn with_replay(self, replay: Option<ReplayCell>) -> Self {
         Self { replay, ..self }
     }
 
-    /// Keeps there why it was cut off.
+    /// Keeps in `failure` why it was cut off.
     pub(super) fn reporting_to(self, failure: FailureCell) -> Self {
         Self { failure: Some(failure), ..self }
     }
 
-    /// The body without this wrapper, joined if it lies in memory in pieces; `None` if it is checked or encoded.
+    /// The body without this wrapper, joined if it is in memory in pieces; `None` if it is checked or encoded.
     #[cfg(feature = "tower")]
     pub(crate) fn unwrap_body(self) -> Option<Unwrapped<B>> {
         match self.repr {
@@ -133,7 +137,7 @@ impl<B> SignedBody<B> {
         }
     }
 
-    /// The one frame of a body that lies in memory in one piece.
+    /// The frame of a body that is in memory in one piece.
     #[cfg(feature = "reqwest")]
     pub(crate) fn into_single(self) -> Result<Bytes, Self> {
         match self.repr {
@@ -145,7 +149,7 @@ impl<B> SignedBody<B> {
     }
 }
 
-/// Without the bytes, which may be somebody's secret.
+/// Leaves out the bytes, which may be secret.
 impl<B> fmt::Debug for SignedBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("SignedBody");

@@ -1,21 +1,23 @@
-//! [`Diagnose`]: a response, and why it refuses.
+//! [`Diagnose`]: why a response refuses a request.
 
 use std::future::Future;
 
-use http::{Response, StatusCode};
+use http::Response;
 use http_body::Body;
 
 use super::response_body::ResponseBody;
-use crate::diagnosis::{Diagnosis, RefusedResponse, SentRequest, diagnose};
+use crate::diagnosis::{Diagnosis, RefusedResponse, SentRequest, diagnose, may_refuse};
+#[cfg(feature = "reqwest")]
+use crate::error::Error;
 use crate::signing::details::SigningDetails;
 
-/// Says why a response refuses a request, and gives the response back whole.
+/// Finds out why a response refuses a request, and returns the response with its whole body.
 ///
-/// Implemented for `http::Response` and, with feature `reqwest`, for `reqwest::Response`. Of a body no more than 64 KiB is
-/// read, for no longer than two seconds, and none of a response of success. It is compared with what was signed if that
-/// is in the response's extensions, which
-/// [`record_signing_details(true)`](crate::SignerBuilder::record_signing_details) puts there; without it the diagnosis is
-/// less certain.
+/// Implemented for `http::Response` and, with feature `reqwest`, for `reqwest::Response`. At most 64 KiB of a body are read,
+/// for at most two seconds, and only of a response whose status refuses. It is compared with what was signed if its
+/// extensions have the [`SigningDetails`](crate::SigningDetails), by
+/// [`record_signing_details(true)`](crate::SignerBuilder::record_signing_details); without them, a signature that does not
+/// match cannot be compared, and the diagnosis says so.
 ///
 /// ```no_run
 /// use sigv4_middleware::{Diagnose, SigV4Middleware, Signer};
@@ -33,11 +35,13 @@ use crate::signing::details::SigningDetails;
 /// println!("{}", response.text().await?);
 /// # Ok(()) }
 /// ```
+///
+/// [`diagnosis`](crate::diagnosis) names the AWS documents that it follows.
 pub trait Diagnose: sealed::Sealed + Sized {
-    /// The response, its body whole.
+    /// The response with its whole body.
     type Whole;
 
-    /// Gives the response back, and why it refuses the request; `None` if it does not.
+    /// Returns the response, and why it refuses the request; `None` if it does not refuse it.
     fn diagnose(self) -> impl Future<Output = (Self::Whole, Option<Diagnosis>)> + Send;
 }
 
@@ -70,12 +74,8 @@ impl Diagnose for reqwest::Response {
         }
         let url = self.url().clone();
         let (response, diagnosis) = explain(self.into()).await;
-        (super::reqwest::with_url(response.map(reqwest::Body::wrap), url), diagnosis)
+        (super::response_body::with_url(response.map(reqwest::Body::wrap), url), diagnosis)
     }
-}
-
-pub(super) fn may_refuse(status: StatusCode) -> bool {
-    !status.is_success() && !status.is_informational() && status != StatusCode::NOT_MODIFIED
 }
 
 pub(super) async fn explain<B: Body>(
@@ -91,4 +91,12 @@ pub(super) async fn explain<B: Body>(
     (Response::from_parts(head, body), diagnosis)
 }
 
-impl std::error::Error for Diagnosis {}
+#[cfg(feature = "reqwest")]
+impl Error {
+    /// Why the server refused the request; `Some` only for [`ErrorKind::Refused`](crate::ErrorKind::Refused), see
+    /// [`refusals_as_errors`](crate::SigV4Middleware::refusals_as_errors).
+    #[must_use]
+    pub fn diagnosis(&self) -> Option<&Diagnosis> {
+        std::error::Error::source(self)?.downcast_ref()
+    }
+}

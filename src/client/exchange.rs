@@ -1,6 +1,7 @@
 //! Sign, send, look at the response, and at most once more: the only place with that loop.
 
 use std::future::Future;
+use std::mem;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -13,15 +14,17 @@ use super::classify::recovery;
 use super::classify::{
     DateCheck, Recovery, Refusal, classify, code_in_head, distance, is_code, is_refusal, is_stale, request_id,
 };
-use super::guard::SignedRequest;
 use crate::body::{OutgoingBody, SignedBody};
+use crate::cache::Found;
 use crate::clock::{fits, server_date, should_retry};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::metrics::{self, Resigned};
+use crate::signing::keys::CurrentKeys;
 use crate::signing::overrides::Overrides;
 use crate::signing::request::RequestView;
 use crate::signing::sign::Attempt;
 use crate::signing::signature::SignedWith;
+use crate::signing::signed_request::SignedRequest;
 use crate::signing::signer::Signer;
 use crate::timer::timeout;
 
@@ -191,8 +194,11 @@ where
     {
         let Some(body) = self.body.take_unread() else { return Ok(()) };
         let (head, extensions, limits) = (&mut self.head, transport.extensions(), signer.limits());
+        let buffers = signer.buffers(extensions.or(head.extensions()));
         let in_memory = body.size_hint().exact().is_some_and(|len| len <= limits.size);
-        self.body = if in_memory && signer.buffers(extensions.or(head.extensions())) {
+        self.body = if buffers && body.is_end_stream() {
+            OutgoingBody::empty()
+        } else if buffers && in_memory {
             let check = || signer.check(head.view(extensions)).map(drop);
             OutgoingBody::buffered(body, limits, check).await?
         } else {
@@ -213,41 +219,72 @@ where
         Ok(())
     }
 
-    /// The request, signed with the credentials and the clock of this moment.
-    async fn sign<T>(
-        &mut self,
-        signer: &Signer,
-        transport: &mut T,
-    ) -> Result<(H, Option<SignedBody<B>>, SignedWith), Error>
+    /// The credentials of this moment, with their keys.
+    async fn keys<T>(&mut self, signer: &Signer, transport: &mut T) -> Result<Found<CurrentKeys>, Error>
     where
         T: Transport<Head = H, Body = B>,
     {
-        let keys = match signer.cached_keys() {
+        match signer.cached_keys() {
             Some(keys) => Ok(keys),
             // Boxed to keep the future of the usual case small.
-            None => Box::pin(signer.keys_for(&self.view(transport.extensions()))).await,
-        };
+            None => Box::pin(signer.keys_for(&self.view(transport.extensions())))
+                .await
+                .map_err(|error| self.explain(error)),
+        }
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        if self.redirected { error.of_redirect() } else { error }
+    }
+
+    /// The request, signed with the clock of this moment.
+    ///
+    /// Not async: a future would hold what it gives, which is large, and move it once more.
+    fn sign<T>(
+        &mut self,
+        signer: &Signer,
+        transport: &mut T,
+        keys: Found<CurrentKeys>,
+    ) -> Result<(H, SignedWith), Error>
+    where
+        T: Transport<Head = H, Body = B>,
+    {
         let view = self.view(transport.extensions());
-        let signature =
-            keys.and_then(|keys| signer.signature(keys, &view, self.body.payload(), Attempt::signed_with));
-        let redirected = self.redirected;
-        let explain = |error: Error| if redirected { error.of_redirect() } else { error };
-        let mut signature = signature.map_err(explain)?;
+        let mut signature = signer
+            .signature(keys, &view, self.body.payload(), Attempt::signed_with)
+            .map_err(|error| self.explain(error))?;
         if let Some(target) = signature.rewritten.take() {
-            self.head.set_target(target).map_err(explain)?;
+            self.head.set_target(target).map_err(|error| self.explain(error))?;
         }
         let mut head = self.head.duplicate()?;
-        let mut signed_with = signature.apply(head.headers_mut());
+        // The caller's own headers are sent: they often have room for a few more.
+        mem::swap(head.headers_mut(), self.head.headers_mut());
+        let signed_with = signature.apply(head.headers_mut());
         if signer.is_guarded() {
             let signed = SignedRequest::of(&head.view(None), self.body.payload());
             transport.note(&mut head, signed);
         }
-        let body = self.body.take(&mut signed_with);
         #[cfg(feature = "reqwest")]
         {
             self.signed_for = Some(std::sync::Arc::clone(&signed_with.key));
         }
-        Ok((head, body, signed_with))
+        Ok((head, signed_with))
+    }
+
+    /// Signs the request and begins to send it.
+    #[expect(clippy::type_complexity, reason = "the future has no name")]
+    fn start<'t, T>(
+        &mut self,
+        signer: &Signer,
+        transport: &'t mut T,
+        keys: Found<CurrentKeys>,
+    ) -> Result<(impl Future<Output = Result<T::Response, T::Error>> + use<'t, T, H, B>, SignedWith), Error>
+    where
+        T: Transport<Head = H, Body = B>,
+    {
+        let (head, mut signed_with) = self.sign(signer, transport, keys)?;
+        let body = self.body.take(&mut signed_with);
+        Ok((transport.send(head, body), signed_with))
     }
 
     /// Puts what was signed into the response's extensions, where that is wanted.
@@ -330,9 +367,9 @@ pub(crate) async fn exchange<T: Transport>(
     request: &mut OutgoingRequest<T::Head, T::Body>,
 ) -> Result<T::Response, T::Error> {
     request.read_body(signer, transport).await.inspect_err(metrics::sign_error)?;
-    let signed = request.sign(signer, transport).await;
-    let (head, body, signed_with) = signed.inspect_err(metrics::sign_error)?;
-    let mut first = transport.send(head, body).await.map_err(|error| blame(request, error))?;
+    let keys = request.keys(signer, transport).await.inspect_err(metrics::sign_error)?;
+    let (sending, signed_with) = request.start(signer, transport, keys).inspect_err(metrics::sign_error)?;
+    let mut first = sending.await.map_err(|error| blame(request, error))?;
     T::check(&request.head, &first)?;
     request.record(signer, transport, &signed_with, &mut first);
     match request.classify(signer, &signed_with, T::head_of(&first)) {
@@ -377,9 +414,9 @@ async fn recover<T: Transport>(
     if !again {
         return Ok(first);
     }
-    let Ok((head, body, signed_with)) = request.sign(signer, transport).await else {
-        return Ok(first);
-    };
+    let Ok(keys) = request.keys(signer, transport).await else { return Ok(first) };
+    let Ok((head, mut signed_with)) = request.sign(signer, transport, keys) else { return Ok(first) };
+    let body = request.body.take(&mut signed_with);
     metrics::resigned(match recovery {
         Some(Recovery::NewDate) => Resigned::Date,
         _ => Resigned::Credentials,

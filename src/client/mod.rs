@@ -1,4 +1,4 @@
-//! How a client becomes IAM-capable.
+//! Integrations with tower, reqwest-middleware and `reqwest::blocking`.
 
 #[cfg(feature = "blocking")]
 pub(crate) mod blocking;

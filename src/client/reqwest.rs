@@ -1,12 +1,11 @@
 //! [`SigV4Middleware`]: the integration with reqwest, through reqwest-middleware.
 
 use http::{Extensions, HeaderMap, Method, StatusCode};
-use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
+use reqwest::{Body, Request, Response, Url};
 use reqwest_middleware::{Middleware, Next};
 
 use super::diagnose::Diagnose;
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
-use super::guard::SignedRequest;
 use super::proxy;
 use super::redirect::{Redirect, RedirectPolicy, SignedFor};
 use super::response_body;
@@ -18,22 +17,22 @@ use crate::signing::details::SigningDetails;
 use crate::signing::overrides::Overrides;
 use crate::signing::payload::{Payload, PayloadMode};
 use crate::signing::request::RequestView;
+use crate::signing::signed_request::SignedRequest;
 use crate::signing::signer::Signer;
 use crate::signing::target::Origin;
 
-/// Signs every request of a reqwest client.
+/// A middleware of reqwest-middleware that signs every request of a reqwest client.
 ///
-/// Attach it last: what is attached after it sees, and may break, signed requests. A retry middleware goes before it,
-/// so that each try is signed afresh. The client beneath should follow no redirects, see
+/// Attach it last: middleware that is attached after it gets signed requests, and may break the signatures. Attach a retry
+/// middleware before it, so that each attempt is signed afresh. The client beneath should follow no redirects, see
 /// [`reqwest_client`](crate::reqwest_client).
 ///
-/// Requests are held in memory to be hashed up to the signer's [limit](crate::SignerBuilder::body_limit), unless their
-/// [`PayloadMode`](crate::PayloadMode) says otherwise; a streaming or multipart body is replaced by what was read from
-/// it. [Overrides](crate::overrides) are given by
-/// `.with_extension(…)`, and lost where a request is sent by `.build()` and `execute()` or through the client's tower
-/// `Service`.
+/// Bodies are read into memory to be hashed, up to the signer's [limit](crate::SignerBuilder::body_limit), unless another
+/// [`PayloadMode`](crate::PayloadMode) is set; a streaming or multipart body is replaced by the bytes that were read from
+/// it. [Overrides](crate::overrides) are set by `.with_extension(…)`. They are lost if a request is sent by `.build()` and
+/// `execute()`, or through the client's tower `Service`.
 ///
-/// Headers that the client itself adds, such as those of reqwest's `default_headers`, are added after that and not
+/// Headers that the client itself adds, such as those of reqwest's `default_headers`, are added after signing and are not
 /// signed. Put `x-amz-*` headers on the request: AWS refuses one that is not signed.
 ///
 /// ```
@@ -51,7 +50,10 @@ use crate::signing::target::Origin;
 /// ```
 ///
 /// # Errors
-/// A request that cannot be signed is not sent; [`Error::find`] gets the reason out of the client's error.
+/// A request that cannot be signed is not sent; [`Error::find`] finds the crate's own [`Error`] in the client's error. Its
+/// kinds are those of [`Signer::sign`], those of the body's stream ([`ErrorKind::BodyTooLarge`],
+/// [`ErrorKind::BodyTimeout`], [`ErrorKind::BodyFailed`], [`ErrorKind::BodyTrailers`], [`ErrorKind::BodyMismatch`]),
+/// [`ErrorKind::Redirected`] and, with [`refusals_as_errors`](Self::refusals_as_errors), [`ErrorKind::Refused`].
 #[derive(Clone, Debug)]
 pub struct SigV4Middleware {
     signer: Signer,
@@ -61,34 +63,13 @@ pub struct SigV4Middleware {
 }
 
 impl SigV4Middleware {
-    /// A middleware that signs with this signer.
+    /// A middleware that signs requests with this signer.
     #[must_use]
     pub fn new(signer: Signer) -> Self {
         Self { signer, redirects: RedirectPolicy::none(), diagnoses: false, refusals_are_errors: false }
     }
 
-    /// Which redirects are followed; by default [none](RedirectPolicy::none): the caller gets the 3xx response.
-    ///
-    /// Each request of the chain is signed afresh. One that the policy does not cover, or that goes to an origin the
-    /// signer does not allow, is an error of kind [`ErrorKind::OriginNotAllowed`] or [`ErrorKind::InsecureOrigin`] whose
-    /// message names the line to add. Nothing is sent there; the first request was sent
-    /// ([`Error::was_sent`]).
-    ///
-    /// Methods and bodies change as in the Fetch standard: 303, and 301 or 302 to a POST, lead to a GET without a body. If
-    /// the body would have to be sent again and cannot be, since it is not in memory, the caller gets the 3xx response.
-    ///
-    /// To another origin go only the headers that belong to the request itself: the safelist of the Fetch standard
-    /// (`accept`, `content-type`, `range`, …), what else describes the body, preconditions (`if-none-match`, …), and
-    /// `x-amz-*` without keys and tokens. Cookies, API keys and all others stay behind. So does the key of an upload
-    /// with a customer's key (SSE-C), which S3 then refuses: send it to the bucket's region. What the client beneath adds,
-    /// such as reqwest's `default_headers`, it adds for every origin; put keys on the request.
-    ///
-    /// A configured region is for the first host: if a region can be inferred from the next one, that is used. S3's
-    /// `x-amz-bucket-region` is used too, with or without a Location, from S3's hosts and from custom endpoints that are
-    /// signed for as `s3`. Without a Location it is followed at most once for each request; after that the caller gets
-    /// the response. With [`scope_overrides_host`](crate::SignerBuilder::scope_overrides_host) the configured region
-    /// takes precedence over the next host's. A configured service is kept, and is an error if the next host belongs to
-    /// another.
+    /// Sets which redirects are followed; by default [none](RedirectPolicy::none): the caller gets the 3xx response.
     ///
     /// ```
     /// use sigv4_middleware::{RedirectPolicy, SigV4Middleware};
@@ -98,27 +79,57 @@ impl SigV4Middleware {
     /// let middleware = SigV4Middleware::new(signer).redirects(RedirectPolicy::same_service());
     /// # }
     /// ```
+    ///
+    /// Each request of the chain is signed afresh. Methods and bodies change as in the Fetch standard: 303, and 301 or 302
+    /// to a POST, lead to a GET without a body. If the body would have to be sent again and cannot be, since it is not in
+    /// memory, the caller gets the 3xx response.
+    ///
+    /// Only headers that belong to the request itself are sent to another origin: the safelist of the Fetch standard
+    /// (`accept`, `content-type`, `range`, …), other headers that describe the body, preconditions (`if-none-match`, …), and
+    /// `x-amz-*` without keys and tokens. Cookies, API keys and all other headers are removed. So is the key of an upload
+    /// with a customer's key (SSE-C), which S3 then refuses: send it to the bucket's region. Headers that the client beneath
+    /// adds, such as reqwest's `default_headers`, are sent to every origin; put keys on the request.
+    ///
+    /// A configured region is for the first host: if a region can be inferred from the next host, that is used. S3's
+    /// `x-amz-bucket-region` is used too, with or without a Location, from S3's hosts and from custom endpoints whose
+    /// signing name is `s3`. Without a Location it is followed at most once for each request; after that the caller gets
+    /// the response. With [`scope_overrides_host`](crate::SignerBuilder::scope_overrides_host) the configured region
+    /// takes precedence over the next host's. A configured service is kept.
+    ///
+    /// # Errors
+    /// The first request was sent ([`Error::was_sent`]), and nothing is sent to the next host.
+    /// - [`ErrorKind::OriginNotAllowed`], [`ErrorKind::InsecureOrigin`]: the policy does not cover the redirect, or the
+    ///   signer does not allow its origin. The message names the line to add.
+    /// - [`ErrorKind::ScopeInvalid`]: the next host belongs to another service than the configured one.
+    /// - [`ErrorKind::Redirected`]: the Location is not a URL, or the chain is longer than [`RedirectPolicy::limit`].
     #[must_use]
     pub fn redirects(self, policy: RedirectPolicy) -> Self {
         Self { redirects: policy, ..self }
     }
 
-    /// Whether a refusal is explained in one `tracing` event at WARN; `false` by default: it is an event at DEBUG that has
+    /// Sets whether a refusal is explained in one `tracing` event at WARN; `false` by default: it is an event at DEBUG with
     /// code, scope, host and request id.
     ///
-    /// Fields: `status`, `code`, `cause` (or `causes`, the likeliest first, where the response leaves more than one),
+    /// Fields: `status`, `code`, `cause` (or `causes`, the likeliest first, if the response allows more than one),
     /// `difference` (the part of the request in which server and client differ), `host`, `scope`, `request_id` and
-    /// `what_to_do`. The response is the caller's, its body whole; of a refusal's body up to 64 KiB are read for at
-    /// most two seconds. Requests that are accepted cost nothing more.
+    /// `what_to_do`. The caller gets the response with its whole body. Up to 64 KiB of a refusal's body are read, for at
+    /// most two seconds. Accepted requests take no more time than without this setting.
+    ///
+    /// ```
+    /// # use sigv4_middleware::SigV4Middleware;
+    /// # fn example(signer: sigv4_middleware::Signer) {
+    /// let middleware = SigV4Middleware::new(signer).diagnose_refusals(true);
+    /// # }
+    /// ```
     #[must_use]
     pub fn diagnose_refusals(self, diagnose: bool) -> Self {
         Self { diagnoses: diagnose, ..self }
     }
 
-    /// Whether a refusal is an error of kind [`ErrorKind::Refused`] in place of its response; `false` by default.
+    /// Sets whether a refusal is an error of kind [`ErrorKind::Refused`] in place of its response; `false` by default.
     ///
-    /// [`Error::diagnosis`] says why. Not so for responses that [`diagnosis`](crate::diagnosis) has no cause for, such
-    /// as an application's 404: they stay responses. Logging is apart from it, see
+    /// [`Error::diagnosis`] is the reason. Responses for which [`diagnosis`](crate::diagnosis) has no cause, such as an
+    /// application's 404, stay responses. Logging is a separate setting, see
     /// [`diagnose_refusals`](Self::diagnose_refusals).
     ///
     /// ```
@@ -138,7 +149,7 @@ impl SigV4Middleware {
         Self { refusals_are_errors: as_errors, ..self }
     }
 
-    /// Explains the last response, where that is wanted.
+    /// Explains the last response, if that is configured.
     async fn explain(&self, response: Response, host: &str) -> Result<Response, Error> {
         if !self.diagnoses && !self.refusals_are_errors {
             return Ok(response);
@@ -160,20 +171,20 @@ impl SigV4Middleware {
 
 /// A `reqwest::ClientBuilder` for signed requests: follows no redirects, sends no Referer, and uses no proxy for loopback.
 ///
-/// reqwest's own redirects remove Authorization on the way to another host, and nothing else of a signed request: its
-/// body (unless the method becomes GET), API keys, SSE-C keys and the session token arrive there. The token is of no use
-/// without the secret access key; the rest is. The integrations notice a redirect that was followed beneath them by the
-/// URL of the response, when all that is gone already; not one that led back to where it began.
-///
-/// Requests to loopback (`localhost`, 127.0.0.0/8 and `::1`) bypass the proxies of the environment (`HTTP_PROXY`,
-/// `HTTPS_PROXY`, `ALL_PROXY`): they may be signed over plain http, and a proxy could read them. For other hosts these are
-/// used as always. To use another proxy instead, call `.no_proxy()` before `.proxy(…)`: what is added only comes after
-/// those of the environment, and its own rules decide about loopback.
-///
 /// ```
 /// let client = sigv4_middleware::reqwest_client().user_agent("orders/1.0").build()?;
 /// # Ok::<(), reqwest::Error>(())
 /// ```
+///
+/// When reqwest itself follows a redirect to another host, it removes Authorization and nothing else: the body (unless the
+/// method becomes GET), API keys, SSE-C keys and the session token are sent there. The token is of no use without the
+/// secret access key; the rest can be used. The integrations detect such a redirect by the URL of the response, after all
+/// that was sent, and do not detect one that ends at the URL where it began.
+///
+/// Requests to loopback (`localhost`, 127.0.0.0/8 and `::1`) bypass the proxies of the environment (`HTTP_PROXY`,
+/// `HTTPS_PROXY`, `ALL_PROXY`): they may be signed over plain http, and a proxy could read them. For other hosts the
+/// proxies are used as usual. To use another proxy instead, call `.no_proxy()` before `.proxy(…)`: otherwise the
+/// environment's proxies are tried first. The rules of the added proxy then decide about loopback.
 pub fn reqwest_client() -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).referer(false);
     match proxy::beyond_loopback() {
@@ -295,7 +306,7 @@ impl Transport for MiddlewareClient<'_> {
     }
 
     async fn read_refusal(response: Response) -> (Response, RefusalBody) {
-        read_refusal(response).await
+        response_body::read_reqwest_refusal(response).await
     }
 }
 
@@ -339,7 +350,7 @@ head_of_reqwest!(Request);
 head_of_reqwest!(reqwest::blocking::Request);
 
 impl OutgoingRequest<Request, Body> {
-    /// Turns into the request that a redirect asks for; `false` if the response is not one that can be followed.
+    /// Changes into the request that a redirect asks for; `false` if the response cannot be followed.
     ///
     /// # Errors
     /// For a redirect that the policy does not cover, or to a Location that is not a URL.
@@ -390,18 +401,11 @@ impl OutgoingRequest<Request, Body> {
     }
 }
 
-/// Reads a refusal for its error code.
-pub(super) async fn read_refusal(response: Response) -> (Response, RefusalBody) {
-    let url = response.url().clone();
-    let (response, read) = response_body::read_refusal(response.into()).await;
-    (with_url(response.map(Body::wrap), url), read)
-}
-
 impl Signer {
-    /// Signs a `reqwest::Request` in place, for a client that somebody else sends it with.
+    /// Signs a `reqwest::Request` in place, to be sent by any `reqwest::Client`.
     ///
-    /// For hooks that are given a request, such as progenitor's, and for a plain `reqwest::Client`. The body has to be
-    /// empty or in memory, unless the signer's [payload mode](crate::SignerBuilder::payload_mode) is
+    /// For hooks that get a request, such as progenitor's, and for a plain `reqwest::Client`. The body has to be empty or in
+    /// memory, unless the signer's [payload mode](crate::SignerBuilder::payload_mode) is
     /// [`Unsigned`](PayloadMode::Unsigned) or [`Sha256`](PayloadMode::Sha256). The client must follow no redirects, see
     /// [`reqwest_client`]. Nothing is sent again after a refusal; use [`SigV4Middleware`] for that.
     ///
@@ -423,6 +427,11 @@ impl Signer {
     /// # Errors
     /// As [`sign`](Self::sign), and [`ErrorKind::UnsupportedPayload`] for a body that is a stream. The request is then
     /// unchanged.
+    ///
+    /// # AWS documentation
+    /// IAM User Guide: ["Create a signed AWS API request"][create].
+    ///
+    /// [create]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
     pub async fn sign_reqwest(&self, request: &mut Request) -> Result<(), Error> {
         if self.passes_through(None, || request.view(None)) {
             return Ok(());
@@ -476,14 +485,6 @@ pub(super) fn refuse_redirected(sent_to: &Url, came_from: &Url) -> Result<(), Er
              build it from sigv4_middleware::reqwest_client(), or reqwest_blocking_client(), which follow none"
         ),
     ))
-}
-
-/// A response of reqwest's, async or blocking, from this URL; a plain conversion would lose it.
-pub(super) fn with_url<R: From<http::Response<Body>>>(mut response: http::Response<Body>, url: Url) -> R {
-    if let Ok(marked) = http::Response::builder().url(url).body(()) {
-        response.extensions_mut().extend(marked.into_parts().0.extensions);
-    }
-    response.into()
 }
 
 /// A request with the body to be sent.

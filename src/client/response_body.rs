@@ -1,4 +1,4 @@
-//! A refusal's body, read for its error code and given back whole.
+//! A refusal's body, read for its error code and returned whole.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,15 +15,14 @@ use http_body::{Body, Frame, SizeHint};
 #[cfg(feature = "reqwest")]
 use super::{classify::code_in_body, exchange::RefusalBody};
 use crate::body::poll_frame;
+#[cfg(feature = "reqwest")]
+use crate::diagnosis::RefusedResponse;
 use crate::timer::{Instant, timeout};
 
-/// The longest body that is read for an error code, in bytes.
-#[cfg(feature = "reqwest")]
-const LONGEST_REFUSAL: usize = 64 * 1024;
 /// How long a refusal's body is read for its code.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The body of a response that was looked at for why it refuses: it still gives all of it.
+/// Response body that [`Diagnose`](crate::Diagnose) has read in part: it still yields the whole body.
 pub struct ResponseBody<R: Body> {
     read: VecDeque<Result<Frame<R::Data>, R::Error>>,
     rest: Option<Pin<Box<R>>>,
@@ -33,9 +32,31 @@ pub struct ResponseBody<R: Body> {
 #[cfg(feature = "reqwest")]
 pub(super) async fn read_refusal<R: Body>(response: Response<R>) -> (Response<ResponseBody<R>>, RefusalBody) {
     let (head, body) = response.into_parts();
-    let (text, body) = ResponseBody::read(body, LONGEST_REFUSAL).await;
+    let (text, body) = ResponseBody::read(body, RefusedResponse::LONGEST_BODY).await;
     let read = RefusalBody::Read { code: code_in_body(&text), whole: body.rest.is_none() };
     (Response::from_parts(head, body), read)
+}
+
+/// Reads a refusal of reqwest's for its error code.
+#[cfg(feature = "reqwest")]
+pub(super) async fn read_reqwest_refusal(response: reqwest::Response) -> (reqwest::Response, RefusalBody) {
+    let url = response.url().clone();
+    let (response, read) = read_refusal(response.into()).await;
+    (with_url(response.map(reqwest::Body::wrap), url), read)
+}
+
+/// A response of reqwest's, async or blocking, from this URL; a plain conversion would lose it.
+#[cfg(feature = "reqwest")]
+pub(super) fn with_url<R: From<Response<reqwest::Body>>>(
+    mut response: Response<reqwest::Body>,
+    url: reqwest::Url,
+) -> R {
+    use reqwest::ResponseBuilderExt as _;
+
+    if let Ok(marked) = Response::builder().url(url).body(()) {
+        response.extensions_mut().extend(marked.into_parts().0.extensions);
+    }
+    response.into()
 }
 
 impl<R: Body> ResponseBody<R> {
@@ -44,7 +65,7 @@ impl<R: Body> ResponseBody<R> {
         Self { read: VecDeque::new(), rest: Some(Box::pin(body)) }
     }
 
-    /// Reads up to `longest` bytes, and gives them with a body that still has them.
+    /// Reads up to `longest` bytes, and returns them with a body that still yields them.
     pub(super) async fn read(body: R, longest: usize) -> (Vec<u8>, Self) {
         let mut body = Box::pin(body);
         let mut read = VecDeque::new();
@@ -72,7 +93,7 @@ impl<R: Body> ResponseBody<R> {
     }
 }
 
-/// Without the bytes, which may be somebody's secret.
+/// Leaves out the bytes, which may be secret.
 impl<R: Body> fmt::Debug for ResponseBody<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseBody").field("is_whole", &self.rest.is_none()).finish_non_exhaustive()

@@ -16,20 +16,22 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
-use super::guard::SignedRequest;
 #[cfg(feature = "reqwest")]
-use super::reqwest::{read_refusal, refuse_redirected, with_body};
+use super::reqwest::{refuse_redirected, with_body};
+#[cfg(feature = "reqwest")]
+use super::response_body::read_reqwest_refusal;
 use crate::body::SignedBody;
 use crate::body::Unwrapped;
 use crate::error::{BoxError, Error};
 use crate::signing::request::RequestView;
+use crate::signing::signed_request::SignedRequest;
 use crate::signing::signer::{Signer, with_target};
 use crate::signing::target::Origin;
 
-/// Signs every request that goes through a client service.
+/// A tower layer that signs every request of a client service.
 ///
-/// The client's types stay: request body, response and their bodies are those of the service beneath. Put it next to
-/// the client, beneath retries and timeouts, so that each attempt is signed afresh.
+/// The client's types do not change: the request body and the response are those of the service beneath. Put the layer
+/// next to the client, beneath retries and timeouts, so that each attempt is signed afresh.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -52,34 +54,37 @@ use crate::signing::target::Origin;
 /// # Ok(()) }
 /// ```
 ///
+/// # Errors
+/// [`ServiceError`], in which [`Error::find`] finds the crate's own [`Error`]. A request that cannot be signed is not sent.
+///
 /// # What the service beneath has to be
 /// `S: Service<Request<B>, Response = Response<_>> + Clone + Send + 'static` with a `Send` future and an error that
-/// becomes a [`BoxError`]. `Clone`, since a request may be sent a second time; the clone that was polled ready is the
+/// becomes a [`BoxError`]. It is `Clone` since a request may be sent a second time; the clone that was polled ready is the
 /// one that is called. The request body is `B: Body + From<Bytes> + Send + 'static`, as those of axum, reqwest and kube
-/// and `Full<Bytes>` are: a body that had to be read to be hashed is made again from its bytes. For other bodies, and
-/// for payload modes that encode or check a body while it is sent, give a function by [`map_body`](Self::map_body).
+/// and `Full<Bytes>` are: a body that was read to be hashed is made again from its bytes. For other bodies, and for
+/// payload modes that encode or check a body while it is sent, set a function by [`map_body`](Self::map_body).
 ///
 /// # Responses
-/// They are not touched, and their bodies not read. So a request is signed and sent once more only for what status and
-/// headers tell: a refusal whose code is in `x-amzn-errortype`, as API Gateway and most services have it, and a date
-/// that is off by more than any service allows. A refusal that may mean an expired token but has its code in the body,
-/// as S3's, is the caller's; credentials are then loaded again in the background, at most once a minute. The
-/// integrations for reqwest read the body and give it back whole.
+/// Responses are returned unchanged, and their bodies are not read. So a request is signed and sent once more only if
+/// status and headers show the cause: a refusal whose code is in `x-amzn-errortype`, where API Gateway and most services
+/// write it, or a date that is off by more than any service allows. The caller gets a refusal that may mean an expired
+/// token but has its code in the body, as S3's does; credentials are then loaded again in the background, at most once a
+/// minute. The integrations for reqwest read the body and return it whole.
 ///
 /// # Redirects
-/// It follows none. To a follower above it, such as tower-http's `FollowRedirect`, each hop is a new request without
-/// the extensions of the first, and the layer cannot tell such a hop from a request of the caller's. A hop
-/// to an origin that the signer may not sign for is refused as any request to it is, and nothing is sent there; a
-/// hop to any other allowed origin is signed. [Overrides](crate::overrides) do not reach a hop:
-/// [`SkipSigning`](crate::overrides::SkipSigning) of the first request, too, is forgotten. Let a follower
-/// stop where the origin changes, by tower-http's `policy::SameOrigin`.
+/// The layer follows no redirects. A service above it that does, such as tower-http's `FollowRedirect`, makes a new request
+/// for each redirect, without the extensions of the first, and the layer cannot distinguish it from a request of the
+/// caller. A request to an origin that the signer may not sign for is an error, and nothing is sent there; a request to any
+/// other allowed origin is signed. [Overrides](crate::overrides) of the first request, among them
+/// [`SkipSigning`](crate::overrides::SkipSigning), do not apply to the next. Follow redirects within one origin only, by
+/// tower-http's `policy::SameOrigin`.
 ///
-/// Never put a follower beneath it: that sends the signed request to wherever it is led, and the layer does not see
-/// it. A `reqwest::Client` that followed a redirect is noticed, see
+/// Never follow redirects beneath the layer: the signed request would be sent to any host that a redirect names, and the
+/// layer does not see it. If a `reqwest::Client` followed a redirect, that is an error of kind
 /// [`ErrorKind::Redirected`](crate::ErrorKind::Redirected).
 ///
 /// # reqwest
-/// It also goes around a `reqwest::Client`, with feature `reqwest`:
+/// With feature `reqwest`, the layer also wraps a `reqwest::Client`:
 ///
 /// ```
 /// # use sigv4_middleware::{Credentials, SigV4Layer, Signer};
@@ -98,7 +103,7 @@ pub struct SigV4Layer<M = SameBody> {
 }
 
 impl SigV4Layer {
-    /// A layer that signs with this signer.
+    /// A layer that signs requests with this signer.
     #[must_use]
     pub fn new(signer: Signer) -> Self {
         Self { signer, make_body: SameBody }
@@ -106,12 +111,12 @@ impl SigV4Layer {
 }
 
 impl<M> SigV4Layer<M> {
-    /// Makes the body that the client takes by a function, `Fn(SignedBody<B>) -> B2`.
+    /// Sets the function that makes the client's request body, `Fn(SignedBody<B>) -> B2`.
     ///
     /// For bodies that are not `From<Bytes>`, and for the payload modes that encode or check a body while it is sent
     /// ([`AwsChunked`](crate::PayloadMode::AwsChunked), [`Sha256Checked`](crate::PayloadMode::Sha256Checked), event
-    /// streams). The function is `BoxBody::new`, `tonic::body::Body::new`, `axum::body::Body::new` and so on, or
-    /// `|body| body` if the client is built for `SignedBody<B>`.
+    /// streams). Use `BoxBody::new`, `tonic::body::Body::new`, `axum::body::Body::new` or the like, or `|body| body` if the
+    /// client is built for `SignedBody<B>`.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -154,18 +159,19 @@ impl<S, M: Clone> Layer<S> for SigV4Layer<M> {
             `SigV4Layer::new(signer).map_body(BoxBody::new)`"
 )]
 pub trait MakeBody<B> {
-    /// What the client takes.
+    /// The request body that the client takes.
     type Body;
 
     /// Whether bodies can be encoded or checked while they are sent.
     #[doc(hidden)]
     const WRAPS: bool;
 
-    /// The client's body.
+    /// Makes the client's body from the signed one.
     fn make(&self, body: SignedBody<B>) -> Self::Body;
 }
 
-/// The client takes the body that the caller gives: what had to be read is made again from its bytes.
+/// The default [`MakeBody`]: the client takes the caller's body type, and a body that was read is made again from its
+/// bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SameBody;
 
@@ -196,11 +202,26 @@ impl<B, B2, F: Fn(SignedBody<B>) -> B2> MakeBody<B> for F {
 
 /// A client service whose requests are signed; made by [`SigV4Layer`].
 ///
-/// Takes `http::Request<B>` and gives the response of the service beneath, or takes `reqwest::Request`.
+/// It takes `http::Request<B>` or `reqwest::Request`, and returns the response of the service beneath.
 /// [Overrides](crate::overrides) are read from an `http::Request`'s extensions.
 ///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+/// use sigv4_middleware::{Credentials, SigV4, Signer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+/// let signer = Signer::builder().credentials(credentials).build()?;
+/// let hyper = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+/// let client = SigV4::new(hyper, signer);
+/// # Ok(()) }
+/// ```
+///
 /// # Errors
-/// [`ServiceError`]
+/// - [`ServiceError::Signing`]: the request could not be signed. It was not sent, unless [`Error::was_sent`] is true.
+/// - [`ServiceError::Client`]: the service beneath failed.
 #[derive(Clone, Debug)]
 pub struct SigV4<S, M = SameBody> {
     service: S,
@@ -209,7 +230,7 @@ pub struct SigV4<S, M = SameBody> {
 }
 
 impl<S> SigV4<S> {
-    /// Wraps a service.
+    /// Wraps a service, whose requests are then signed with this signer.
     #[must_use]
     pub fn new(service: S, signer: Signer) -> Self {
         Self { service, signer, make_body: SameBody }
@@ -222,12 +243,12 @@ impl<S, M> SigV4<S, M> {
         &self.service
     }
 
-    /// The service beneath, mutably.
+    /// The service beneath, as a mutable reference.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.service
     }
 
-    /// Gives the service beneath back.
+    /// Returns the service beneath.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.service
@@ -243,13 +264,21 @@ impl<S, M> SigV4<S, M> {
     }
 }
 
-/// Why a request of a [`SigV4`] service has no response.
+/// Error of a [`SigV4`] service: why a request has no response.
 ///
-/// [`Error::find`] gets the crate's own error out of it, and out of what wraps it.
+/// [`Error::find`] finds the crate's own error in it, and in any error that has it as a source.
+///
+/// ```
+/// use sigv4_middleware::{Error, ErrorKind, ServiceError};
+///
+/// fn may_send_again(error: &ServiceError) -> bool {
+///     Error::find(error).is_none_or(|error| !error.was_sent() && error.kind() != ErrorKind::CredentialsInvalid)
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceError {
-    /// The request could not be signed, and was not sent, with the exceptions that [`Error`] names.
+    /// The request could not be signed. It was not sent, unless [`Error::was_sent`] is true.
     #[error("{0}")]
     Signing(#[from] Error),
     /// The error of the client beneath.
@@ -257,7 +286,7 @@ pub enum ServiceError {
     Client(#[source] BoxError),
 }
 
-/// The response to come of a [`SigV4`] service.
+/// Response future of [`SigV4`] and [`Guarded`](crate::Guarded).
 pub struct ResponseFuture<T> {
     inner: Pin<Box<dyn Future<Output = Result<T, ServiceError>> + Send>>,
 }
@@ -340,17 +369,18 @@ where
         let mut client =
             HttpClient { service: self.take_ready(), make_body: self.make_body.clone(), body: PhantomData };
         let signer = self.signer.clone();
-        ResponseFuture::new(async move {
-            let (mut head, body) = request.into_parts();
-            head.extensions.remove::<SignedRequest>();
-            if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
+        let (mut head, body) = request.into_parts();
+        head.extensions.remove::<SignedRequest>();
+        if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
+            return ResponseFuture::new(async move {
                 let mut response = client.send(head, Some(SignedBody::unchanged(body))).await?;
                 signer.record_unsigned(response.extensions_mut());
-                return Ok(response);
-            }
-            let mut request = OutgoingRequest::new(head, body);
-            exchange(&signer, &mut client, &mut request).await
-        })
+                Ok(response)
+            });
+        }
+        // Made here, so that the future has room for it once.
+        let mut request = OutgoingRequest::new(head, body);
+        ResponseFuture::new(async move { exchange(&signer, &mut client, &mut request).await })
     }
 }
 
@@ -454,16 +484,16 @@ where
     fn call(&mut self, mut request: reqwest::Request) -> Self::Future {
         let mut client = ReqwestService(self.take_ready());
         let signer = self.signer.clone();
-        ResponseFuture::new(async move {
-            if signer.passes_through(None, || request.view(None)) {
+        if signer.passes_through(None, || request.view(None)) {
+            return ResponseFuture::new(async move {
                 let mut response = client.0.call(request).await?;
                 signer.record_unsigned(response.extensions_mut());
-                return Ok(response);
-            }
-            let body = request.body_mut().take().unwrap_or_default();
-            let mut request = OutgoingRequest::new(request, body);
-            exchange(&signer, &mut client, &mut request).await
-        })
+                Ok(response)
+            });
+        }
+        let body = request.body_mut().take().unwrap_or_default();
+        let mut request = OutgoingRequest::new(request, body);
+        ResponseFuture::new(async move { exchange(&signer, &mut client, &mut request).await })
     }
 }
 
@@ -504,6 +534,6 @@ where
     }
 
     async fn read_refusal(response: reqwest::Response) -> (reqwest::Response, RefusalBody) {
-        read_refusal(response).await
+        read_reqwest_refusal(response).await
     }
 }

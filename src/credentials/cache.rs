@@ -25,45 +25,7 @@ const MAX_LOADS: usize = 3;
 
 /// A cache around any credentials provider, for clients that run for months and functions that are frozen for hours.
 ///
-/// It follows the refresh rules that AWS's SDKs introduced in 2026 (aws-sdk-go-v2 `credential_cache.go`, smithy-rs
-/// `static_stability.rs`). By the time left until the credentials expire:
-///
-/// | time left | what a call does |
-/// |---|---|
-/// | more than the advisory window | returns the cached credentials, without a lock |
-/// | inside the advisory window | returns the cached credentials; the first such call starts a refresh in the background |
-/// | less than 60 s | waits for a refresh |
-/// | none, or nothing is cached yet | waits for a load; its failure is the caller's |
-///
-/// - The **advisory window** is 5 minutes for credentials loaded with up to 20 minutes left, 15 minutes for those under
-///   90 minutes, else 60 minutes; up to a tenth less at random. Credentials loaded with less time left than their
-///   window are refreshed when half of that time is over.
-/// - **Any number of callers share one load.** None of them owns it: a caller that is dropped does not cancel it.
-/// - **A refresh that fails** changes nothing while the cached credentials are valid. In the advisory window the next
-///   try is 300 to 600 s later, inside the last 60 s it is 1 to 5 s later. Credentials that have already expired count as
-///   a failure, and so does a load that takes longer than the load timeout.
-/// - **Expired credentials are never returned.** The SDKs go on with them through an outage only for their own
-///   providers, and return an error for any other provider; to this crate, every provider is of the other kind. All
-///   callers then get the same error, and the provider is not called for 1 to 5 s.
-/// - **No expiry**: keys without a session token never need a refresh. Keys with one are presumed valid for 15 minutes;
-///   after that callers wait for a refresh, and go on with the cached credentials when it fails.
-/// - **No background timer.** What a call does is decided by the clock at that call, so a process that was frozen gets
-///   fresh credentials at its first call.
-///
-/// # When a server refuses the credentials as expired
-/// The signer's integrations then load new ones and send the request once more. Only the refused caller waits: others go
-/// on with the cached credentials until the load has ended. A server that refuses everything cannot keep the provider
-/// busy: at most 2 such loads follow one another, and then one per 30 seconds; callers refused meanwhile get the server's
-/// response. A program that sees the refusal itself calls [`invalidate`](Self::invalidate).
-///
-/// # Executors
-/// A provider that has its credentials ready (static ones, the environment) works on any executor and without a runtime.
-/// A load that has to wait becomes a task on the tokio runtime of the caller that started it; without a tokio
-/// runtime it is an error of kind [`ErrorKind::CredentialsUnavailable`]. Timers are the crate's own and need none of
-/// the runtime's. A load on a runtime that nobody drives any longer is taken over by another caller within about a
-/// second.
-///
-/// Clones share one cache; dropping the last clone ends a load that is under way.
+/// A [`Signer`](crate::Signer) has one already. Make one to share credentials between signers, or with the AWS SDK.
 ///
 /// ```
 /// use aws_credential_types::provider::ProvideCredentials;
@@ -76,6 +38,54 @@ const MAX_LOADS: usize = 3;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # When credentials are refreshed
+/// It depends on the time left until the credentials expire:
+///
+/// | time left | what a call does |
+/// |---|---|
+/// | more than the advisory window | returns the cached credentials, without a lock |
+/// | inside the advisory window | returns the cached credentials; the first such call starts a refresh in the background |
+/// | less than 60 s | waits for a refresh |
+/// | none, or nothing is cached yet | waits for a load; if it fails, so does the call |
+///
+/// - The **advisory window** is 5 minutes for credentials loaded with up to 20 minutes left, 15 minutes for those under
+///   90 minutes, else 60 minutes; up to a tenth less at random. Credentials loaded with less time left than their
+///   window are refreshed when half of that time is over.
+/// - **Any number of callers share one load.** None of them owns it: a caller that is dropped does not cancel it.
+/// - **A refresh that fails** changes nothing while the cached credentials are valid. In the advisory window the next
+///   try is 300 to 600 s later, inside the last 60 s it is 1 to 5 s later. Credentials that have already expired count as
+///   a failure, and so does a load that takes longer than the load timeout.
+/// - **Expired credentials are never returned.** The SDKs return them during an outage, but only those of their own
+///   providers. Here, with any provider, all callers get the same error, and the provider is not called for 1 to 5 s.
+/// - **No expiry**: keys without a session token never need a refresh. Keys with a session token are taken to be valid for
+///   15 minutes; after that callers wait for a refresh, and get the cached credentials if it fails.
+/// - **No background timer.** What a call does is decided by the clock at that call, so a process that was frozen gets
+///   fresh credentials at its first call.
+///
+/// # When a server refuses the credentials as expired
+/// The signer's integrations then load new ones and send the request once more. Only the refused caller waits: others get
+/// the cached credentials until the load has ended. A server that refuses everything cannot keep the provider busy: at
+/// most 2 such loads follow one another, and then one per 30 seconds; callers that are refused meanwhile get the server's
+/// response. A program that handles the refusal itself calls [`invalidate`](Self::invalidate).
+///
+/// # Executors
+/// A provider that has its credentials ready (static ones, the environment) works on any executor and without a runtime.
+/// A load that has to wait becomes a task on the tokio runtime of the caller that started it; without a tokio
+/// runtime it is an error of kind [`ErrorKind::CredentialsUnavailable`]. Timers are the crate's own and need none of
+/// the runtime's. A load on a runtime that nobody drives any longer is taken over by another caller within about a
+/// second.
+///
+/// Clones share one cache; dropping the last clone ends a load that is under way.
+///
+/// # Errors
+/// [`provide_credentials`](ProvideCredentials::provide_credentials) fails with [`CredentialsError::ProviderError`], whose
+/// source is an [`Error`] of kind [`ErrorKind::CredentialsUnavailable`] (nothing is cached and the provider failed) or
+/// [`ErrorKind::CredentialsExpired`] (the cached credentials have expired, or the provider returned expired ones).
+///
+/// # SDK rule
+/// The refresh rules that the AWS SDKs introduced in 2026: aws-sdk-go-v2 `credential_cache.go`, smithy-rs
+/// `static_stability.rs`.
 #[derive(Clone)]
 pub struct CachedCredentials {
     pub(super) store: Arc<Store>,
@@ -107,11 +117,24 @@ impl CachedCredentials {
         }
     }
 
-    /// Drops the cached credentials if `refused` are still the cached ones, so that the next call waits for a load.
+    /// Drops the cached credentials if they equal `refused`, so that the next call waits for a load.
     ///
-    /// For a server's `ExpiredToken`, `ExpiredTokenException` or `InvalidToken`. Every caller waits for that load, and how
-    /// often this is called is not limited. It does nothing for credentials that have been replaced since, or within
-    /// 1 to 5 s of the provider returning the refused credentials again.
+    /// For a server's `ExpiredToken`, `ExpiredTokenException` or `InvalidToken`. Every caller waits for that load, and the
+    /// number of such loads is not limited. It does nothing for credentials that have been replaced meanwhile, or within
+    /// 1 to 5 s after the provider returned the refused credentials again.
+    ///
+    /// ```
+    /// use aws_credential_types::provider::ProvideCredentials;
+    /// use sigv4_middleware::{CachedCredentials, EnvironmentCredentials};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let cache = CachedCredentials::new(EnvironmentCredentials::new());
+    /// let credentials = cache.provide_credentials().await?;
+    /// // … a server refuses a request that was signed with them as expired …
+    /// cache.invalidate(&credentials);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn invalidate(&self, refused: &Credentials) {
         self.store.invalidate(refused);
     }
@@ -238,7 +261,7 @@ impl ProvideCredentials for CachedCredentials {
     }
 }
 
-/// Settings of a [`CachedCredentials`].
+/// Builder of a [`CachedCredentials`], made by [`CachedCredentials::builder`].
 #[must_use]
 pub struct CachedCredentialsBuilder {
     provider: SharedCredentialsProvider,
@@ -248,13 +271,13 @@ pub struct CachedCredentialsBuilder {
 }
 
 impl CachedCredentialsBuilder {
-    /// The clock that decides when credentials expire; the system's by default.
+    /// Sets the clock that decides when credentials expire; the system's clock by default.
     pub fn time_source(mut self, time_source: impl TimeSource + 'static) -> Self {
         self.time_source = SharedTimeSource::new(time_source);
         self
     }
 
-    /// How long a load may take before it counts as failed: 20 seconds by default.
+    /// Sets how long a load may take before it counts as failed; 20 seconds by default.
     pub fn load_timeout(mut self, load_timeout: Duration) -> Self {
         self.load_timeout = load_timeout;
         self
@@ -267,7 +290,7 @@ impl CachedCredentialsBuilder {
         self
     }
 
-    /// The cache. Nothing is loaded before the first call.
+    /// Builds the cache. Nothing is loaded before the first call.
     #[must_use]
     pub fn build(self) -> CachedCredentials {
         let store = Store::new(self.provider, self.time_source, self.load_timeout, self.random);

@@ -18,18 +18,10 @@ const PROFILE: &str = "AWS_PROFILE";
 
 /// Credentials from the environment variables that AWS Lambda, the AWS CLI and every AWS SDK use.
 ///
-/// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` must be set, `AWS_SESSION_TOKEN` goes with temporary
-/// credentials. A variable that is empty or blank counts as missing, as in aws-config.
-/// `AWS_CREDENTIAL_EXPIRATION`, an RFC 3339 time that botocore, the JavaScript SDK and aws-vault know, gives the
-/// expiry where it is set. The variables are read at every call. Profiles (`AWS_PROFILE`) are not read: that is what
-/// `Signer::from_default_chain()` of feature `aws-config` does.
-///
-/// # Errors
-///
-/// [`provide_credentials`](ProvideCredentials::provide_credentials) fails with
-/// [`CredentialsError::CredentialsNotLoaded`] when a key is missing, and with
-/// [`CredentialsError::InvalidConfiguration`] when a variable is not Unicode or the expiry is not a time. The
-/// source names the variable, never its value.
+/// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` must be set; temporary credentials also need `AWS_SESSION_TOKEN`.
+/// `AWS_CREDENTIAL_EXPIRATION` sets the expiry: an RFC 3339 time, which botocore, the JavaScript SDK and aws-vault use as
+/// well. A variable that is empty or blank counts as missing, as in aws-config. The variables are read at every call.
+/// Profiles (`AWS_PROFILE`) are not read: use `Signer::from_default_chain()` of feature `aws-config`.
 ///
 /// ```
 /// use aws_credential_types::provider::ProvideCredentials;
@@ -41,6 +33,18 @@ const PROFILE: &str = "AWS_PROFILE";
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Errors
+/// [`provide_credentials`](ProvideCredentials::provide_credentials) fails with:
+/// - [`CredentialsError::CredentialsNotLoaded`]: a key is missing.
+/// - [`CredentialsError::InvalidConfiguration`]: a variable is not Unicode, or the expiry is not a time.
+///
+/// The source names the variable, never its value.
+///
+/// # AWS documentation
+/// AWS SDKs and Tools Reference Guide: ["AWS access keys"][keys].
+///
+/// [keys]: https://docs.aws.amazon.com/sdkref/latest/guide/feature-static-credentials.html
 #[derive(Clone, Debug)]
 pub struct EnvironmentCredentials {
     env: Env,

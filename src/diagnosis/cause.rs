@@ -5,9 +5,19 @@ use std::fmt;
 /// Declares the causes: variant, name, what it means, what to do.
 macro_rules! causes {
     ($($(#[$section:meta])* $variant:ident $name:literal $meaning:literal $advice:literal)*) => {
-        /// Why a request was refused, as far as it can be told from the response and from what was signed.
+        /// Why a request was refused, as far as the response and the record of what was signed show it.
         ///
-        /// Display writes what it means, in half a sentence; [`as_str`](Self::as_str) is its name for logs and metrics.
+        /// Display writes its meaning, as text without a period at its end; [`as_str`](Self::as_str) is its name for logs
+        /// and metrics.
+        ///
+        /// ```
+        /// use sigv4_middleware::diagnosis::Cause;
+        ///
+        /// let cause = Cause::PolicyImplicitDeny;
+        /// assert_eq!(cause.as_str(), "policy-implicit-deny");
+        /// assert!(cause.signature_was_accepted());
+        /// println!("{cause}: {}", cause.what_to_do());
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Cause {
@@ -28,7 +38,9 @@ macro_rules! causes {
                 match self { $(Self::$variant => $meaning,)* }
             }
 
-            /// What to do about it, where nothing more is known.
+            /// What to do about it if nothing more is known; [`Diagnosis::what_to_do`] is more specific.
+            ///
+            /// [`Diagnosis::what_to_do`]: super::Diagnosis::what_to_do
             #[must_use]
             pub fn what_to_do(self) -> &'static str {
                 match self { $(Self::$variant => $advice,)* }
@@ -85,7 +97,7 @@ causes! {
         "the date or scope in the string to sign is another than the server's"
         "use one date and one scope for the signing key, the string to sign, the Authorization and x-amz-date"
     SignatureMismatchUnspecified "signature-mismatch-unspecified"
-        "the signature does not match, and the response does not say where"
+        "the signature does not match, and it is not known where"
         "check, in this order: the Host signed, the path's encoding, the payload hash, the session token, the secret"
 
     AuthorizationHeaderMalformed "authorization-header-malformed"
@@ -299,7 +311,7 @@ causes! {
 }
 
 impl Cause {
-    /// Whether the signature is known to have been accepted: the request was authenticated, and denied after that.
+    /// Whether the signature was certainly accepted: the request was authenticated, and then denied.
     #[must_use]
     pub fn signature_was_accepted(self) -> bool {
         self.meaning().starts_with("the signature was accepted")

@@ -122,6 +122,11 @@ pub(super) fn shorten(text: &str, longest: usize) -> String {
     short
 }
 
+/// Decoded as a form, in which a plus sign is a space.
+fn decoded_form(text: &str) -> String {
+    decoded(&text.replace('+', "%20"))
+}
+
 /// A character, or one that stands for it where a terminal would not show it: control characters but for tabs, and
 /// those that change the direction of text or have no width.
 fn printable(character: char) -> char {
@@ -141,7 +146,7 @@ fn printable(character: char) -> char {
 
 /// Decoded until nothing is left to decode, three times at most.
 fn decoded(text: &str) -> String {
-    let mut text = text.replace('+', "%20");
+    let mut text = text.to_owned();
     for _ in 0..3 {
         let next = percent_decode_str(&text).decode_utf8_lossy().into_owned();
         if next == text {
@@ -154,7 +159,8 @@ fn decoded(text: &str) -> String {
 
 pub(super) fn paths(ours: &str, theirs: &str) -> (Cause, &'static str) {
     let (our, their) = (decoded(ours), decoded(theirs));
-    if our == their {
+    // A plus sign is itself in a path; some clients mean a space by it all the same.
+    if our == their || decoded_form(ours) == decoded_form(theirs) {
         let has = |path: &str, escape: &str| path.to_ascii_uppercase().contains(escape);
         let why = if has(ours, "%2F") != has(theirs, "%2F") {
             "a slash within a segment (%2F) was encoded by one side only"
@@ -211,7 +217,7 @@ fn queries(ours: &str, theirs: &str) -> (Cause, Cow<'static, str>) {
     let plain = |pairs: &[String]| {
         sorted(pairs.iter().map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(name), decoded(value))
+            (decoded_form(name), decoded_form(value))
         }))
     };
     let (our_plain, their_plain) = (plain(&our), plain(&their));

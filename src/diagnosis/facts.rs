@@ -16,6 +16,8 @@ use super::server_text::ServerText;
 /// Headers by which AWS, and stores that follow S3, name a request.
 const AWS_IDS: [&str; 5] =
     ["x-amzn-requestid", "x-amz-request-id", "apigw-requestid", "x-amz-apigw-id", "x-amz-id-2"];
+/// Headers that have the error code.
+const CODES: [&str; 3] = ["x-amzn-errortype", "x-amz-error-code", "x-minio-error-code"];
 /// Further headers that name a request to whoever answered it.
 const OTHER_IDS: [&str; 4] = ["x-amz-cf-id", "cf-ray", "x-oss-request-id", "x-request-id"];
 
@@ -40,15 +42,19 @@ impl<'a> Facts<'a> {
         // Of a compressed body nothing can be read.
         let is_encoded = text_of(refused.headers, "content-encoding").is_some_and(is_encoding);
         let body = Body::parse(if is_encoded { &[] } else { refused.body });
-        let in_header =
-            text_of(refused.headers, "x-amzn-errortype").or(text_of(refused.headers, "x-amz-error-code"));
+        let in_header = CODES.iter().find_map(|name| text_of(refused.headers, name));
         let bare = |code: &str| {
             let code = code.split(':').next().unwrap_or(code);
             code.rsplit('#').next().unwrap_or(code).trim().to_owned()
         };
         let code =
             in_header.map(bare).or_else(|| body.code().map(str::to_owned)).filter(|code| !code.is_empty());
-        let message = without_server_text(body.message());
+        // MinIO says so, too, where it may not send a body.
+        let in_place = || text_of(refused.headers, "x-minio-error-desc").map(|text| text.trim_matches('"'));
+        let message = match body.form {
+            Form::Empty => in_place().unwrap_or_default(),
+            _ => without_server_text(body.message()),
+        };
         let details = body.field("details").filter(|details| *details != message).unwrap_or_default();
         let words = format!("{message} {details}");
         let words = words.trim().to_lowercase().replace(['\u{2019}', '\u{2018}'], "'");
@@ -95,7 +101,7 @@ impl<'a> Facts<'a> {
 
     /// Whether the response is written as AWS, or a store that follows S3, writes one.
     pub(super) fn is_aws(&self) -> bool {
-        self.has("x-amzn-errortype")
+        CODES.iter().any(|name| self.has(name))
             || self.is_error_document()
             || self.body.field("__type").is_some()
             || (self.has_aws_id() && self.body.field("errorType").is_some())

@@ -147,6 +147,7 @@ fn xml_fields(text: &str, root: &mut String, fields: &mut Vec<(String, String)>)
                 }
                 open = Some((name, String::new()));
             }
+            Ok(Event::Empty(empty)) if root.is_empty() => empty.local_name().as_ref().clone_into(root),
             Ok(Event::Text(content)) => push(&mut open, &content.xml10_content()),
             Ok(Event::CData(content)) => push(&mut open, &content.xml10_content()),
             Ok(Event::GeneralRef(reference)) => {

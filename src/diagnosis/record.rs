@@ -24,15 +24,20 @@ const HOP_BY_HOP: [&str; 10] = [
 ];
 
 /// Headers that proxies and HTTP libraries often change.
-const FRAGILE: [&str; 10] = [
+const FRAGILE: [&str; 15] = [
     "accept-encoding",
+    "b3",
+    "baggage",
     "cdn-loop",
     "forwarded",
     "max-forwards",
+    "sentry-trace",
     "traceparent",
+    "tracestate",
     "user-agent",
     "via",
     "x-amzn-trace-id",
+    "x-b3-traceid",
     "x-real-ip",
     "x-request-id",
 ];
@@ -65,7 +70,14 @@ pub(super) fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         let of_record =
             [consistency(details), payload(details), scope_day(details), scope_of_host(facts, details)];
         found.extend(of_record.into_iter().flatten());
-        let of_form = [path(details), query(details), fragile_headers(details), white_space(details)];
+        let of_form = [
+            path(details),
+            query(details),
+            hop_by_hop(details),
+            fragile_headers(details),
+            white_space(details),
+            content_length(details),
+        ];
         found.extend(of_form.into_iter().flatten());
     }
     found.sort_by_key(|finding| !finding.sure);
@@ -195,22 +207,30 @@ fn query(details: &SigningDetails) -> Option<Finding> {
     })
 }
 
+fn hop_by_hop(details: &SigningDetails) -> Option<Finding> {
+    let name = details.signed_headers()?.split(';').find(|name| HOP_BY_HOP.contains(name))?;
+    let why = format!(
+        "the header {name} was signed, which belongs to one connection and does not reach the service"
+    );
+    Some(Finding::likely(Cause::SignatureMismatchHeaderMissing, why))
+}
+
 fn fragile_headers(details: &SigningDetails) -> Option<Finding> {
-    let names = details.signed_headers()?.split(';');
     let forwarded = |name: &str| name.starts_with("x-forwarded-") || name.starts_with("cf-");
-    let mut signed: Vec<_> =
-        names.filter(|name| HOP_BY_HOP.contains(name) || FRAGILE.contains(name) || forwarded(name)).collect();
-    // The surest first.
-    signed.sort_by_key(|name| if HOP_BY_HOP.contains(name) { 0 } else { usize::from(!forwarded(name)) + 1 });
-    let name = signed.first()?;
-    if HOP_BY_HOP.contains(name) {
-        let why = format!(
-            "the header {name} was signed, which belongs to one connection and does not reach the service"
-        );
-        return Some(Finding::likely(Cause::SignatureMismatchHeaderMissing, why));
-    }
+    let names = || details.signed_headers().into_iter().flat_map(|names| names.split(';'));
+    let name =
+        names().find(|name| forwarded(name)).or_else(|| names().find(|name| FRAGILE.contains(name)))?;
     let why = format!("the header {name} was signed, which proxies and HTTP libraries often change");
     Some(Finding::likely(Cause::SignatureMismatchHeaderAltered, why))
+}
+
+/// OpenSearch Serverless takes no signature over `Content-Length`.
+fn content_length(details: &SigningDetails) -> Option<Finding> {
+    let signed = details.service() == Some("aoss") && details.signs("content-length");
+    signed.then(|| {
+        let why = "the header content-length was signed, which OpenSearch Serverless does not accept";
+        Finding::likely(Cause::SignatureMismatchHeaderAltered, why)
+    })
 }
 
 fn white_space(details: &SigningDetails) -> Option<Finding> {

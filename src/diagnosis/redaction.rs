@@ -43,19 +43,35 @@ pub(super) fn word(word: &str) -> String {
     super::compare::shorten(&out, LONGEST_NAME)
 }
 
-/// The text without what is quoted in it, other than names of parameters and SigV4's own Authorization.
+/// The text without what is quoted in it, other than names of parameters and regions and SigV4's own Authorization.
 fn without_quoted(text: &str) -> String {
     let is_name = |quoted: &str| {
         quoted.len() <= 24
             && quoted.bytes().next().is_some_and(|byte| byte.is_ascii_uppercase() || byte == b':')
             && quoted.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-:".contains(&byte))
     };
-    let keep =
-        |quoted: &str| is_name(quoted) || quoted.contains("AWS4-") || quoted.ends_with("/aws4_request");
+    let keep = |quoted: &str| {
+        is_name(quoted) || is_region(quoted) || quoted.contains("AWS4-") || quoted.ends_with("/aws4_request")
+    };
     let parts = text.split('\'').enumerate();
-    let parts: Vec<_> =
-        parts.map(|(at, part)| if at % 2 == 1 && !keep(part) { REDACTED } else { part }).collect();
+    let parts: Vec<_> = parts
+        .map(|(at, part)| if at % 2 == 1 && !part.trim().is_empty() && !keep(part) { REDACTED } else { part })
+        .collect();
     parts.join("'")
+}
+
+/// Whether this has the form of an AWS region's name, such as `us-gov-west-1`.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [country, .., number] = parts[..] else { return false };
+    let words = &parts[..parts.len() - 1];
+    matches!(parts.len(), 3 | 4)
+        && country.len() <= 4
+        && words
+            .iter()
+            .all(|word| (2..=9).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase()))
+        && number.len() == 1
+        && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// One word, with what follows `Signature=` and `Authorization=` left out, and what looks like a token.
@@ -116,6 +132,11 @@ mod tests {
                 "Credential=AKID/20261125/x, Signature=0123abc'.",
                 "Credential=AKID/20261125/x, Signature=[redacted]",
             ),
+            (
+                "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'us-gov-west-1'",
+                "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'us-gov-west-1'",
+            ),
+            ("authorization 'top-secret-word-1x' 'my-token-42'", "authorization '[redacted]' '[redacted]'"),
             ("the token IQoJtopsecret was refused", "the token [redacted] was refused"),
             ("line one\n\n  line two", "line one line two"),
             (

@@ -2,7 +2,16 @@
 
 use http::{HeaderMap, StatusCode};
 
-/// A response that refused a request: status, headers, and the beginning of its body.
+/// A response that may refuse a request: status, headers, and the beginning of its body. [`diagnose`](super::diagnose)
+/// explains it.
+///
+/// ```
+/// use http::{HeaderMap, StatusCode};
+/// use sigv4_middleware::diagnosis::RefusedResponse;
+///
+/// let headers = HeaderMap::new();
+/// let refused = RefusedResponse::new(StatusCode::FORBIDDEN, &headers, br#"{"message":"Forbidden"}"#);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RefusedResponse<'a> {
     pub(super) status: StatusCode,
@@ -11,12 +20,20 @@ pub struct RefusedResponse<'a> {
 }
 
 impl<'a> RefusedResponse<'a> {
-    /// How much of a body is looked at, in bytes. Refusals of AWS are shorter.
+    /// How many bytes of a body are examined: 64 KiB. AWS's refusals are shorter.
     pub const LONGEST_BODY: usize = 64 * 1024;
 
-    /// A response with as much of its body as was read; what is beyond [`LONGEST_BODY`](Self::LONGEST_BODY) is ignored.
+    /// A response with the part of its body that was read; bytes beyond [`LONGEST_BODY`](Self::LONGEST_BODY) are ignored.
     #[must_use]
     pub fn new(status: StatusCode, headers: &'a HeaderMap, body: &'a [u8]) -> Self {
         Self { status, headers, body: &body[..body.len().min(Self::LONGEST_BODY)] }
     }
+}
+
+/// Whether requests are refused with this status: the client's errors, redirects to where a bucket is, and limits.
+pub(crate) fn may_refuse(status: StatusCode) -> bool {
+    let limited = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::NETWORK_AUTHENTICATION_REQUIRED];
+    status.is_client_error()
+        || (status.is_redirection() && status != StatusCode::NOT_MODIFIED)
+        || limited.contains(&status)
 }

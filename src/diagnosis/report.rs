@@ -1,4 +1,4 @@
-//! [`Diagnosis`]: the result, and the report that a person can act on.
+//! [`Diagnosis`]: the result, and its report.
 
 use std::fmt;
 
@@ -6,10 +6,22 @@ use http::StatusCode;
 
 use super::cause::Cause;
 
-/// Why a request was refused, by what evidence, and what to do about it.
+/// Why a request was refused, the evidence, and what to do about it; returned by [`diagnose`](super::diagnose).
 ///
-/// Display writes a report over several lines. No secret is in it: values of tokens, of Authorization headers and of API
-/// keys that a server repeats are redacted.
+/// Display writes a report over several lines. It contains no secret: tokens, Authorization headers and API keys that a
+/// server repeats are redacted.
+///
+/// ```
+/// use sigv4_middleware::diagnosis::{Cause, Diagnosis};
+///
+/// fn alert(diagnosis: &Diagnosis) {
+///     match diagnosis.cause() {
+///         Cause::ServiceThrottled => {}
+///         cause if cause.signature_was_accepted() => eprintln!("ask for permission: {:?}", diagnosis.denial()),
+///         cause => eprintln!("{}: {}", cause.as_str(), diagnosis.what_to_do()),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Diagnosis {
@@ -33,14 +45,14 @@ impl Diagnosis {
         self.causes[0]
     }
 
-    /// All causes that the response allows, the likeliest first. More than one where neither the response nor what the
-    /// client knows decides.
+    /// All possible causes, the likeliest first; never empty. More than one if neither the response nor the client's
+    /// record decides between them.
     #[must_use]
     pub fn causes(&self) -> &[Cause] {
         &self.causes
     }
 
-    /// Whether only one cause is left.
+    /// Whether only one cause is possible.
     #[must_use]
     pub fn is_certain(&self) -> bool {
         self.causes.len() == 1
@@ -52,19 +64,19 @@ impl Diagnosis {
         self.status
     }
 
-    /// The response's error code, such as `SignatureDoesNotMatch`.
+    /// The response's error code, such as `SignatureDoesNotMatch`; `None` if it has none.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
-    /// The response's message, shortened and with secrets redacted.
+    /// The response's message, shortened and with secrets redacted; `None` if it has none.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
-    /// What the causes were concluded from, a sentence each.
+    /// The evidence for the causes, one sentence each.
     #[must_use]
     pub fn evidence(&self) -> &[String] {
         &self.evidence
@@ -76,26 +88,28 @@ impl Diagnosis {
         &self.what_to_do
     }
 
-    /// The ids by which AWS Support finds the request: header names and their values.
+    /// The ids that AWS Support needs to find the request: pairs of header name and value.
     #[must_use]
     pub fn request_ids(&self) -> &[(String, String)] {
         &self.request_ids
     }
 
-    /// The first line in which the server's canonical request, or string to sign, differs from the client's.
+    /// The first line in which the server's canonical request, or string to sign, differs from the client's; `None` if one
+    /// of the two is not known, or if they do not differ.
     #[must_use]
     pub fn difference(&self) -> Option<&Difference> {
         self.difference.as_ref()
     }
 
-    /// Who was denied what, where a policy did it and the response says so.
+    /// The principal, action, resource and policy of a denial; `None` if no policy denied the request, or if the response
+    /// names none of them.
     #[must_use]
     pub fn denial(&self) -> Option<&Denial> {
         self.denial.as_ref()
     }
 
-    /// By how many seconds the server's clock is ahead of the signing date, where the response shows both and the cause is
-    /// a date; negative if it is behind.
+    /// How many seconds the server's clock is ahead of the signing date; negative if it is behind. `None` if the cause is
+    /// not a date, or if one of the two is not known.
     #[must_use]
     pub fn clock_offset_seconds(&self) -> Option<i64> {
         self.clock_offset_seconds
@@ -106,11 +120,11 @@ impl Diagnosis {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Difference {
-    /// `canonical request` or `string to sign`.
+    /// The text that the line is in: `canonical request` or `string to sign`.
     pub text: &'static str,
     /// The line's number, from 1, in the client's text.
     pub line: usize,
-    /// What the line is: `method`, `path`, `query`, `header content-type`, `signed headers`, `payload hash`, …
+    /// The part of the request: `method`, `path`, `query`, `header content-type`, `signed headers`, `payload hash`, …
     pub part: String,
     /// The client's line; `None` if it has none.
     pub ours: Option<String>,
@@ -131,7 +145,8 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Who was denied what.
+/// The principal, action, resource and policy of a denial, as far as the response names them; returned by
+/// [`Diagnosis::denial`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Denial {
@@ -175,3 +190,5 @@ impl fmt::Display for Diagnosis {
         write!(f, "what to do: {}", self.what_to_do)
     }
 }
+
+impl std::error::Error for Diagnosis {}

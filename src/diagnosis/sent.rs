@@ -6,10 +6,11 @@ use sha2::{Digest, Sha256};
 
 use crate::signing::details::SigningDetails;
 
-/// What a client knows of the request that was refused, besides the response. All of it is optional: what is not known
-/// makes a diagnosis less certain, not wrong.
+/// What a client knows of the request that was refused. Everything is optional: a diagnosis is less certain if something
+/// is not known, but not wrong.
 ///
-/// It holds no secret: of an Authorization header only its scheme and its hash are kept.
+/// Make it from [`SigningDetails`], or by [`unknown`](Self::unknown) or [`unsigned`](Self::unsigned), and add the rest by
+/// its setters. It contains no secret: of an Authorization header only its scheme and its hash are kept.
 ///
 /// ```
 /// use sigv4_middleware::{SigningDetails, diagnosis::SentRequest};
@@ -64,7 +65,7 @@ impl From<&SigningDetails> for SentRequest {
 }
 
 impl SentRequest {
-    /// A request of which nothing is known.
+    /// A request about which nothing is known.
     pub fn unknown() -> Self {
         Self::default()
     }
@@ -74,82 +75,82 @@ impl SentRequest {
         Self { signed: Some(false), ..Self::default() }
     }
 
-    /// Whether it was signed.
+    /// Sets whether the request was signed.
     pub fn signed(self, signed: bool) -> Self {
         Self { signed: Some(signed), ..self }
     }
 
-    /// Its method.
+    /// Sets the method, in upper case.
     pub fn method(self, method: impl Into<String>) -> Self {
         Self { method: Some(method.into()), ..self }
     }
 
-    /// The host of the URL that was requested, with its port where it has one.
+    /// Sets the host of the URL that was requested: `host`, or `host:port` if the URL has a port.
     pub fn url_host(self, host: impl Into<String>) -> Self {
         Self { url_host: Some(host.into()), ..self }
     }
 
-    /// The Host that was signed.
+    /// Sets the value of Host that was signed.
     pub fn signed_host(self, host: impl Into<String>) -> Self {
         Self { signed_host: Some(host.into()), ..self }
     }
 
-    /// The Host that was sent, as far as the client saw it.
+    /// Sets the value of Host that the client sent.
     pub fn sent_host(self, host: impl Into<String>) -> Self {
         Self { sent_host: Some(host.into()), ..self }
     }
 
-    /// The Content-Type that was sent.
+    /// Sets the value of Content-Type that was sent.
     pub fn sent_content_type(self, content_type: impl Into<String>) -> Self {
         Self { sent_content_type: Some(content_type.into()), ..self }
     }
 
-    /// The SHA-256 of the body that was sent, in hex.
+    /// Sets the SHA-256 of the body that was sent, in hex.
     pub fn body_sha256(self, sha256: impl Into<String>) -> Self {
         Self { body_sha256: Some(sha256.into()), ..self }
     }
 
-    /// The signing name of the service.
+    /// Sets the signing name of the service, such as `execute-api`.
     pub fn service(self, service: impl Into<String>) -> Self {
         Self { service: Some(service.into()), ..self }
     }
 
-    /// The region it was signed for.
+    /// Sets the region that the request was signed for.
     pub fn region(self, region: impl Into<String>) -> Self {
         Self { region: Some(region.into()), ..self }
     }
 
-    /// The access key id.
+    /// Sets the access key id that the request was signed with.
     pub fn access_key_id(self, id: impl Into<String>) -> Self {
         Self { access_key_id: Some(id.into()), ..self }
     }
 
-    /// Whether a session token was sent.
+    /// Sets whether a session token was sent.
     pub fn session_token(self, sent: bool) -> Self {
         Self { session_token: Some(sent), ..self }
     }
 
-    /// Whether it had a body.
+    /// Sets whether the request had a body.
     pub fn has_body(self, has_body: bool) -> Self {
         Self { has_body: Some(has_body), ..self }
     }
 
-    /// Whether `x-amz-content-sha256` was sent and signed.
+    /// Sets whether `x-amz-content-sha256` was sent and signed.
     pub fn content_sha256_signed(self, signed: bool) -> Self {
         Self { content_sha256_signed: Some(signed), ..self }
     }
 
-    /// Whether an API key (`x-api-key`) was sent.
+    /// Sets whether an API key (`x-api-key`) was sent.
     pub fn api_key(self, sent: bool) -> Self {
         Self { api_key: Some(sent), ..self }
     }
 
-    /// Whether method and path are known to exist at the API.
+    /// Sets whether method and path exist at the API.
     pub fn route_known(self, known: bool) -> Self {
         Self { route_known: Some(known), ..self }
     }
 
-    /// The Authorization header that was sent. Its value is not kept.
+    /// Sets the Authorization header that was sent. Its value is not kept, only its scheme and hash.
     pub fn authorization(self, value: &str) -> Self {
         let scheme =
             value.split_ascii_whitespace().next().filter(|_| value.contains(' ')).unwrap_or_default();

@@ -4,6 +4,7 @@ mod canonical_text;
 mod clock;
 mod parsed_authorization;
 mod policy;
+mod refusal;
 mod response;
 mod server;
 mod service_rules;
@@ -31,8 +32,20 @@ use verify::Key;
 /// The default limit of a request body, in bytes.
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
-/// A server on 127.0.0.1 that accepts only requests signed with AWS Signature Version 4, like an API Gateway API with
+/// A test server on 127.0.0.1 that accepts only requests signed with AWS Signature Version 4, like an API Gateway API with
 /// IAM authorization.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+/// use aws_credential_types::Credentials;
+/// use sigv4_middleware::IamGateway;
+///
+/// let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+/// let gateway = IamGateway::builder().credentials(credentials).region("ap-northeast-1").start().await?;
+/// // … call gateway.url() with a client that signs …
+/// assert!(gateway.requests().is_empty());
+/// # Ok(()) }
+/// ```
 ///
 /// It verifies each request as received (target, headers, body; HTTP/1.1, or HTTP/2 without TLS) with aws-sigv4 and
 /// not with this crate's own signer, so that a test checks one against the other. It accepts a signature in the
@@ -64,17 +77,12 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 ///
 /// Dropping the gateway stops the server and closes its connections.
 ///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
-/// use aws_credential_types::Credentials;
-/// use sigv4_middleware::IamGateway;
+/// # AWS documentation
+/// - IAM User Guide: ["Create a signed AWS API request"][create].
+/// - API Gateway Developer Guide: ["Gateway response types for API Gateway"][types].
 ///
-/// let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
-/// let gateway = IamGateway::builder().credentials(credentials).region("ap-northeast-1").start().await?;
-/// // … call gateway.url() with a client that signs …
-/// assert!(gateway.requests().is_empty());
-/// # Ok(()) }
-/// ```
+/// [create]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+/// [types]: https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 pub struct IamGateway {
     addr: SocketAddr,
     state: Arc<State>,
@@ -82,7 +90,7 @@ pub struct IamGateway {
 }
 
 impl IamGateway {
-    /// A builder for a gateway of service `execute-api` in region `us-east-1`, without credentials.
+    /// A builder of a gateway for service `execute-api` in region `us-east-1`, without credentials.
     pub fn builder() -> IamGatewayBuilder {
         IamGatewayBuilder {
             credentials: Vec::new(),
@@ -100,18 +108,18 @@ impl IamGateway {
     /// Starts a gateway with the builder's defaults that accepts these credentials.
     ///
     /// # Errors
-    /// If no loopback port can be opened.
+    /// An `io::Error` if no port on 127.0.0.1 can be opened.
     pub async fn start(credentials: Credentials) -> io::Result<Self> {
         Self::builder().credentials(credentials).start().await
     }
 
-    /// `http://127.0.0.1:PORT`, without a trailing slash.
+    /// The gateway's URL: `http://127.0.0.1:PORT`, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// The address it listens on.
+    /// The address that the gateway listens on.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
@@ -123,6 +131,26 @@ impl IamGateway {
     }
 
     /// Refuses requests signed with this key with `ExpiredTokenException` from now on. Does nothing for an unknown key.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use aws_credential_types::Credentials;
+    /// use sigv4_middleware::{IamGateway, SigV4Middleware, Signer};
+    ///
+    /// let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("token".into()), None, "test");
+    /// let gateway = IamGateway::start(credentials.clone()).await?;
+    /// let signer =
+    ///     Signer::builder().credentials(credentials).service("execute-api").region("us-east-1").build()?;
+    /// let client = reqwest_middleware::ClientBuilder::new(sigv4_middleware::reqwest_client().build()?)
+    ///     .with(SigV4Middleware::new(signer))
+    ///     .build();
+    ///
+    /// assert_eq!(client.get(gateway.url()).send().await?.status(), 200);
+    /// gateway.expire("AKIDEXAMPLE");
+    /// assert_eq!(client.get(gateway.url()).send().await?.status(), 403);
+    /// assert_eq!(gateway.requests()[1].error_type, Some("ExpiredTokenException"));
+    /// # Ok(()) }
+    /// ```
     pub fn expire(&self, access_key_id: &str) {
         self.expire_after(0, access_key_id);
     }
@@ -148,7 +176,8 @@ impl IamGateway {
         }
     }
 
-    /// Sets how many seconds the gateway's clock, and the `Date` of its responses, is ahead of its time source.
+    /// Sets how many seconds the gateway's clock, and the `Date` of its responses, is ahead of its time source; negative if
+    /// behind.
     pub fn set_clock_offset(&self, seconds: i64) {
         self.state.mutable().clock_offset = seconds;
     }
@@ -158,13 +187,15 @@ impl IamGateway {
         self.state.mutable().response = response;
     }
 
-    /// Responds to the next `requests` authorized requests with this status and API Gateway's message for it. Faults
-    /// are used in the order in which they were added; a refused request uses none.
+    /// Responds to the next `requests` authorized requests with this status and API Gateway's message for it.
+    ///
+    /// Faults are used in the order in which they were added; a refused request uses none.
     pub fn fail_next(&self, requests: usize, status: StatusCode) {
         self.push_faults(requests, Fault::Fail(status));
     }
 
-    /// Responds to the next `requests` authorized requests with this status, this `Location` and an empty body.
+    /// Responds to the next `requests` authorized requests with this status, this `Location` and an empty body, in the same
+    /// order as [`fail_next`](Self::fail_next).
     pub fn redirect_next(&self, requests: usize, status: StatusCode, location: HeaderValue) {
         self.push_faults(requests, Fault::Redirect(status, location));
     }
@@ -173,8 +204,9 @@ impl IamGateway {
         self.state.mutable().faults.extend(std::iter::repeat_n(fault, requests));
     }
 
-    /// The requests received so far, each with the status of its response, in the order of the responses. They are
-    /// kept, with their bodies, until [`clear`](Self::clear).
+    /// The requests received so far, each with the status of its response, in the order of the responses.
+    ///
+    /// They are kept, with their bodies, until [`clear`](Self::clear).
     #[must_use]
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.state.mutable().received.clone()
@@ -203,7 +235,27 @@ impl fmt::Debug for IamGateway {
     }
 }
 
-/// Configures and starts an [`IamGateway`].
+/// Builder of an [`IamGateway`], made by [`IamGateway::builder`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+/// use aws_credential_types::Credentials;
+/// use http::Method;
+/// use sigv4_middleware::{IamGateway, RefusalStyle};
+///
+/// let gateway = IamGateway::builder()
+///     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"))
+///     .service("s3")
+///     .region("eu-central-1")
+///     .refusal_style(RefusalStyle::S3)
+///     .route(Method::GET, "/bucket/report.pdf")
+///     .clock_offset(-600) // seconds
+///     .max_body(1024 * 1024) // bytes
+///     .start()
+///     .await?;
+/// # drop(gateway);
+/// # Ok(()) }
+/// ```
 #[must_use = "call .start() to run the gateway"]
 pub struct IamGatewayBuilder {
     credentials: Vec<Credentials>,
@@ -218,8 +270,10 @@ pub struct IamGatewayBuilder {
 }
 
 impl IamGatewayBuilder {
-    /// Adds credentials to accept. A request signed with credentials that have a session token must carry it.
-    /// Credentials with an expiry are refused as expired when the gateway's clock reaches it.
+    /// Adds credentials to accept.
+    ///
+    /// If they have a session token, a request must send it. If they have an expiry, they are refused as expired when the
+    /// gateway's clock reaches it.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials.push(credentials);
         self
@@ -237,7 +291,7 @@ impl IamGatewayBuilder {
         self
     }
 
-    /// Sets how many seconds the gateway's clock is ahead of its time source.
+    /// Sets how many seconds the gateway's clock is ahead of its time source; 0 by default, negative if behind.
     pub fn clock_offset(mut self, seconds: i64) -> Self {
         self.clock_offset = seconds;
         self
@@ -255,20 +309,20 @@ impl IamGatewayBuilder {
         self
     }
 
-    /// Sets in whose form refusals are written; API Gateway's by default.
+    /// Sets the service whose form refusals are written in; API Gateway's by default.
     pub fn refusal_style(mut self, style: RefusalStyle) -> Self {
         self.style = style;
         self
     }
 
     /// Adds a route: requests with another method or path than those added are refused with API Gateway's
-    /// `Missing Authentication Token`. Without any, all are known.
+    /// `Missing Authentication Token`. If no route is added, every method and path is accepted.
     pub fn route(mut self, method: Method, path: impl Into<String>) -> Self {
         self.routes.push((method, path.into()));
         self
     }
 
-    /// Sets an API key that requests need besides their signature, in `x-api-key`.
+    /// Sets an API key that requests have to send in `x-api-key`, besides their signature.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Some(key.into());
         self
@@ -277,7 +331,7 @@ impl IamGatewayBuilder {
     /// Opens a port on 127.0.0.1 and serves it on the current tokio runtime until the gateway is dropped.
     ///
     /// # Errors
-    /// If no port can be opened.
+    /// An `io::Error` if no port can be opened.
     pub async fn start(self) -> io::Result<IamGateway> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let addr = listener.local_addr()?;
@@ -323,7 +377,7 @@ fn insert_key(keys: &mut HashMap<String, Key>, credentials: Credentials) {
     keys.insert(id, Key { credentials, expired: false, denied: None, uses_left: None });
 }
 
-/// A request that the gateway received, with the status of the response.
+/// A request that an [`IamGateway`] received, with the status of the response; returned by [`IamGateway::requests`].
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ReceivedRequest {
@@ -333,13 +387,13 @@ pub struct ReceivedRequest {
     pub target: String,
     /// HTTP/1.1 or HTTP/2.
     pub version: Version,
-    /// The headers; over HTTP/2 `host` is the `:authority`. Secret values are marked sensitive.
+    /// The headers; for HTTP/2 `host` is the `:authority`. Secret values are marked sensitive.
     pub headers: HeaderMap,
     /// The body; empty if it was not read to its end.
     pub body: Bytes,
     /// The status of the response.
     pub status: StatusCode,
-    /// The `x-amzn-errortype` of the response.
+    /// The `x-amzn-errortype` of the response; `None` if the request was authorized.
     pub error_type: Option<&'static str>,
 }
 

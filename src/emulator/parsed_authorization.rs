@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::canonical_text::QueryPairs;
 use super::clock::Seconds;
-use super::response::{Detail, Refusal};
+use super::refusal::{Detail, Refusal};
 
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 pub(super) const X_AMZ_DATE: &str = "x-amz-date";

@@ -2,7 +2,9 @@
 
 use aws_credential_types::Credentials;
 
-/// Which policy denies a request; what [`IamGateway::deny_by`](crate::IamGateway::deny_by) sets.
+/// The policy that denies a request, set by [`IamGateway::deny_by`](crate::IamGateway::deny_by).
+///
+/// The messages are IAM's, with an account and names that do not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PolicyDenial {

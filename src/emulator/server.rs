@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 
 use super::ReceivedRequest;
 use super::clock::Seconds;
-use super::response::{self, Refusal};
+use super::refusal::Refusal;
+use super::response;
 use super::style::RefusalStyle;
 use super::verify::{self, Expected, Key};
 use crate::redact::is_sensitive;
@@ -126,9 +127,10 @@ async fn serve(state: &State, request: Request<Incoming>) -> Response<Full<Bytes
     let mut mutable = state.mutable();
     let (response, error_type) = match authenticated.and_then(|id| respond(&mut mutable, &id)) {
         Ok(response) => (response::with_common_headers(response, now.http_date()), None),
-        Err(refusal) => {
-            (refusal.to_response(state.config.style, now.http_date()), state.config.error_type(&refusal))
-        }
+        Err(refusal) => (
+            response::refused(&refusal, state.config.style, now.http_date()),
+            state.config.error_type(&refusal),
+        ),
     };
     mutable.received.push(record(parts, body, response.status(), error_type));
     response

@@ -1,25 +1,29 @@
 //! How services write a refusal.
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
-use super::response::{Detail, Refusal};
+use super::refusal::{Detail, Refusal};
 
-/// In whose form an [`IamGateway`](crate::IamGateway) writes its refusals.
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+/// The service whose form an [`IamGateway`](crate::IamGateway) writes its refusals in, set by
+/// [`refusal_style`](crate::IamGatewayBuilder::refusal_style).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusalStyle {
-    /// API Gateway's and that of most REST services: the code in `x-amzn-errortype`, the message in JSON. The canonical
-    /// request is printed.
+    /// API Gateway and most REST services: the code in `x-amzn-errortype`, the message in JSON. The canonical request is
+    /// printed.
     #[default]
     ApiGateway,
-    /// S3's: code, message and details in XML. The canonical request is printed. A date may be 15 minutes off.
+    /// Amazon S3: code, message and details in XML. The canonical request is printed. A date may be 15 minutes off; in the
+    /// forms of other AWS services 5 minutes.
     S3,
-    /// Of awsJson services such as DynamoDB: status 400, code and message in JSON. The canonical request is printed.
+    /// awsJson services such as DynamoDB: status 400, code and message in JSON. The canonical request is printed.
     AwsJson,
-    /// Of query services such as STS: code and message in XML. The canonical request is printed.
+    /// Query services such as STS: code and message in XML. The canonical request is printed.
     Query,
-    /// Of stores that follow S3: its codes, and nothing besides. No canonical request, no times, no region.
+    /// S3-compatible stores: S3's codes in XML, without canonical request, times or region. A date may be 15 minutes off.
     PlainStore,
 }
 
@@ -32,10 +36,13 @@ impl RefusalStyle {
         }
     }
 
-    /// The response for a refusal, in all but API Gateway's form.
-    pub(super) fn write(self, refusal: &Refusal) -> Option<Response<Bytes>> {
+    /// The response for a refusal.
+    pub(super) fn write(self, refusal: &Refusal) -> Response<Bytes> {
         let (status, content_type, body) = match self {
-            Self::ApiGateway => return None,
+            Self::ApiGateway => {
+                let body = serde_json::json!({ "message": refusal.message });
+                (refusal.status, "application/json", body.to_string())
+            }
             Self::AwsJson => {
                 let code = format!("com.amazon.coral.service#{}", refusal.error_type);
                 let body = serde_json::json!({ "__type": code, "message": refusal.message });
@@ -70,7 +77,10 @@ impl RefusalStyle {
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = status;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Some(response)
+        if self == Self::ApiGateway {
+            response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(refusal.error_type));
+        }
+        response
     }
 }
 

@@ -14,7 +14,7 @@ use super::canonical_text::{self, CanonicalText, QueryPairs, sha256_hex};
 use super::clock::Seconds;
 use super::parsed_authorization::{ParsedAuthorization, X_AMZ_DATE};
 use super::policy::PolicyDenial;
-use super::response::{Detail, Refusal};
+use super::refusal::{Detail, Refusal};
 use super::service_rules::{Payload, ServiceRules};
 
 /// aws-sigv4 parses the target with its query encoded again, and panics if it is longer than a `Uri` can be.

@@ -26,15 +26,14 @@ type Buffer = SmallVec<[u8; 256]>;
 
 /// The service and region that requests to a host are signed for, inferred from the host's name.
 ///
-/// Known are the hosts of botocore's endpoint data in all partitions (plain, dual-stack, FIPS), hosts that begin with
-/// the name of a resource (`{bucket}.s3…`, `{id}.execute-api…`, `{id}.lambda-url…`), VPC endpoints, and Cloudflare R2.
-/// A service newer than that data is recognized by AWS's naming rule, its name and then its region, under
-/// `amazonaws.com` and the other partitions' counterparts. An unknown region is accepted if it is named like its
-/// partition's other regions.
+/// Known hosts are those of botocore's endpoint data in all partitions (plain, dual-stack, FIPS), hosts that begin with the
+/// name of a resource (`{bucket}.s3…`, `{id}.execute-api…`, `{id}.lambda-url…`), VPC endpoints, and Cloudflare R2. A service
+/// that is newer than the data is recognized by AWS's naming rule: its name, then its region, under `amazonaws.com` or
+/// another partition's domain. An unknown region is accepted if it is named like the other regions of its partition.
 ///
 /// Nothing is inferred from custom domains, nor from AWS's names for customers' machines (EC2, load balancers, ECS,
-/// Airflow, notebooks, S3 websites, others' PrivateLink services). The hosts of AWS that an endpoint can be inferred
-/// from are those that a [`Signer`](crate::Signer) signs for by default.
+/// Airflow, notebooks, S3 websites, others' PrivateLink services). By default, a [`Signer`](crate::Signer) signs for the AWS
+/// hosts from which an endpoint can be inferred.
 ///
 /// ```
 /// use sigv4_middleware::Endpoint;
@@ -48,6 +47,11 @@ type Buffer = SmallVec<[u8; 256]>;
 /// assert!(Endpoint::infer("api.example.com").is_err());
 /// # Ok::<(), sigv4_middleware::Error>(())
 /// ```
+///
+/// # AWS documentation
+/// AWS General Reference: ["AWS service endpoints"][endpoints]; botocore's endpoint data.
+///
+/// [endpoints]: https://docs.aws.amazon.com/general/latest/gr/rande.html
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     service: Cow<'static, str>,
@@ -84,7 +88,8 @@ impl Endpoint {
         })
     }
 
-    fn recognize(host: &str) -> Option<Self> {
+    /// As [`infer`](Self::infer), without a reason.
+    pub(crate) fn recognize(host: &str) -> Option<Self> {
         let mut lower = Buffer::new();
         let name = lower_case(host, &mut lower)?;
         if let Some((suffix, front)) = partitions::suffix(name) {
@@ -102,6 +107,15 @@ impl Endpoint {
     /// `/mqtt` on an AWS IoT data host is `iotdevicegateway`; `/{maps,places,routes}/v0/…` on the hosts of the
     /// newer location services is `geo`. Every other path is as in [`infer`](Self::infer).
     ///
+    /// ```
+    /// use sigv4_middleware::Endpoint;
+    ///
+    /// let host = "a1b2c3d4-ats.iot.eu-west-1.amazonaws.com";
+    /// assert_eq!(Endpoint::infer_with_path(host, "/topics/orders")?.service(), "iotdata");
+    /// assert_eq!(Endpoint::infer_with_path(host, "/mqtt")?.service(), "iotdevicegateway");
+    /// # Ok::<(), sigv4_middleware::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`infer`](Self::infer).
     pub fn infer_with_path(host: &str, path: &str) -> Result<Self, Error> {
@@ -111,6 +125,11 @@ impl Endpoint {
             found.rule = rule;
         }
         Ok(found)
+    }
+
+    /// Whether AWS runs the host, and not another store.
+    pub(crate) fn is_run_by_aws(&self) -> bool {
+        self.partition.is_some()
     }
 
     /// Whether the service depends on the path, see [`infer_with_path`](Self::infer_with_path).
@@ -141,10 +160,19 @@ impl Endpoint {
         self.region.as_deref()
     }
 
-    /// The region to sign for.
+    /// The region to sign for, or an error that says how to find and set it.
+    ///
+    /// ```
+    /// use sigv4_middleware::{Endpoint, ErrorKind};
+    ///
+    /// let endpoint = Endpoint::infer("bucket.s3.amazonaws.com")?;
+    /// assert_eq!(endpoint.region(), None);
+    /// assert_eq!(endpoint.require_region().unwrap_err().kind(), ErrorKind::ScopeUnknown);
+    /// # Ok::<(), sigv4_middleware::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::ScopeUnknown`] if it cannot be inferred from the host; the message says how to find and set it.
+    /// [`ErrorKind::ScopeUnknown`] if the region cannot be inferred from the host, or if the host takes SigV4a only.
     pub fn require_region(&self) -> Result<&str, Error> {
         if let Some(region) = &self.region {
             return Ok(region);
@@ -208,7 +236,7 @@ impl Endpoint {
     }
 }
 
-/// As [`Endpoint::infer`].
+/// Parses a host name, as [`Endpoint::infer`] does.
 impl FromStr for Endpoint {
     type Err = Error;
 
@@ -234,7 +262,7 @@ impl fmt::Display for Endpoint {
 
 /// Whether AWS runs the server behind a host: whether a service can be inferred from it, other stores left aside.
 fn is_run_by_aws(host: &str) -> bool {
-    Endpoint::recognize(host).is_some_and(|endpoint| endpoint.partition.is_some())
+    Endpoint::recognize(host).is_some_and(|endpoint| endpoint.is_run_by_aws())
 }
 
 /// Whether a host is below a domain of AWS, where there are customers' machines too.

@@ -102,21 +102,44 @@ impl AllowedOrigins {
     /// Whether requests to an origin may be signed. The parts are those of a parsed URI: an IPv6 address is in
     /// brackets.
     pub(crate) fn allows(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
-        let https = scheme.eq_ignore_ascii_case("https");
-        (https || scheme.eq_ignore_ascii_case("http"))
-            && parse(host).is_some_and(|parsed| self.allows_parsed(https, host, parsed, port))
+        self.allows_endpoint(scheme, host, port, || is_run_by_aws(host))
     }
 
-    fn allows_parsed(&self, https: bool, host: &str, parsed: Host<&str>, port: Option<u16>) -> bool {
+    /// As [`allows`](Self::allows), where it is known whether AWS runs the host.
+    pub(crate) fn allows_endpoint(
+        &self,
+        scheme: &str,
+        host: &str,
+        port: Option<u16>,
+        run_by_aws: impl FnOnce() -> bool,
+    ) -> bool {
+        let https = scheme.eq_ignore_ascii_case("https");
+        (https || scheme.eq_ignore_ascii_case("http"))
+            && parse(host).is_some_and(|parsed| self.allows_parsed(https, host, parsed, port, run_by_aws))
+    }
+
+    fn allows_parsed(
+        &self,
+        https: bool,
+        host: &str,
+        parsed: Host<&str>,
+        port: Option<u16>,
+        run_by_aws: impl FnOnce() -> bool,
+    ) -> bool {
         let at = port.unwrap_or(default_port(https));
         (is_loopback(host) && !self.loopback_disallowed)
             || self.origins.iter().any(|o| o.https == https && o.port == at && o.host.is(parsed))
-            || (https && self.allows_over_https(parsed, port))
+            || (https && self.allows_over_https(parsed, port, run_by_aws))
     }
 
-    fn allows_over_https(&self, host: Host<&str>, port: Option<u16>) -> bool {
+    fn allows_over_https(
+        &self,
+        host: Host<&str>,
+        port: Option<u16>,
+        run_by_aws: impl FnOnce() -> bool,
+    ) -> bool {
         self.hosts.iter().any(|p| p.matches(host, port.unwrap_or(443)))
-            || matches!(host, Host::Name(name) if is_run_by_aws(name))
+            || (matches!(host, Host::Name(_)) && run_by_aws())
     }
 
     /// Ensures that requests to an origin may be signed, see [`allows`](Self::allows).
@@ -143,12 +166,13 @@ impl AllowedOrigins {
                 return Err(not_allowed(message));
             }
         };
-        if self.allows_parsed(https, host, parsed, port) {
+        let run_by_aws = || is_run_by_aws(host);
+        if self.allows_parsed(https, host, parsed, port, run_by_aws) {
             return Ok(());
         }
         let missing = missing();
         let with_port = WithPort(parsed, port);
-        Err(match (https, self.allows_over_https(parsed, port)) {
+        Err(match (https, self.allows_over_https(parsed, port, run_by_aws)) {
             (true, _) => not_allowed(format!(
                 "{}: add .allow_host(\"{parsed}\"){missing} to the signer's builder if you trust whoever runs it with \
                  signed requests",

@@ -1,6 +1,7 @@
 //! The types of the generated table.
 
 use std::cmp::Ordering;
+use std::str;
 
 /// A partition of AWS: `aws`, `aws-cn` and so on.
 pub(super) struct Partition {
@@ -37,17 +38,24 @@ pub(super) struct Rows(pub(super) &'static str);
 impl Rows {
     /// The line of this key: the key, and what follows it.
     pub(super) fn find(&self, key: &str) -> Option<(&'static str, &'static str)> {
-        let mut lines = self.0;
+        // Bytes, since lines are too short for the search functions of `str` to pay.
+        let is_newline = |byte: &u8| *byte == b'\n';
+        let mut lines = self.0.as_bytes();
         while !lines.is_empty() {
             // The line in the middle.
             let before = lines.get(..lines.len() / 2)?;
-            let (earlier, line) = lines.split_at_checked(before.rfind('\n').map_or(0, |at| at + 1))?;
-            let (line, later) = line.split_once('\n')?;
-            let (found, value) = line.split_once(' ').unwrap_or((line, ""));
-            match key.cmp(found) {
-                Ordering::Equal => return Some((found, value)),
+            let (earlier, line) =
+                lines.split_at_checked(before.iter().rposition(is_newline).map_or(0, |at| at + 1))?;
+            let (line, later) = line.split_at_checked(line.iter().position(is_newline)?)?;
+            let (found, value) =
+                line.split_at_checked(line.iter().position(|b| *b == b' ').unwrap_or(line.len()))?;
+            match key.as_bytes().cmp(found) {
+                Ordering::Equal => {
+                    let value = value.strip_prefix(b" ").unwrap_or_default();
+                    return Some((str::from_utf8(found).ok()?, str::from_utf8(value).ok()?));
+                }
                 Ordering::Less => lines = earlier,
-                Ordering::Greater => lines = later,
+                Ordering::Greater => lines = later.get(1..)?,
             }
         }
         None

@@ -8,18 +8,13 @@ use crate::error::{Error, ErrorKind};
 const DEFAULT_CHUNK: u64 = 64 * 1024;
 const SMALLEST_CHUNK: u64 = 8 * 1024;
 
-/// How a body is sent in chunks ([`PayloadMode::AwsChunked`](crate::PayloadMode::AwsChunked)): signed, or with a
-/// checksum after it, or both.
+/// Options of a body that is sent in chunks ([`PayloadMode::AwsChunked`](crate::PayloadMode::AwsChunked)): chunks that are
+/// signed, a checksum after the body, or both.
 ///
-/// The body is streamed, with no more than one chunk in memory. Its length has to be known beforehand: by
-/// an exact [`size_hint`](http_body::Body::size_hint), by [`decoded_length`](Self::decoded_length), or by the request's
-/// `content-length`, which is replaced by the length of what is sent. A body that turns out to be shorter or longer is
-/// cut off before its end, so that no server takes it.
-///
-/// By [AWS's rules for S3](https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html), whose PutObject and
-/// UploadPart take it. The signer cannot send such a body a second time, see
-/// [`retry_on_auth_error`]. Headers for checksums (`x-amz-checksum-*`, `x-amz-sdk-checksum-algorithm`) that contradict
-/// the trailer, or repeat it, are an error of kind [`ErrorKind::UnsupportedPayload`], since S3 refuses them.
+/// S3's PutObject and UploadPart take such bodies. The body is streamed, with no more than one chunk in memory. Its length
+/// in bytes has to be known beforehand: from an exact [`size_hint`](http_body::Body::size_hint), from
+/// [`decoded_length`](Self::decoded_length), or from the request's `content-length`, which is replaced by the length of what
+/// is sent. The signer cannot send such a body a second time, see [`retry_on_auth_error`].
 ///
 /// ```
 /// use sigv4_middleware::{AwsChunked, ChecksumAlgorithm, PayloadMode};
@@ -31,7 +26,21 @@ const SMALLEST_CHUNK: u64 = 8 * 1024;
 /// # Ok::<(), http::Error>(())
 /// ```
 ///
+/// # Errors
+/// - [`ErrorKind::UnsupportedPayload`]: the body's length is not known; chunks are smaller than 8 KiB; or headers for
+///   checksums (`x-amz-checksum-*`, `x-amz-sdk-checksum-algorithm`, `x-amz-trailer`) contradict or repeat the trailer, which
+///   S3 refuses.
+/// - [`ErrorKind::BodyMismatch`]: the body is shorter or longer than declared. It is cut off before its end, so that no
+///   server accepts it.
+///
+/// # AWS documentation
+/// Amazon S3 API Reference: ["Signature Calculations for the Authorization Header: Transferring Payload in Multiple Chunks
+/// (Chunked Upload) (AWS Signature Version 4)"][chunks] and ["Signature calculations for trailing headers (chunked uploads)
+/// (AWS Signature Version 4)"][trailers].
+///
 /// [`retry_on_auth_error`]: crate::SignerBuilder::retry_on_auth_error
+/// [chunks]: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+/// [trailers]: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AwsChunked {
     pub(crate) signed: bool,
@@ -46,8 +55,11 @@ pub struct AwsChunked {
 }
 
 impl AwsChunked {
-    /// Every chunk is signed: `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`, or with a [`trailer`](Self::trailer)
-    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`; with SigV4a `STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD` and so on.
+    /// A body whose chunks are signed.
+    ///
+    /// `x-amz-content-sha256` is `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`, or with a [`trailer`](Self::trailer)
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`. For SigV4a these are `STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD` and
+    /// `STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER`.
     #[must_use]
     pub fn signed() -> Self {
         Self {
@@ -60,26 +72,28 @@ impl AwsChunked {
         }
     }
 
-    /// The body is not signed, and a checksum is sent after it: `STREAMING-UNSIGNED-PAYLOAD-TRAILER`, over https only
-    /// unless [allowed](crate::SignerBuilder::allow_unsigned_over_http). What the AWS SDKs do over https.
+    /// A body that is not signed, with a checksum after it, as the AWS SDKs send it over https.
+    ///
+    /// `x-amz-content-sha256` is `STREAMING-UNSIGNED-PAYLOAD-TRAILER`. Over https only, unless
+    /// [`allow_unsigned_over_http`](crate::SignerBuilder::allow_unsigned_over_http) is set.
     #[must_use]
     pub fn unsigned(trailer: ChecksumAlgorithm) -> Self {
         Self { signed: false, trailer: Some(trailer), ..Self::signed() }
     }
 
-    /// Sends a checksum of the body after it, computed while it is sent, and signed if the chunks are.
+    /// Sets the checksum that is sent after the body. It is computed while the body is sent, and signed if the chunks are.
     #[must_use]
     pub fn trailer(self, algorithm: ChecksumAlgorithm) -> Self {
         Self { trailer: Some(algorithm), ..self }
     }
 
-    /// Bytes of each chunk but the last; 64 KiB by default, and at least 8 KiB. As much is held in memory.
+    /// Sets the bytes of each chunk but the last; 64 KiB by default, at least 8 KiB. One chunk is held in memory.
     #[must_use]
     pub fn chunk_size(self, bytes: u64) -> Self {
         Self { chunk_size: bytes, ..self }
     }
 
-    /// The length in bytes of a body without an exact size hint, before it is cut into chunks.
+    /// Sets the length, in bytes, of a body without an exact size hint, before it is divided into chunks.
     #[must_use]
     pub fn decoded_length(self, bytes: u64) -> Self {
         Self { decoded_length: Some(bytes), ..self }
@@ -160,26 +174,38 @@ fn is_checksum(name: &str) -> bool {
     name.strip_prefix(CHECKSUM).is_some_and(|rest| !matches!(rest, "mode" | "type" | "algorithm"))
 }
 
-/// A checksum that S3 compares with what it received, sent in a trailer after the body.
+/// A checksum that is sent in a trailer after the body, and that S3 compares with the body it received.
 ///
-/// The CRCs and SHA-1 need the crate's feature `checksums`. Of them all CRC-64/NVME and CRC-32C cost least; S3 itself
-/// keeps CRC-64/NVME by default.
+/// The CRCs and SHA-1 need the crate's feature `checksums`. CRC-64/NVME and CRC-32C take the least time. S3 itself stores
+/// CRC-64/NVME by default.
+///
+/// ```
+/// use sigv4_middleware::{AwsChunked, ChecksumAlgorithm};
+///
+/// let upload = AwsChunked::unsigned(ChecksumAlgorithm::Sha256);
+/// assert_eq!(ChecksumAlgorithm::Sha256.header_name(), "x-amz-checksum-sha256");
+/// ```
+///
+/// # AWS documentation
+/// Amazon S3 User Guide: ["Checking object integrity in Amazon S3"][integrity].
+///
+/// [integrity]: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChecksumAlgorithm {
-    /// `x-amz-checksum-crc32`
+    /// CRC-32: `x-amz-checksum-crc32`.
     #[cfg(feature = "checksums")]
     Crc32,
-    /// `x-amz-checksum-crc32c`
+    /// CRC-32C: `x-amz-checksum-crc32c`.
     #[cfg(feature = "checksums")]
     Crc32c,
-    /// `x-amz-checksum-crc64nvme`
+    /// CRC-64/NVME: `x-amz-checksum-crc64nvme`.
     #[cfg(feature = "checksums")]
     Crc64Nvme,
-    /// `x-amz-checksum-sha1`
+    /// SHA-1: `x-amz-checksum-sha1`.
     #[cfg(feature = "checksums")]
     Sha1,
-    /// `x-amz-checksum-sha256`
+    /// SHA-256: `x-amz-checksum-sha256`.
     Sha256,
 }
 

@@ -29,7 +29,21 @@ use crate::signing::target::PlusInQuery;
 /// How many hosts are cached with their endpoints.
 const HOSTS: usize = 64;
 
-/// Builds a [`Signer`]; made by [`Signer::builder`].
+/// Builder of a [`Signer`], made by [`Signer::builder`].
+///
+/// Only credentials have to be set. Each setter replaces what was set before, except [`allow_host`](Self::allow_host),
+/// [`allow_origin`](Self::allow_origin) and [`sign_header`](Self::sign_header), which add. Values are checked by
+/// [`build`](Self::build).
+///
+/// | to set | call |
+/// |---|---|
+/// | credentials | [`credentials`](Self::credentials), [`credentials_from_env`](Self::credentials_from_env), [`cache_credentials`](Self::cache_credentials) |
+/// | service and region | [`service`](Self::service), [`region`](Self::region), [`default_region`](Self::default_region), [`region_set`](Self::region_set), [`scope_overrides_host`](Self::scope_overrides_host) |
+/// | hosts to sign for | [`allow_host`](Self::allow_host), [`allow_origin`](Self::allow_origin), [`pass_through_disallowed_origins`](Self::pass_through_disallowed_origins), [`disallow_loopback`](Self::disallow_loopback) |
+/// | headers and query | [`sign_header`](Self::sign_header), [`sign_all_headers`](Self::sign_all_headers), [`replace_authorization`](Self::replace_authorization), [`allow_host_mismatch`](Self::allow_host_mismatch), [`plus_in_query`](Self::plus_in_query) |
+/// | bodies | [`payload_mode`](Self::payload_mode), [`body_limit`](Self::body_limit), [`body_timeout`](Self::body_timeout), [`allow_unsigned_over_http`](Self::allow_unsigned_over_http), [`signing_settings`](Self::signing_settings) |
+/// | clock and retries | [`time_source`](Self::time_source), [`clock_skew_correction`](Self::clock_skew_correction), [`retry_on_auth_error`](Self::retry_on_auth_error) |
+/// | diagnosis | [`record_signing_details`](Self::record_signing_details) |
 ///
 /// ```
 /// use std::time::Duration;
@@ -60,7 +74,15 @@ pub struct SignerBuilder {
 }
 
 impl Signer {
-    /// A builder. Only credentials have to be set.
+    /// A builder of a signer. Only credentials have to be set.
+    ///
+    /// ```
+    /// use sigv4_middleware::{Credentials, Signer};
+    ///
+    /// let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder().credentials(credentials).build()?;
+    /// # Ok::<(), sigv4_middleware::BuildError>(())
+    /// ```
     pub fn builder() -> SignerBuilder {
         SignerBuilder::default()
     }
@@ -74,9 +96,22 @@ impl Signer {
     /// errors name: see [`credentials_from_env`](SignerBuilder::credentials_from_env). With feature `aws-config`,
     /// `Signer::from_default_chain().await` also finds credentials in profiles, SSO, containers and EC2.
     ///
+    /// ```no_run
+    /// let signer = sigv4_middleware::Signer::from_env()?;
+    /// # Ok::<(), sigv4_middleware::BuildError>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`BuildErrorKind::MissingCredentials`](crate::BuildErrorKind::MissingCredentials) without credentials in the
-    /// environment, [`BuildErrorKind::InvalidValue`](crate::BuildErrorKind::InvalidValue) for a region that is invalid.
+    /// - [`BuildErrorKind::MissingCredentials`](crate::BuildErrorKind::MissingCredentials): the environment has no access
+    ///   key id or no secret access key.
+    /// - [`BuildErrorKind::InvalidValue`](crate::BuildErrorKind::InvalidValue): the environment's region has characters that
+    ///   a credential scope cannot carry.
+    ///
+    /// # AWS documentation
+    /// AWS SDKs and Tools Reference Guide: ["AWS access keys"][keys] and ["AWS Region"][region].
+    ///
+    /// [keys]: https://docs.aws.amazon.com/sdkref/latest/guide/feature-static-credentials.html
+    /// [region]: https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
     pub fn from_env() -> Result<Self, BuildError> {
         Self::builder().credentials_from_env().build()
     }
@@ -116,18 +151,44 @@ impl Default for SignerBuilder {
 }
 
 impl SignerBuilder {
-    /// Sets where credentials come from: static [`Credentials`](crate::Credentials), any provider of the AWS SDK, or
-    /// your own [`ProvideCredentials`](crate::ProvideCredentials).
+    /// Sets the credentials provider: static [`Credentials`](crate::Credentials), any provider of the AWS SDK, or your
+    /// own [`ProvideCredentials`](crate::ProvideCredentials).
     ///
-    /// The signer caches them and refreshes them before they expire, see
+    /// The signer caches the credentials and refreshes them before they expire, see
     /// [`CachedCredentials`](crate::CachedCredentials).
+    ///
+    /// ```
+    /// use sigv4_middleware::{Credentials, ProvideCredentials, Signer, provider::{self, future}};
+    ///
+    /// #[derive(Debug)]
+    /// struct Vault;
+    ///
+    /// impl Vault {
+    ///     async fn load(&self) -> provider::Result {
+    ///         // … ask the store …
+    ///         Ok(Credentials::new("AKIDEXAMPLE", "secret", None, None, "vault"))
+    ///     }
+    /// }
+    ///
+    /// impl ProvideCredentials for Vault {
+    ///     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    ///     where
+    ///         Self: 'a,
+    ///     {
+    ///         future::ProvideCredentials::new(self.load())
+    ///     }
+    /// }
+    ///
+    /// let signer = Signer::builder().credentials(Vault).build()?;
+    /// # Ok::<(), sigv4_middleware::BuildError>(())
+    /// ```
     pub fn credentials(mut self, provider: impl ProvideCredentials + 'static) -> Self {
         self.credentials = Some(SharedCredentialsProvider::new(provider));
         self.error = None;
         self
     }
 
-    /// Whether the signer caches credentials; `true` by default.
+    /// Sets whether the signer caches credentials; `true` by default.
     ///
     /// Set `false` for a provider that has its own cache: it is then called for every request.
     pub fn cache_credentials(mut self, cache: bool) -> Self {
@@ -135,15 +196,28 @@ impl SignerBuilder {
         self
     }
 
-    /// Takes credentials from the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`), and
-    /// the default region (`AWS_REGION`, then `AWS_DEFAULT_REGION`).
+    /// Sets the environment as the source of credentials (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+    /// `AWS_SESSION_TOKEN`) and of the default region (`AWS_REGION`, then `AWS_DEFAULT_REGION`).
     ///
     /// [`Signer::from_env`] does this and builds the signer. With feature `aws-config`, `.default_chain().await` also finds
     /// credentials in profiles, SSO, containers and EC2, and `.sdk_config(&config)` takes those of an `SdkConfig`; any
-    /// other provider is set by [`credentials`](Self::credentials). The last one that is set counts.
+    /// other provider is set by [`credentials`](Self::credentials). The last one that is set is used.
+    ///
+    /// ```no_run
+    /// use sigv4_middleware::Signer;
+    ///
+    /// let signer = Signer::builder().credentials_from_env().allow_host("api.example.com").build()?;
+    /// # Ok::<(), sigv4_middleware::BuildError>(())
+    /// ```
     ///
     /// # Errors
     /// [`build`](Self::build) fails with [`BuildErrorKind::MissingCredentials`] if key id or secret is missing or empty.
+    ///
+    /// # AWS documentation
+    /// AWS SDKs and Tools Reference Guide: ["AWS access keys"][keys] and ["AWS Region"][region].
+    ///
+    /// [keys]: https://docs.aws.amazon.com/sdkref/latest/guide/feature-static-credentials.html
+    /// [region]: https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
     pub fn credentials_from_env(self) -> Self {
         self.credentials_from(&Env::process())
     }
@@ -177,6 +251,18 @@ impl SignerBuilder {
     ///
     /// Needed for hosts from which it cannot be inferred, such as custom domains. A request to a host of another service
     /// is an error, unless [`scope_overrides_host`](Self::scope_overrides_host) is set.
+    ///
+    /// ```
+    /// # use sigv4_middleware::{Credentials, Signer};
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder()
+    ///     .credentials(credentials)
+    ///     .service("execute-api")
+    ///     .region("eu-central-1")
+    ///     .allow_host("orders.example.com")
+    ///     .build()?;
+    /// # Ok::<(), sigv4_middleware::BuildError>(())
+    /// ```
     pub fn service(mut self, service: impl Into<Cow<'static, str>>) -> Self {
         self.settings.scope.service = Some(service.into());
         self
@@ -192,47 +278,75 @@ impl SignerBuilder {
         self
     }
 
-    /// Sets the region set (`us-east-1,eu-*`, `*`) for every request, which is then signed with SigV4a instead of SigV4.
+    /// Sets the region set for every request, which is then signed with SigV4a instead of SigV4.
     ///
-    /// Needs feature `sigv4a`; without it every request is an error. Not needed for hosts that take SigV4a only, such as
-    /// S3's multi-region access points: their region set is inferred.
+    /// A region set is a list of regions separated by commas, each of which may contain `*`: `us-east-1,eu-*`, or `*` for
+    /// every region. Needs feature `sigv4a`; without it every request is an error of kind
+    /// [`ErrorKind::ScopeInvalid`](crate::ErrorKind::ScopeInvalid). Not needed for hosts that take SigV4a only, such as S3's
+    /// Multi-Region Access Points: their region set is inferred.
+    ///
+    /// # AWS documentation
+    /// IAM User Guide: ["Elements of an AWS API request signature"][elements].
+    ///
+    /// [elements]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html
     pub fn region_set(mut self, region_set: impl Into<Cow<'static, str>>) -> Self {
         self.settings.scope.region_set = Some(region_set.into());
         self
     }
 
-    /// Sets the region for hosts from which none can be inferred; all other hosts are signed for their own region.
+    /// Sets the region for hosts from which none can be inferred; requests to all other hosts are signed for the host's
+    /// region.
     pub fn default_region(mut self, region: impl Into<Cow<'static, str>>) -> Self {
         self.settings.scope.default_region = Some(region.into());
         self
     }
 
-    /// Whether the configured service and region are used even if the host belongs to another; `false` by default: the
-    /// contradiction is an error.
+    /// Sets whether the configured service and region are used even if the host belongs to another; `false` by default:
+    /// the contradiction is an error of kind [`ErrorKind::ScopeInvalid`](crate::ErrorKind::ScopeInvalid).
     pub fn scope_overrides_host(mut self, overrides_host: bool) -> Self {
         self.settings.scope.overrides_host = overrides_host;
         self
     }
 
-    /// Allows https requests to a host besides AWS's services and loopback: `api.example.com`, or
-    /// `*.internal.example.com` for all names below one.
+    /// Adds a host that https requests may be signed for, besides AWS's services and loopback: `api.example.com`, with a
+    /// port `api.example.com:8443`, or `*.internal.example.com` for all names below one.
+    ///
+    /// ```
+    /// # use sigv4_middleware::{BuildErrorKind, Credentials, Signer};
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let builder = Signer::builder().credentials(credentials);
+    /// let signer = builder.clone().allow_host("*.internal.example.com").allow_origin("http://minio:9000").build()?;
+    ///
+    /// let error = builder.allow_host("https://api.example.com/orders").build().unwrap_err();
+    /// assert_eq!(error.kind(), BuildErrorKind::InvalidOrigin);
+    /// # Ok::<(), sigv4_middleware::BuildError>(())
+    /// ```
     ///
     /// The host's owner gets the request with its body and headers, the access key id and the session token, and a
     /// signature that is good for this request to this host for some minutes. The secret access key is never sent, and
     /// without it the token is of no use.
+    ///
+    /// # Errors
+    /// [`build`](Self::build) fails with [`BuildErrorKind::InvalidOrigin`] for text that is not a host.
     pub fn allow_host(mut self, host: impl Into<String>) -> Self {
         self.hosts.push(host.into());
         self
     }
 
-    /// Allows requests to exactly one origin, such as `http://minio:9000`. The only way to sign over plain http to a host
-    /// other than loopback, where everyone on the way can read the request.
+    /// Adds one origin that requests may be signed for: scheme, host and port, such as `http://minio:9000`.
+    ///
+    /// This is the only way to sign requests over plain http to a host other than loopback. Everyone on the network path
+    /// can read such a request.
+    ///
+    /// # Errors
+    /// [`build`](Self::build) fails with [`BuildErrorKind::InvalidOrigin`] for text that is not an origin.
     pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
         self.origins.push(origin.into());
         self
     }
 
-    /// Whether requests to disallowed origins are sent unchanged and unsigned; `false` by default: they are errors.
+    /// Sets whether requests to disallowed origins are sent unchanged and unsigned; `false` by default: they are errors of
+    /// kind [`ErrorKind::OriginNotAllowed`](crate::ErrorKind::OriginNotAllowed).
     ///
     /// For a client that calls other hosts too. Loopback is allowed by default: add
     /// [`disallow_loopback(true)`](Self::disallow_loopback) to let requests to it pass as well, or give one request
@@ -242,7 +356,7 @@ impl SignerBuilder {
         self
     }
 
-    /// Whether loopback (`localhost`, 127.0.0.0/8, `::1`) is disallowed as any other host is; `false` by default.
+    /// Sets whether loopback (`localhost`, 127.0.0.0/8, `::1`) is disallowed as any other host is; `false` by default.
     ///
     /// [`allow_host`](Self::allow_host) and [`allow_origin`](Self::allow_origin) still allow it.
     pub fn disallow_loopback(mut self, disallow: bool) -> Self {
@@ -250,37 +364,71 @@ impl SignerBuilder {
         self
     }
 
-    /// Adds a header to be signed if a request has it, besides `host`, `content-type`, `content-md5` and `x-amz-*`, which
+    /// Adds a header that is signed if a request has it, besides `host`, `content-type`, `content-md5` and `x-amz-*`, which
     /// always are.
     ///
     /// Clients and proxies often change `content-length`, `cookie`, `user-agent` and the like: add them only if they
-    /// arrive unchanged. Headers of the connection (`connection`, `te`, …) cannot be signed: [`build`](Self::build) fails
-    /// with [`BuildErrorKind::InvalidValue`].
+    /// arrive unchanged.
+    ///
+    /// ```
+    /// # use sigv4_middleware::{Credentials, Signer};
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder().credentials(credentials).sign_header(http::header::RANGE).build()?;
+    /// # Ok::<(), sigv4_middleware::BuildError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`build`](Self::build) fails with [`BuildErrorKind::InvalidValue`] for a header of the connection, such as
+    /// `connection` or `te`, which cannot be signed.
     pub fn sign_header(mut self, name: HeaderName) -> Self {
         self.settings.headers.named.push(name);
         self
     }
 
-    /// Whether all headers are signed but those that clients and proxies often change (`user-agent`, `connection`,
-    /// `x-forwarded-*`, …); `false` by default.
+    /// Sets whether all headers are signed except those that clients and proxies often change (`user-agent`,
+    /// `connection`, `x-forwarded-*`, …); `false` by default.
     pub fn sign_all_headers(mut self, all: bool) -> Self {
         self.settings.headers.all = all;
         self
     }
 
-    /// Whether an Authorization header of another kind, such as a bearer token, is replaced; `false` by default: it is an
-    /// error. One of an earlier SigV4 signature is always replaced.
+    /// Sets whether an Authorization header of another scheme, such as a bearer token, is replaced; `false` by default: it
+    /// is an error of kind [`ErrorKind::ForeignAuthorization`](crate::ErrorKind::ForeignAuthorization).
+    ///
+    /// The header of an earlier SigV4 signature is always replaced.
     pub fn replace_authorization(mut self, replace: bool) -> Self {
         self.settings.headers.replace_authorization = replace;
         self
     }
 
-    /// Whether a Host header may name another host than the URI, and is signed unchanged; by default an error.
+    /// Sets whether a Host header may name another host than the URI, and is signed unchanged; `false` by default: it is
+    /// an error of kind [`ErrorKind::HostMismatch`](crate::ErrorKind::HostMismatch).
     ///
     /// This works over HTTP/1.1 only. An HTTP/2 client sends the URI's host as `:authority`, whatever the Host header is,
     /// and the server refuses the signature. To reach a host at another address over HTTP/2 as well, keep the host in the
     /// URI and override its address: by reqwest's `ClientBuilder::resolve("api.example.com", address)`, or by a resolver
-    /// of hyper-util's `HttpConnector`. Else keep the client to HTTP/1.1, by reqwest's `ClientBuilder::http1_only()`.
+    /// of hyper-util's `HttpConnector`. Otherwise keep the client to HTTP/1.1, by reqwest's
+    /// `ClientBuilder::http1_only()`.
+    ///
+    /// ```
+    /// # use sigv4_middleware::{Credentials, Signer};
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// // A tunnel on loopback to a private API.
+    /// let signer = Signer::builder()
+    ///     .credentials(credentials)
+    ///     .service("execute-api")
+    ///     .region("eu-west-1")
+    ///     .allow_host_mismatch(true)
+    ///     .build()?;
+    /// let host = "abc123.execute-api.eu-west-1.amazonaws.com";
+    /// let request = http::Request::get("http://localhost:8443/prod/orders").header("host", host).body(())?;
+    /// let (mut parts, ()) = request.into_parts();
+    /// signer.sign(&mut parts, "").await?;
+    /// assert_eq!(parts.headers["host"], host);
+    /// # Ok(()) }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+    /// ```
     ///
     /// A Host header that only spells the URI's host in another way (upper case, a default port) needs no permission: it
     /// is removed, and the client sends the URI's.
@@ -289,7 +437,7 @@ impl SignerBuilder {
         self
     }
 
-    /// Sets what a raw `+` in a query means; a space by default.
+    /// Sets what a raw `+` in a query means; a space by default. See [`PlusInQuery`].
     pub fn plus_in_query(mut self, plus: PlusInQuery) -> Self {
         self.settings.plus = plus;
         self
@@ -297,25 +445,46 @@ impl SignerBuilder {
 
     /// Sets how bodies are hashed and sent; [`PayloadMode::Buffered`] by default. A [`PayloadMode`] in a request's
     /// extensions overrides it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sigv4_middleware::{AwsChunked, Credentials, PayloadMode, Signer};
+    ///
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder()
+    ///     .credentials(credentials)
+    ///     .payload_mode(PayloadMode::AwsChunked(AwsChunked::signed())) // uploads to S3
+    ///     .body_limit(1024 * 1024) // other bodies, in bytes
+    ///     .body_timeout(Duration::from_secs(10))
+    ///     .build()?;
+    /// # Ok::<(), sigv4_middleware::BuildError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`build`](Self::build) fails with [`BuildErrorKind::InvalidValue`] for chunks that are smaller than 8 KiB.
     pub fn payload_mode(mut self, payload: PayloadMode) -> Self {
         self.settings.payload = payload;
         self
     }
 
-    /// Whether unsigned payloads may be sent over plain http, where anyone on the way can change them; `false` by
-    /// default. For tests against a server on loopback.
+    /// Sets whether unsigned payloads may be sent over plain http; `false` by default: they are an error of kind
+    /// [`ErrorKind::UnsupportedPayload`](crate::ErrorKind::UnsupportedPayload).
+    ///
+    /// Everyone on the network path can change such a payload. For tests against a server on loopback.
     pub fn allow_unsigned_over_http(mut self, allow: bool) -> Self {
         self.settings.allow_unsigned_over_http = allow;
         self
     }
 
-    /// Sets how every request is signed, in place of the settings that go with the service's signing name.
+    /// Sets the [`SigningSettings`] of every request, in place of those of the service's signing name.
     pub fn signing_settings(mut self, settings: SigningSettings) -> Self {
         self.settings.signing = Some(settings);
         self
     }
 
     /// Sets the largest body, in bytes, that is held in memory to be hashed or to be sent again; 10 MiB by default.
+    ///
+    /// A longer body that has to be hashed is an error of kind [`ErrorKind::BodyTooLarge`](crate::ErrorKind::BodyTooLarge).
     pub fn body_limit(mut self, bytes: u64) -> Self {
         self.settings.limits.size = bytes;
         self
@@ -323,45 +492,62 @@ impl SignerBuilder {
 
     /// Sets how long reading a streaming body into memory may take; 60 seconds by default.
     ///
-    /// The client's own timeouts begin after that, when the request is sent.
+    /// After that it is an error of kind [`ErrorKind::BodyTimeout`](crate::ErrorKind::BodyTimeout). The client's own
+    /// timeouts begin later, when the request is sent.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.timeout = timeout;
         self
     }
 
-    /// Sets the clock to sign by; the system's by default.
+    /// Sets the clock that signing dates are read from; the system's clock by default.
     pub fn time_source(mut self, time_source: impl TimeSource + 'static) -> Self {
         self.time_source = SharedTimeSource::new(time_source);
         self
     }
 
-    /// Whether the offset of each server's clock is learned from its responses and corrected; `true` by default, unless
-    /// the environment has `AWS_DISABLE_CLOCK_SKEW_CORRECTION=true`.
+    /// Sets whether the offset of each server's clock is learned from its responses and corrected; `true` by default,
+    /// unless the environment has `AWS_DISABLE_CLOCK_SKEW_CORRECTION=true`.
+    ///
+    /// ```
+    /// # use sigv4_middleware::{Credentials, Signer};
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// // Signs by the local clock alone, and returns every refusal to the caller.
+    /// let signer = Signer::builder()
+    ///     .credentials(credentials)
+    ///     .clock_skew_correction(false)
+    ///     .retry_on_auth_error(false)
+    ///     .build()?;
+    /// # Ok::<(), sigv4_middleware::BuildError>(())
+    /// ```
+    ///
+    /// Follows the AWS SDKs' common rule of 2026, whose test cases aws-runtime ships as `clock-skew-test-cases.json`.
     pub fn clock_skew_correction(mut self, correct: bool) -> Self {
         self.clock_skew_correction = Some(correct);
         self
     }
 
-    /// Whether the layer and the middleware sign and send a request once more if the server refused it for its date or
-    /// for expired credentials; `true` by default.
+    /// Sets whether the integrations sign and send a request once more if the server refused it for its date or for
+    /// expired credentials; `true` by default.
     ///
-    /// By the AWS SDKs' common rules of 2026. After expired credentials the provider is called for new ones; if it gives
-    /// the same again, as static credentials are, the refusal is the caller's. Any other refusal is the caller's, too.
+    /// After expired credentials the provider is called for new ones. If it returns the same again, as static credentials
+    /// do, the caller gets the refusal. The caller gets any other refusal, too.
     ///
     /// Only a request without a body or with one in memory can be sent again: a body that was read to be hashed; or, in
     /// the modes that send it unchanged, a body of a single frame no longer than [`body_limit`](Self::body_limit). If the
     /// second attempt cannot be made, the caller gets the first response.
+    ///
+    /// Follows the AWS SDKs' common rules of 2026 for clock skew and for expired credentials.
     pub fn retry_on_auth_error(mut self, retry: bool) -> Self {
         self.settings.retry_on_auth_error = retry;
         self
     }
 
-    /// Whether each response of the layer, the middleware and the blocking client has, in its extensions, the
-    /// [`SigningDetails`](crate::SigningDetails) that its request was signed with; `false` by default.
+    /// Sets whether each response of the layer, the middleware and the blocking client has its request's
+    /// [`SigningDetails`](crate::SigningDetails) in its extensions; `false` by default.
     ///
-    /// Those of a request that was sent unsigned, as [`SkipSigning`](crate::overrides::SkipSigning) wants it, are
-    /// [empty](crate::SigningDetails::is_empty). They are what `response.diagnose()` compares a refusal with, and no secret is in them. They are made when the
-    /// response is there, from the same date and keys, which takes about as long as to sign once more.
+    /// `response.diagnose()` compares a refusal with them. They contain no secret. For a request that was sent unsigned, by
+    /// [`SkipSigning`](crate::overrides::SkipSigning), they are [empty](crate::SigningDetails::is_empty). They are made when
+    /// the response has arrived, from the same date and keys, which takes about as long as signing once more.
     ///
     /// ```
     /// # use sigv4_middleware::{Credentials, SigningDetails, Signer};
@@ -382,11 +568,18 @@ impl SignerBuilder {
 
     /// Builds the signer. Nothing is loaded before the first request.
     ///
+    /// ```
+    /// use sigv4_middleware::{BuildErrorKind, Signer};
+    ///
+    /// let error = Signer::builder().region("eu-central-1").build().unwrap_err();
+    /// assert_eq!(error.kind(), BuildErrorKind::MissingCredentials);
+    /// ```
+    ///
     /// # Errors
-    /// - [`BuildErrorKind::MissingCredentials`] without credentials
-    /// - [`BuildErrorKind::InvalidValue`] for a service, region or header that cannot be signed, or chunks that are too
-    ///   small
-    /// - [`BuildErrorKind::InvalidOrigin`] for a host or origin that is not valid
+    /// - [`BuildErrorKind::MissingCredentials`]: no credentials are configured, or the environment has none.
+    /// - [`BuildErrorKind::InvalidValue`]: a service, region or region set has characters that a credential scope cannot
+    ///   carry, a header cannot be signed, or chunks are smaller than 8 KiB.
+    /// - [`BuildErrorKind::InvalidOrigin`]: a host or origin to be allowed is not valid.
     pub fn build(mut self) -> Result<Signer, BuildError> {
         if let Some(error) = self.error {
             return Err(error);
@@ -455,7 +648,7 @@ impl SignerBuilder {
     }
 }
 
-/// The provider is left out: it is somebody else's, and so is what its Debug shows.
+/// Leaves out the provider, whose own Debug may show secrets.
 impl fmt::Debug for SignerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignerBuilder")

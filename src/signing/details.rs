@@ -12,12 +12,35 @@ const TOKEN_NAMES: [&str; 2] = ["x-amz-security-token", "x-amz-s3session-token"]
 /// What was signed: the record of one signature, to compare with the canonical request that a server prints when it
 /// refuses one.
 ///
-/// Secret values are shown as `[redacted]`, in the same way as in the messages of the crate's emulator: those of the
-/// session token, of cookies, API keys and SSE-C keys. Neither they nor the secret access key are in the record. Display
-/// writes it over several lines.
+/// [`Signer::sign_with_details`](crate::Signer::sign_with_details) returns one, and
+/// [`record_signing_details`](crate::SignerBuilder::record_signing_details) puts one into each response.
+/// [`from_canonical`](Self::from_canonical) makes one of a request that another signer signed. Display writes the canonical
+/// request and the string to sign over several lines.
 ///
-/// [`Signer::sign_with_details`](crate::Signer::sign_with_details) makes one; so does
-/// [`from_canonical`](Self::from_canonical), for requests that something else signed.
+/// Secret values are shown as `[redacted]`: those of the session token, of cookies, API keys and SSE-C keys. Neither they
+/// nor the secret access key are in the record.
+///
+/// ```
+/// use sigv4_middleware::{Credentials, Signer};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+/// let signer = Signer::builder().credentials(credentials).build()?;
+/// let uri = "https://abc123.execute-api.eu-west-1.amazonaws.com/prod/a%20b";
+/// let (mut parts, ()) = http::Request::get(uri).body(())?.into_parts();
+/// let details = signer.sign_with_details(&mut parts, "").await?;
+/// assert_eq!(details.path(), Some("/prod/a%2520b"));
+/// println!("{details}");
+/// # Ok(()) }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+/// ```
+///
+/// # AWS documentation
+/// IAM User Guide: ["Create a signed AWS API request"][create] and ["Troubleshoot Signature Version 4 signing for AWS API
+/// requests"][troubleshoot].
+///
+/// [create]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+/// [troubleshoot]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
 #[derive(Clone, Debug, Default)]
 pub struct SigningDetails {
     canonical_request: String,
@@ -33,10 +56,10 @@ pub struct SigningDetails {
 }
 
 impl SigningDetails {
-    /// The record of a request that another signer signed, from its canonical request and string to sign.
+    /// Makes the record of a request that another signer signed, from its canonical request and string to sign.
     ///
-    /// Secret values of the canonical request are redacted, and their text is not kept. Both may be of SigV2, or empty
-    /// where they are not known.
+    /// Secret values of the canonical request are redacted, and their text is not kept. Both texts may be of SigV2, and an
+    /// empty text stands for one that is not known.
     ///
     /// ```
     /// use sigv4_middleware::SigningDetails;
@@ -90,25 +113,26 @@ impl SigningDetails {
         details
     }
 
-    /// Sets the access key id that it was signed with.
+    /// Sets the access key id that the request was signed with.
     #[must_use]
     pub fn with_access_key_id(self, id: impl Into<String>) -> Self {
         Self { access_key_id: Some(id.into()), ..self }
     }
 
-    /// Sets whether a session token was sent. Known already if it was signed.
+    /// Sets whether a session token was sent. Not needed if the token was signed.
     #[must_use]
     pub fn with_session_token(self, sent: bool) -> Self {
         Self { session_token: sent, ..self }
     }
 
-    /// Sets the host, with its port where it has one, of the URL that was requested.
+    /// Sets the host of the URL that was requested: `host`, or `host:port` if the URL has a port.
     #[must_use]
     pub fn with_url_host(self, host: impl Into<String>) -> Self {
         Self { url_host: Some(host.into()), ..self }
     }
 
-    /// Sets the names of the headers that were sent, so that those which were not signed are known.
+    /// Sets the headers that were sent, from which [`unsigned_headers`](Self::unsigned_headers) follow. Only names are
+    /// kept.
     #[must_use]
     pub fn with_sent_headers(mut self, sent: &HeaderMap) -> Self {
         self.set_sent(sent);
@@ -129,7 +153,7 @@ impl SigningDetails {
         self.clock_offset_seconds = seconds;
     }
 
-    /// The canonical request, its secret values redacted.
+    /// The canonical request, with secret values redacted; empty if nothing was signed.
     #[must_use]
     pub fn canonical_request(&self) -> &str {
         &self.canonical_request
@@ -141,13 +165,16 @@ impl SigningDetails {
         &self.string_to_sign
     }
 
-    /// The SHA-256 of the canonical request before redaction, in lower-case hex.
+    /// The SHA-256 of the canonical request before redaction, in lower-case hex; `None` if it is not known.
     #[must_use]
     pub fn canonical_request_sha256(&self) -> Option<&str> {
         self.canonical_sha256.as_deref()
     }
 
-    /// The rule by which service and region were inferred from the host, if they were.
+    /// The name of the rule by which service and region were inferred from the host, as [`Endpoint::rule`] returns it;
+    /// `None` if they were not inferred.
+    ///
+    /// [`Endpoint::rule`]: crate::Endpoint::rule
     #[must_use]
     pub fn rule(&self) -> Option<&str> {
         self.rule.as_deref()
@@ -159,19 +186,19 @@ impl SigningDetails {
         self.canonical_request.is_empty() && self.string_to_sign.is_empty()
     }
 
-    /// The algorithm: `AWS4-HMAC-SHA256`, or `AWS4-ECDSA-P256-SHA256` of SigV4a.
+    /// The algorithm: `AWS4-HMAC-SHA256`, or `AWS4-ECDSA-P256-SHA256` for SigV4a; `None` for any other.
     #[must_use]
     pub fn algorithm(&self) -> Option<&str> {
         self.string_to_sign.lines().next().filter(|algorithm| algorithm.starts_with("AWS4-"))
     }
 
-    /// The signing date, `YYYYMMDD'T'HHMMSS'Z'`.
+    /// The signing date in UTC, `YYYYMMDD'T'HHMMSS'Z'`.
     #[must_use]
     pub fn date(&self) -> Option<&str> {
         self.line_of_string_to_sign(1)
     }
 
-    /// The credential scope: `day/region/service/aws4_request`, without region for SigV4a.
+    /// The credential scope: `YYYYMMDD/region/service/aws4_request`, without region for SigV4a.
     #[must_use]
     pub fn scope(&self) -> Option<&str> {
         self.line_of_string_to_sign(2)
@@ -202,19 +229,19 @@ impl SigningDetails {
         self.canonical_request.split('\n').next().filter(|method| !method.is_empty())
     }
 
-    /// The path in its canonical form.
+    /// The path in its canonical form: percent-encoded twice for most services, once for S3.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         self.canonical_request.split('\n').nth(1)
     }
 
-    /// The query in its canonical form, its secret values redacted.
+    /// The query in its canonical form, sorted and percent-encoded, with secret values redacted.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.canonical_request.split('\n').nth(2)
     }
 
-    /// The names of the signed headers: `name;name;…`.
+    /// The names of the signed headers, lower-case and sorted: `name;name;…`.
     #[must_use]
     pub fn signed_headers(&self) -> Option<&str> {
         self.canonical_request.rsplit('\n').nth(1)
@@ -226,7 +253,7 @@ impl SigningDetails {
         self.signed_headers().is_some_and(|names| names.split(';').any(|signed| signed == name))
     }
 
-    /// The value that was signed of a header, by its lower-case name; a secret one is redacted.
+    /// The value of a header as it was signed, by its lower-case name; a secret value is redacted.
     #[must_use]
     pub fn signed_header(&self, name: &str) -> Option<&str> {
         let lines = self.canonical_request.split('\n').skip(3).take_while(|line| !line.is_empty());
@@ -236,13 +263,13 @@ impl SigningDetails {
             .map(|(_, value)| value)
     }
 
-    /// The Host that was signed.
+    /// The value of the Host header that was signed.
     #[must_use]
     pub fn signed_host(&self) -> Option<&str> {
         self.signed_header("host")
     }
 
-    /// The host, with its port where it has one, of the URL that was requested.
+    /// The host of the URL that was requested: `host`, or `host:port` if the URL has a port.
     #[must_use]
     pub fn url_host(&self) -> Option<&str> {
         self.url_host.as_deref()
@@ -254,7 +281,7 @@ impl SigningDetails {
         self.canonical_request.rsplit('\n').next().filter(|hash| !hash.is_empty())
     }
 
-    /// The access key id that it was signed with.
+    /// The access key id that the request was signed with.
     #[must_use]
     pub fn access_key_id(&self) -> Option<&str> {
         self.access_key_id.as_deref()
@@ -266,7 +293,7 @@ impl SigningDetails {
         self.session_token
     }
 
-    /// Whether the signature is in the query, as of a presigned URL.
+    /// Whether the signature is in the query, as in a presigned URL.
     #[must_use]
     pub fn is_presigned(&self) -> bool {
         self.query_value("X-Amz-Algorithm").is_some()
@@ -289,7 +316,8 @@ impl SigningDetails {
         self.unsigned_headers.is_some()
     }
 
-    /// By how many seconds the server's clock was held to be ahead of ours; negative if behind. The date has it added.
+    /// The offset, in seconds, that was added to the local clock for the signing date: positive if the server's clock is
+    /// taken to be ahead, negative if behind.
     #[must_use]
     pub fn clock_offset_seconds(&self) -> i64 {
         self.clock_offset_seconds

@@ -178,7 +178,8 @@ impl<'a> RegionScope<'a> {
 /// Session tokens are text in ASCII without white space to collapse. Servers disagree about other text, and sign collapsed
 /// white space.
 fn header(token: &str) -> Result<HeaderValue, Error> {
-    let text = token.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    // To the end in any case: a loop without an exit takes many bytes at a time, and tokens are long.
+    let text = token.bytes().fold(true, |text, byte| text & (b' '..=b'~').contains(&byte));
     let collapses = token.contains("  ") || token.trim_ascii() != token;
     let value = (text && !collapses).then(|| HeaderValue::from_str(token).ok()).flatten();
     let mut value = value.ok_or_else(|| {

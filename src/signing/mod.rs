@@ -1,4 +1,4 @@
-//! Signing: [`Signer`] and what it is made of.
+//! Signing: [`Signer`], its settings, and the steps from a request to its signature.
 
 pub(crate) mod aws_chunked;
 pub(crate) mod builder;
@@ -22,6 +22,8 @@ mod sdk_config;
 pub(crate) mod settings;
 pub(crate) mod sign;
 pub(crate) mod signature;
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+pub(crate) mod signed_request;
 pub(crate) mod signer;
 pub(crate) mod signing_settings;
 pub(crate) mod streaming;

@@ -1,7 +1,7 @@
 //! Settings for one request, one newtype each, read from its [`http::Extensions`].
 //!
-//! On the tower side they are put into the request's extensions, on the reqwest-middleware side given by
-//! `.with_extension(…)`. An override changes how a request is signed; none widens where signed requests may go.
+//! Put them into an `http::Request`'s extensions, or give them to a request of reqwest-middleware by
+//! `.with_extension(…)`. An override changes how a request is signed; none allows a further host.
 //!
 //! ```
 //! use sigv4_middleware::overrides::{SigningRegion, SignHeaders};
@@ -24,7 +24,7 @@
 //! - At a redirect that a follower above the layer follows: each hop is a new request. The redirects that
 //!   `SigV4Middleware` follows keep all but the region, see its method `redirects`.
 //!
-//! Nothing is reported then: a request that has lost [`SkipSigning`] is signed, or refused, like any other.
+//! No error reports this: a request that has lost [`SkipSigning`] is signed, or refused, like any other.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -34,24 +34,48 @@ use http::{Extensions, HeaderName};
 use crate::signing::payload::PayloadMode;
 use crate::signing::signing_settings::SigningSettings;
 
-/// The service's signing name (`execute-api`, `s3`, …) for one request; wins over the signer's and the host's.
+/// The service's signing name (`execute-api`, `s3`, …) for one request; takes precedence over the signer's and the host's.
+///
+/// ```
+/// use sigv4_middleware::overrides::{SigningName, SigningRegion};
+///
+/// let request = http::Request::get("https://api.example.com/orders")
+///     .extension(SigningName::new("execute-api"))
+///     .extension(SigningRegion::new("eu-west-1"))
+///     .body(())?;
+/// # Ok::<(), http::Error>(())
+/// ```
+///
+/// # Errors
+/// The request is an error of kind [`ErrorKind::ScopeInvalid`](crate::ErrorKind::ScopeInvalid) if the name has characters
+/// that a credential scope cannot carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningName(Cow<'static, str>);
 
-/// The region (`eu-central-1`, …) for one request; wins over the signer's and the host's.
+/// The region (`eu-central-1`, …) for one request; takes precedence over the signer's and the host's.
+///
+/// # Errors
+/// As [`SigningName`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningRegion(Cow<'static, str>);
 
-/// The region set (`us-east-1,eu-*`, `*`) for one request, which is then signed with SigV4a; wins over any region.
+/// The region set (`us-east-1,eu-*`, `*`) for one request, which is then signed with SigV4a; takes precedence over any
+/// region.
 ///
-/// Needs feature `sigv4a`; without it the request is refused.
+/// # Errors
+/// As [`SigningName`], and without feature `sigv4a`.
+///
+/// # AWS documentation
+/// IAM User Guide: ["Elements of an AWS API request signature"][elements].
+///
+/// [elements]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningRegionSet(Cow<'static, str>);
 
 macro_rules! text_override {
     ($($name:ident)*) => {$(
         impl $name {
-            /// Checked when the request is signed.
+            /// An override with this value, which is checked when the request is signed.
             #[must_use]
             pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
                 Self(text.into())
@@ -74,7 +98,18 @@ macro_rules! text_override {
 
 text_override!(SigningName SigningRegion SigningRegionSet);
 
-/// Headers to sign in one request, besides those that always are and those that the signer's builder names.
+/// Headers to sign in one request, besides those that always are and those that
+/// [`sign_header`](crate::SignerBuilder::sign_header) names.
+///
+/// ```
+/// use sigv4_middleware::overrides::SignHeaders;
+///
+/// let headers = SignHeaders::from_iter([http::header::RANGE, http::header::IF_MATCH]);
+/// ```
+///
+/// # Errors
+/// The request is an error of kind [`ErrorKind::InvalidHeader`](crate::ErrorKind::InvalidHeader) if a header cannot be
+/// signed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignHeaders(Vec<HeaderName>);
 
@@ -85,6 +120,13 @@ impl FromIterator<HeaderName> for SignHeaders {
 }
 
 /// Sends one request unsigned and unchanged: no header is added, changed or checked.
+///
+/// ```
+/// use sigv4_middleware::overrides::SkipSigning;
+///
+/// let request = http::Request::get("https://www.example.com/").extension(SkipSigning).body(())?;
+/// # Ok::<(), http::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SkipSigning;
 

@@ -26,26 +26,50 @@ pub(crate) const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 #[cfg(feature = "event-stream")]
 const EVENTS_SHA256: &str = "STREAMING-AWS4-HMAC-SHA256-EVENTS";
 
-/// How a request's body enters its signature.
+/// How a request's body is signed and sent: for a whole signer by
+/// [`payload_mode`](crate::SignerBuilder::payload_mode), or for one request in its extensions.
 ///
-/// For which bodies can be sent a second time, see
-/// [`retry_on_auth_error`](crate::SignerBuilder::retry_on_auth_error).
+/// ```
+/// use sigv4_middleware::PayloadMode;
 ///
-/// A request may also declare its payload by an `x-amz-content-sha256` header of its own. `UNSIGNED-PAYLOAD` is taken as
+/// let request = http::Request::put("https://bucket.s3.eu-west-1.amazonaws.com/film.mkv")
+///     .extension(PayloadMode::Unsigned)
+///     .body("its bytes")?;
+/// # Ok::<(), http::Error>(())
+/// ```
+///
+/// [`retry_on_auth_error`](crate::SignerBuilder::retry_on_auth_error) lists the bodies that can be sent a second time.
+///
+/// # A request that declares its payload
+/// A request may declare its payload by an `x-amz-content-sha256` header of its own. `UNSIGNED-PAYLOAD` is taken as
 /// [`Unsigned`](Self::Unsigned). A SHA-256 in hex is compared with the body's, before it is sent, if the body is known to
-/// fit in memory; a longer body, or one of unknown length, is sent as [`Sha256`](Self::Sha256). The header wins over the
-/// signer's payload mode, and contradicting the request's own is an error. On a request that was signed before, which has
-/// a SigV4 Authorization header, an `x-amz-date` or an `X-Amz-Signature` parameter, the header belongs to that signature
-/// and is replaced.
+/// fit in memory; a longer body, or one of unknown length, is sent as [`Sha256`](Self::Sha256). The header takes
+/// precedence over the signer's payload mode. If it contradicts the request's own payload mode, that is an error of kind
+/// [`ErrorKind::UnsupportedPayload`]. On a request that was signed before, which has a SigV4 Authorization header, an
+/// `x-amz-date` or an `X-Amz-Signature` parameter, the header belongs to that signature and is replaced.
+///
+/// # AWS documentation
+/// Amazon S3 API Reference: ["Authenticating Requests: Using the Authorization Header (AWS Signature Version 4)"][s3], on
+/// the values of `x-amz-content-sha256`.
+///
+/// [s3]: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PayloadMode {
-    /// The body is held in memory, up to the signer's limit, and its SHA-256 is signed. The default.
+    /// The body is read into memory, up to the signer's [limit](crate::SignerBuilder::body_limit), and its SHA-256 is
+    /// signed. The default.
     #[default]
     Buffered,
-    /// The body is streamed, and signed by a SHA-256 known beforehand (32 raw bytes, not hex).
+    /// The body is streamed, and this SHA-256 is signed: 32 raw bytes, not hex.
     ///
-    /// The server refuses the request if the body's hash is another.
+    /// The server refuses the request if the body has another hash.
+    ///
+    /// ```
+    /// use sha2::{Digest, Sha256};
+    /// use sigv4_middleware::PayloadMode;
+    ///
+    /// let mode = PayloadMode::Sha256(Sha256::digest("the whole body").into());
+    /// ```
     Sha256([u8; 32]),
     /// As [`Sha256`](Self::Sha256), and the body is hashed while it is sent: a body with another hash, or of another length
     /// than the request's `content-length`, is cut off before its end, with an error of kind
@@ -53,24 +77,23 @@ pub enum PayloadMode {
     ///
     /// For servers that do not check the hash. The last frame is held back until the body has ended.
     Sha256Checked([u8; 32]),
-    /// The body is streamed, and not signed (`UNSIGNED-PAYLOAD`): for S3 and VPC Lattice, and over https only, unless
-    /// [allowed](crate::SignerBuilder::allow_unsigned_over_http).
-    Unsigned,
-    /// The body is streamed in chunks that are signed, or that a checksum follows: for S3.
+    /// The body is streamed, and not signed (`UNSIGNED-PAYLOAD`): for S3 and VPC Lattice, over https only, unless
+    /// [`allow_unsigned_over_http`](crate::SignerBuilder::allow_unsigned_over_http) is set.
     ///
-    /// Set for a whole signer, it applies to PUT requests that have a body, which are those that S3 takes in chunks; other
+    /// VPC Lattice takes no other payload: Amazon VPC Lattice User Guide, ["SIGv4 authenticated requests for Amazon VPC
+    /// Lattice"](https://docs.aws.amazon.com/vpc-lattice/latest/ug/sigv4-authenticated-requests.html).
+    Unsigned,
+    /// The body is streamed in chunks, each signed or the whole followed by a checksum: for S3.
+    ///
+    /// Set for a whole signer, it applies to PUT requests that have a body, since S3 takes no others in chunks; other
     /// requests are buffered.
     AwsChunked(AwsChunked),
-    /// The body is an event stream, `application/vnd.amazon.eventstream`, and streamed, each of its messages in a signed
+    /// The body is an event stream (`application/vnd.amazon.eventstream`) and is streamed, each of its messages in a signed
     /// envelope: for Amazon Transcribe, Amazon Lex and Amazon Bedrock, over HTTP/2.
     ///
-    /// The body is encoded messages, cut into frames in any way. Each message is sent once it is complete, dated by the
-    /// signer's clock, and after the last one an empty one that ends the stream. A message of more than 24 MiB, one that
-    /// is malformed or one that is incomplete ends the body with an error of kind [`ErrorKind::BodyMismatch`].
-    ///
-    /// By [AWS's rules for Transcribe](https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.html);
-    /// SigV4 only. The signer cannot send such a body a second time, see
-    /// [`retry_on_auth_error`](crate::SignerBuilder::retry_on_auth_error).
+    /// The body consists of encoded messages, in frames of any size. Each message is sent once it is complete, with a date
+    /// from the signer's clock. After the last one an empty message ends the stream. SigV4 only. The signer cannot send
+    /// such a body a second time, see [`retry_on_auth_error`](crate::SignerBuilder::retry_on_auth_error).
     ///
     /// Set for a whole signer, it applies to requests of that content type; other requests are buffered.
     ///
@@ -97,6 +120,15 @@ pub enum PayloadMode {
     ///     .body(StreamBody::new(audio))?;
     /// # Ok::<(), http::Error>(())
     /// ```
+    ///
+    /// # Errors
+    /// A message that is longer than 24 MiB, malformed or incomplete ends the body with an error of kind
+    /// [`ErrorKind::BodyMismatch`].
+    ///
+    /// # AWS documentation
+    /// Amazon Transcribe Developer Guide: ["Setting up a streaming transcription"][transcribe].
+    ///
+    /// [transcribe]: https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.html
     #[cfg(feature = "event-stream")]
     EventStream,
 }
@@ -144,16 +176,18 @@ impl From<PayloadMode> for BodyMode {
     }
 }
 
-/// A payload to be signed by [`Signer::sign`](crate::Signer::sign): bytes, a known hash, or an unsigned one.
+/// The payload that [`Signer::sign`](crate::Signer::sign) signs: bytes, a known SHA-256, or none (unsigned).
 ///
 /// Made by `From` from anything that holds bytes, or by one of the functions here.
 ///
 /// ```
+/// use sha2::{Digest, Sha256};
 /// use sigv4_middleware::Payload;
 ///
 /// let of_bytes = Payload::from(r#"{"order":1}"#);
+/// let of_hash = Payload::sha256(Sha256::digest(r#"{"order":1}"#).into());
 /// let empty = Payload::empty();
-/// # let _ = (of_bytes, empty);
+/// # let _ = (of_bytes, of_hash, empty);
 /// ```
 #[derive(Clone, Copy)]
 pub struct Payload<'a>(Repr<'a>);
@@ -179,19 +213,20 @@ impl<'a> Payload<'a> {
 }
 
 impl Payload<'_> {
-    /// No body.
+    /// The payload of a request without a body.
     #[must_use]
     pub fn empty() -> Self {
         Self(Repr::Bytes(&[]))
     }
 
-    /// A body whose SHA-256 is known (32 raw bytes, not hex).
+    /// The payload of a body whose SHA-256 is known: 32 raw bytes, not hex.
     #[must_use]
     pub fn sha256(sha256: [u8; 32]) -> Self {
         Self(Repr::Sha256(sha256))
     }
 
-    /// A body that is not signed: `UNSIGNED-PAYLOAD`, over https only.
+    /// A payload that is not signed: `UNSIGNED-PAYLOAD`, for S3 and VPC Lattice, over https only, unless
+    /// [`allow_unsigned_over_http`](crate::SignerBuilder::allow_unsigned_over_http) is set.
     #[must_use]
     pub fn unsigned() -> Self {
         Self(Repr::Unsigned)

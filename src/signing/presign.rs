@@ -20,7 +20,7 @@ use crate::signing::signer::{Signer, with_target};
 /// The longest lifetime that AWS accepts: 7 days.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// What a presigned URL is good for: how long, and with which body.
+/// Settings of one presigned URL: how long it is valid, and the body that it allows.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,30 +37,32 @@ pub struct PresigningConfig<'a> {
 }
 
 impl<'a> PresigningConfig<'a> {
-    /// A URL that is good for this long: whole seconds, from 1 second to 7 days.
+    /// Settings of a URL that is valid for `expires_in`: whole seconds, from 1 second to 7 days.
+    ///
+    /// The lifetime is checked by [`Signer::presign_request`].
     pub fn new(expires_in: Duration) -> Self {
         Self { expires_in, payload: None, refuse_shortening: false }
     }
 
-    /// Signs a body, which the request must then be made with.
+    /// Sets the body that is signed: the request must then be made with exactly this body.
     ///
-    /// Without it the payload is the one that an `x-amz-content-sha256` header of the request declares. Without that too,
-    /// it is left unsigned for S3 and VPC Lattice, and signed as empty for every other service. S3 takes a signed payload
-    /// only with the header `x-amz-content-sha256`, which is then among [`Presigned::headers`].
+    /// Without it the payload is the one that an `x-amz-content-sha256` header of the request declares. Without that
+    /// header it is left unsigned for S3 and VPC Lattice, and signed as empty for every other service. S3 takes a signed
+    /// payload only with the header `x-amz-content-sha256`, which is then among [`Presigned::headers`].
     pub fn payload(self, payload: impl Into<Payload<'a>>) -> Self {
         Self { payload: Some(payload.into()), ..self }
     }
 
-    /// Whether it is an error, of kind [`ErrorKind::InvalidExpiry`], that the credentials expire before the URL would. By
-    /// default the URL's lifetime is shortened to theirs, with a warning in the log.
+    /// Sets whether it is an error of kind [`ErrorKind::InvalidExpiry`] if the credentials expire before the URL would;
+    /// `false` by default: the URL's lifetime is shortened to that of the credentials, with a warning in the log.
     pub fn refuse_shortening(self, refuse: bool) -> Self {
         Self { refuse_shortening: refuse, ..self }
     }
 }
 
-/// A presigned URL, and what was signed into it.
+/// A presigned URL, and what was signed into it; returned by [`Signer::presign_request`].
 ///
-/// Debug leaves out the query, which holds the signature and the session token, and the headers' values.
+/// Debug leaves out the query, which contains the signature and the session token, and the values of headers.
 #[derive(Clone)]
 pub struct Presigned {
     uri: Uri,
@@ -82,7 +84,7 @@ impl fmt::Debug for Presigned {
 }
 
 impl Presigned {
-    /// The URL as it is, of a signer that is disabled.
+    /// The unchanged URL, of a signer that is disabled.
     fn unsigned(parts: &Parts, presigning: &PresigningConfig<'_>) -> Self {
         Self {
             uri: parts.uri.clone(),
@@ -98,19 +100,19 @@ impl Presigned {
         &self.uri
     }
 
-    /// The URL, without what was signed into it.
+    /// Returns the URL alone. Treat it as a secret, see [`uri`](Self::uri).
     #[must_use]
     pub fn into_uri(self) -> Uri {
         self.uri
     }
 
-    /// All headers that have to be sent with the URL, with the values that were signed, besides the Host that a client
-    /// takes from the URL.
+    /// All headers that have to be sent with the URL, with the values that were signed. The Host that a client takes from
+    /// the URL is not listed.
     ///
-    /// These are the headers of the request that was presigned; `host` where that names another host than the URL (see
-    /// [`allow_host_mismatch`](crate::SignerBuilder::allow_host_mismatch)); and `x-amz-content-sha256` where it declares
-    /// the payload: [a signed payload of S3](PresigningConfig::payload), which takes it from nowhere else, as the AWS SDK
-    /// for Go has it. Empty for a URL of [`Signer::presign`].
+    /// These are the headers of the request that was presigned. `host` is among them if it names another host than the URL
+    /// (see [`allow_host_mismatch`](crate::SignerBuilder::allow_host_mismatch)), and `x-amz-content-sha256` if it declares
+    /// the payload: S3 takes [a signed payload](PresigningConfig::payload) from nowhere else, and the AWS SDK for Go does
+    /// the same. Empty for a URL of [`Signer::presign`].
     ///
     /// Further headers may be sent, except `x-amz-*` ones: S3 refuses those that are not signed.
     #[must_use]
@@ -118,13 +120,13 @@ impl Presigned {
         &self.headers
     }
 
-    /// How long it is good for; less than asked for where the credentials expire earlier.
+    /// How long the URL is valid; less than asked for if the credentials expire earlier.
     #[must_use]
     pub fn expires_in(&self) -> Duration {
         self.expires_in
     }
 
-    /// The canonical request and string to sign, without secret values.
+    /// The canonical request and string to sign, with secret values redacted.
     #[must_use]
     pub fn details(&self) -> &SigningDetails {
         &self.details
@@ -132,9 +134,9 @@ impl Presigned {
 }
 
 impl Signer {
-    /// Presigns a URL: whoever has it can make this one request until it expires, without credentials.
+    /// Presigns a URL: anyone who has it can make this one request until it expires, without credentials.
     ///
-    /// `expires_in` is 1 second to 7 days. For a `wss://` URL the method is GET.
+    /// `expires_in` is in whole seconds, from 1 second to 7 days. For a `wss://` URL the method is GET.
     ///
     /// ```
     /// use std::time::Duration;
@@ -152,19 +154,24 @@ impl Signer {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidExpiry`] for a lifetime out of range, and what [`sign`](Self::sign) errors with.
+    /// As [`sign`](Self::sign), and [`ErrorKind::InvalidExpiry`] for a lifetime that is out of range.
+    ///
+    /// # AWS documentation
+    /// Amazon S3 API Reference: ["Authenticating Requests: Using Query Parameters (AWS Signature Version 4)"][query].
+    ///
+    /// [query]: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
     pub async fn presign(&self, method: &Method, uri: &Uri, expires_in: Duration) -> Result<Uri, Error> {
         let (mut parts, ()) = Request::new(()).into_parts();
         (parts.method, parts.uri) = (method.clone(), uri.clone());
         Ok(self.presign_request(&parts, PresigningConfig::new(expires_in)).await?.into_uri())
     }
 
-    /// Presigns a whole request head.
+    /// Presigns a request with headers, and a body if the [`PresigningConfig`] has one.
     ///
     /// All headers of the request are signed, as botocore does, and have to be sent with the URL: [`Presigned::headers`]
-    /// lists them. Not signed are `user-agent`, unless it is [named](crate::SignerBuilder::sign_header), and those that do
-    /// not reach the server unchanged: `connection`, `expect`, `te`, `trailer`, `transfer-encoding`, `upgrade`, `via`,
-    /// `x-amzn-trace-id`, `keep-alive` and `proxy-*`. Signature parameters of the URI are replaced.
+    /// lists them. Not signed are `user-agent`, unless [`sign_header`](crate::SignerBuilder::sign_header) names it, and
+    /// headers that do not reach the server unchanged: `connection`, `expect`, `te`, `trailer`, `transfer-encoding`,
+    /// `upgrade`, `via`, `x-amzn-trace-id`, `keep-alive` and `proxy-*`. Signature parameters of the URI are replaced.
     ///
     /// The token that `aws eks get-token` prints is such a URL:
     ///
@@ -187,8 +194,13 @@ impl Signer {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidExpiry`] for a lifetime out of range, or longer than that of the credentials where shortening is
-    /// refused; and what [`sign`](Self::sign) errors with.
+    /// As [`sign`](Self::sign), and [`ErrorKind::InvalidExpiry`] for a lifetime that is out of range, or that is longer than
+    /// that of the credentials if [shortening is refused](PresigningConfig::refuse_shortening).
+    ///
+    /// # AWS documentation
+    /// Amazon S3 API Reference: ["Authenticating Requests: Using Query Parameters (AWS Signature Version 4)"][query].
+    ///
+    /// [query]: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
     pub async fn presign_request(
         &self,
         parts: &Parts,

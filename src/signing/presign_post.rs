@@ -35,13 +35,11 @@ const RESERVED: [&str; 10] = [
     "x-amz-signature",
 ];
 
-/// What a form may upload to S3: a POST policy.
+/// A POST policy: what a form may upload to S3.
 ///
-/// Each setter is a condition of the policy. A condition with one value is a field of the form too, which
-/// [`PresignedPost::fields`] lists; a condition on how a value begins leaves it to the form. S3 refuses a form with a field
-/// that no condition is on. What is wrong with a policy is an error of [`Signer::presign_post`].
-///
-/// By AWS's ["POST policy"][doc].
+/// Each setter adds a condition to the policy. A condition with one value is also a field of the form, which
+/// [`PresignedPost::fields`] lists. A condition on the beginning of a value leaves the value to the form. S3 refuses a form
+/// with a field that has no condition. [`Signer::presign_post`] checks the policy.
 ///
 /// ```
 /// use std::time::Duration;
@@ -53,6 +51,9 @@ const RESERVED: [&str; 10] = [
 ///     .content_type_starts_with("image/")
 ///     .metadata("user", "42");
 /// ```
+///
+/// # AWS documentation
+/// Amazon S3 API Reference: ["POST Policy"][doc].
 ///
 /// [doc]: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
 #[derive(Clone, Debug)]
@@ -105,7 +106,7 @@ impl fmt::Debug for Condition {
 }
 
 impl PostPolicy {
-    /// A policy for uploads to a bucket, that a form is good with for this long: whole seconds, from 1 second to 7 days.
+    /// A policy for uploads to a bucket. Its form is valid for `expires_in`: whole seconds, from 1 second to 7 days.
     ///
     /// It needs a [`key`](Self::key), or the beginning of one ([`key_starts_with`](Self::key_starts_with)).
     pub fn new(bucket: impl Into<String>, expires_in: Duration) -> Self {
@@ -119,58 +120,72 @@ impl PostPolicy {
         }
     }
 
-    /// The object's key: the form uploads this one object.
+    /// Sets the object's key, 1 to 1024 bytes: the form uploads this one object.
     pub fn key(self, key: impl Into<String>) -> Self {
         Self { key: Some(Condition::Is("key".into(), key.into())), ..self }
     }
 
-    /// How the object's key begins: the form uploads any object below, by default under the name of the browser's file.
+    /// Sets the beginning of the object's key: the form uploads any object below this prefix, by default with the file's
+    /// name.
     ///
-    /// The form's field is the prefix and `${filename}`, which S3 replaces. A form may have another value that begins so.
+    /// The field `key` is the prefix followed by `${filename}`, which S3 replaces with the name of the browser's file. A
+    /// form may set any other value that begins with the prefix.
     pub fn key_starts_with(self, prefix: impl Into<String>) -> Self {
         Self { key: Some(Condition::StartsWith("key".into(), prefix.into())), ..self }
     }
 
-    /// How many bytes the file may have. Without it, S3 takes up to 5 GiB.
+    /// Sets the smallest and the largest size of the file, in bytes. Without it, S3 takes up to 5 GiB.
     pub fn content_length_range(self, bytes: RangeInclusive<u64>) -> Self {
         Self { content_length: Some(bytes), ..self }
     }
 
-    /// The object's `Content-Type`.
+    /// Sets the object's `Content-Type`.
     pub fn content_type(self, content_type: impl Into<String>) -> Self {
         self.field("Content-Type", content_type)
     }
 
-    /// How the object's `Content-Type` begins, such as `image/`. The form has to have a field `Content-Type`: S3 does not
-    /// take the type that a browser gives the file.
+    /// Sets the beginning of the object's `Content-Type`, such as `image/`. The form has to have a field `Content-Type`:
+    /// S3 does not use the type that a browser sends with the file.
     pub fn content_type_starts_with(self, prefix: impl Into<String>) -> Self {
         self.field_starts_with("Content-Type", prefix)
     }
 
-    /// The status of S3's response to an upload: 200, 201 (with an XML document that names the object) or 204, which is the
+    /// Sets the status of S3's response to an upload: 200, 201 (with an XML document that names the object) or 204, the
     /// default.
     pub fn success_action_status(self, status: StatusCode) -> Self {
         self.field("success_action_status", status.as_str())
     }
 
-    /// The URL that S3 sends the browser to after an upload, with `bucket`, `key` and `etag` in its query.
+    /// Sets the absolute URL that S3 redirects the browser to after an upload, with `bucket`, `key` and `etag` in its
+    /// query.
     pub fn success_action_redirect(self, url: impl Into<String>) -> Self {
         self.field("success_action_redirect", url)
     }
 
-    /// Metadata of the object: the field `x-amz-meta-{name}`.
+    /// Adds metadata of the object: the field `x-amz-meta-{name}`.
     pub fn metadata(self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
         self.field(format!("x-amz-meta-{}", name.as_ref()), value)
     }
 
-    /// Any other field of S3's POST Object: `acl`, `Cache-Control`, `Content-Disposition`, `tagging`,
+    /// Adds any other field of S3's POST Object: `acl`, `Cache-Control`, `Content-Disposition`, `tagging`,
     /// `x-amz-storage-class`, `x-amz-server-side-encryption`, …
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sigv4_middleware::PostPolicy;
+    ///
+    /// let policy = PostPolicy::new("my-bucket", Duration::from_secs(600))
+    ///     .key("report.pdf")
+    ///     .field("x-amz-storage-class", "STANDARD_IA")
+    ///     .field_starts_with("Cache-Control", "max-age=");
+    /// ```
     pub fn field(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
         self.conditions.push(Condition::Is(name.into(), value.into()));
         self
     }
 
-    /// How a field's value begins, which the form has to have; with an empty prefix, that it may have any value.
+    /// Adds a condition on the beginning of a field's value. The form has to have the field; with an empty prefix, its
+    /// value may be any.
     pub fn field_starts_with(
         mut self,
         name: impl Into<Cow<'static, str>>,
@@ -180,8 +195,8 @@ impl PostPolicy {
         self
     }
 
-    /// Whether it is an error, of kind [`ErrorKind::InvalidExpiry`], that the credentials expire before the form would. By
-    /// default the form's lifetime is shortened to theirs, with a warning in the log.
+    /// Sets whether it is an error of kind [`ErrorKind::InvalidExpiry`] if the credentials expire before the form would;
+    /// `false` by default: the form's lifetime is shortened to that of the credentials, with a warning in the log.
     pub fn refuse_shortening(self, refuse: bool) -> Self {
         Self { refuse_shortening: refuse, ..self }
     }
@@ -273,9 +288,9 @@ fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidPostPolicy, message)
 }
 
-/// A form with which anyone can upload to S3 until it expires, made by [`Signer::presign_post`].
+/// A presigned form, returned by [`Signer::presign_post`]: anyone who has it can upload to S3 until it expires.
 ///
-/// Debug leaves out the fields' values, which hold the signature and the session token.
+/// Debug leaves out the values of the fields, which contain the signature and the session token.
 #[derive(Clone)]
 pub struct PresignedPost {
     url: Uri,
@@ -290,16 +305,16 @@ impl PresignedPost {
         &self.url
     }
 
-    /// The fields of the form, name and value, in the order that botocore gives them. Treat them as a secret: anyone who
-    /// has them can upload until they expire.
+    /// The fields of the form, name and value, in botocore's order. Treat them as a secret: anyone who has them can upload
+    /// until they expire.
     ///
-    /// All of them, and those that the policy leaves to the form, come before the field `file`: S3 ignores what comes
-    /// after it. Escape the values in HTML.
+    /// Put all of them, and those that the policy leaves to the form, before the field `file`: S3 ignores what comes after
+    /// it. Escape the values in HTML.
     pub fn fields(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         self.fields.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
     }
 
-    /// How long it is good for; less than asked for where the credentials expire earlier.
+    /// How long the form is valid; less than asked for if the credentials expire earlier.
     #[must_use]
     pub fn expires_in(&self) -> Duration {
         self.expires_in
@@ -317,10 +332,11 @@ impl fmt::Debug for PresignedPost {
 }
 
 impl Signer {
-    /// Presigns a form: whoever has it can upload to S3 what the policy allows, from a browser, without credentials.
+    /// Presigns a form: anyone who has it can upload to S3 what the policy allows, from a browser, without credentials.
     ///
-    /// `bucket_url` is where the form is posted to, without a query: `https://{bucket}.s3.{region}.amazonaws.com/`, or a
-    /// store of yours with the bucket in its path. S3 refuses a form for another bucket than the policy's.
+    /// `bucket_url` is the URL that the form is posted to, without a query: `https://{bucket}.s3.{region}.amazonaws.com/`,
+    /// or that of an S3-compatible store with the bucket in its path. S3 refuses a form for another bucket than the
+    /// policy's. The form of a signer that is [disabled](Self::disabled) has the policy's fields alone.
     ///
     /// ```
     /// use std::time::Duration;
@@ -341,12 +357,19 @@ impl Signer {
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
     /// ```
     ///
-    /// The form of a signer that is [disabled](Self::disabled) has the policy's fields alone.
-    ///
     /// # Errors
-    /// [`ErrorKind::InvalidPostPolicy`] for a policy that S3 would refuse; [`ErrorKind::InvalidExpiry`] for a lifetime out
-    /// of range; [`ErrorKind::InvalidUri`] for a URL with a query; [`ErrorKind::ScopeInvalid`] for a service other than S3,
-    /// and for a region set, since no form is signed with SigV4a; and what [`sign`](Self::sign) errors with.
+    /// As [`sign`](Self::sign), and:
+    /// - [`ErrorKind::InvalidPostPolicy`]: S3 would refuse the policy.
+    /// - [`ErrorKind::InvalidExpiry`]: the lifetime is out of range, or longer than that of the credentials if
+    ///   [shortening is refused](PostPolicy::refuse_shortening).
+    /// - [`ErrorKind::InvalidUri`]: the URL has a query.
+    /// - [`ErrorKind::ScopeInvalid`]: the service is not S3, or a region set is configured. Forms are not signed with
+    ///   SigV4a.
+    ///
+    /// # AWS documentation
+    /// Amazon S3 API Reference: ["POST Policy"][doc].
+    ///
+    /// [doc]: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
     pub async fn presign_post(&self, bucket_url: &Uri, policy: &PostPolicy) -> Result<PresignedPost, Error> {
         let key = policy.validate()?;
         if bucket_url.query().is_some() {

@@ -159,8 +159,10 @@ impl Inner {
             return Ok((known.origin(scheme, authority), known));
         }
         let origin = Origin::new(request.scheme, request.authority)?;
-        let allowed = self.origins.allows(origin.http_scheme(), origin.host, origin.port);
-        let endpoint = Endpoint::infer(origin.host).ok();
+        let endpoint = Endpoint::recognize(origin.host);
+        let run_by_aws = || endpoint.as_ref().is_some_and(Endpoint::is_run_by_aws);
+        let allowed =
+            self.origins.allows_endpoint(origin.http_scheme(), origin.host, origin.port, run_by_aws);
         let depends_on_path = endpoint.as_ref().is_some_and(Endpoint::depends_on_path);
         let mut known = KnownHost::new(&origin, request.authority.unwrap_or_default(), endpoint, allowed);
         // Overrides only take away from what has to agree.
@@ -172,7 +174,7 @@ impl Inner {
     /// The region inferred from a host, unless the configured one takes precedence.
     #[cfg(feature = "reqwest")]
     pub(super) fn region_of_host(&self, host: &str) -> Option<String> {
-        let endpoint = Endpoint::infer(host).ok().filter(|_| !self.settings.scope.overrides_host)?;
+        let endpoint = Endpoint::recognize(host).filter(|_| !self.settings.scope.overrides_host)?;
         endpoint.region().map(str::to_owned)
     }
 }

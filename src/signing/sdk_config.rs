@@ -7,12 +7,13 @@ use super::signer::Signer;
 use crate::error::{BuildError, BuildErrorKind};
 
 impl SignerBuilder {
-    /// The AWS SDK's default credentials chain, and its region for hosts from which none can be inferred.
+    /// Sets the AWS SDK's default credentials chain as the source of credentials, and of the region for hosts from which
+    /// none can be inferred.
     ///
-    /// Credentials are looked for in the environment, the shared files' profile (static keys, roles to assume, SSO,
+    /// Credentials are looked up in the environment, the shared files' profile (static keys, roles to assume, SSO,
     /// processes), a web identity token, a container's and an EC2 instance's metadata service, in this order, and cached
-    /// by the signer. They are loaded with the first request, so a failure to load them is that request's error. Without
-    /// a region, a request to a host from which none can be inferred is an error of kind
+    /// by the signer. They are loaded with the first request, which fails if they cannot be loaded. Without a region, a
+    /// request to a host from which none can be inferred is an error of kind
     /// [`ScopeUnknown`](crate::ErrorKind::ScopeUnknown).
     ///
     /// Where no region is set, the chain asks EC2's metadata service for one, and waits some seconds for it outside EC2:
@@ -23,7 +24,7 @@ impl SignerBuilder {
     ///
     /// [`Signer::from_default_chain`] does this and builds the signer. Other sources of credentials are
     /// [`credentials`](Self::credentials), [`credentials_from_env`](Self::credentials_from_env) and
-    /// [`sdk_config`](Self::sdk_config); the last one that is set counts.
+    /// [`sdk_config`](Self::sdk_config); the last one that is set is used.
     ///
     /// ```no_run
     /// use sigv4_middleware::Signer;
@@ -32,13 +33,18 @@ impl SignerBuilder {
     /// let signer = Signer::builder().default_chain().await.service("execute-api").build()?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// # AWS documentation
+    /// AWS SDKs and Tools Reference Guide: ["AWS SDKs and Tools standardized credential providers"][providers].
+    ///
+    /// [providers]: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
     pub async fn default_chain(self) -> Self {
         let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
         self.sdk_config(&config)
     }
 
-    /// The settings of an `SdkConfig`: its credentials provider, its region for hosts from which none can be inferred, its
-    /// time source, and whether clock skew is corrected, where they are set.
+    /// Takes over the settings of an `SdkConfig`: its credentials provider, its region (for hosts from which none can be
+    /// inferred), its time source, and whether clock skew is corrected.
     ///
     /// An `SdkConfig`'s provider is not cached (each SDK client caches for itself), so leave
     /// [`cache_credentials`](Self::cache_credentials) at its default. Endpoint URLs, timeouts and retries are not taken
@@ -58,7 +64,7 @@ impl SignerBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`build`](Self::build) fails with [`BuildErrorKind::MissingCredentials`] where it has no credentials provider.
+    /// [`build`](Self::build) fails with [`BuildErrorKind::MissingCredentials`] if the config has no credentials provider.
     pub fn sdk_config(mut self, config: &SdkConfig) -> Self {
         let Some(provider) = config.credentials_provider() else {
             self.error = Some(BuildError::new(
@@ -68,7 +74,7 @@ impl SignerBuilder {
             return self;
         };
         let mut builder = self.credentials(provider);
-        // As in `AWS_REGION=`, which means that there is none.
+        // As in `AWS_REGION=`, which sets no region.
         if let Some(region) = config.region().filter(|region| !region.as_ref().is_empty()) {
             builder = builder.default_region(region.to_string());
         }
@@ -88,7 +94,7 @@ impl Signer {
     ///
     /// The same as `Signer::builder().default_chain().await.build()`; see
     /// [`default_chain`](SignerBuilder::default_chain) for what is looked up, and use it where further settings are
-    /// needed, such as those that errors name. [`Signer::from_env`] reads the environment alone, and
+    /// needed, such as those that error messages name. [`Signer::from_env`] reads the environment alone, and
     /// [`sdk_config`](SignerBuilder::sdk_config) takes an `SdkConfig` that a program has already.
     ///
     /// ```no_run
@@ -98,7 +104,13 @@ impl Signer {
     /// ```
     ///
     /// # Errors
-    /// [`BuildErrorKind::InvalidValue`] where the region cannot be signed.
+    /// - [`BuildErrorKind::MissingCredentials`]: the chain has no credentials provider.
+    /// - [`BuildErrorKind::InvalidValue`]: the region has characters that a credential scope cannot carry.
+    ///
+    /// # AWS documentation
+    /// AWS SDKs and Tools Reference Guide: ["AWS SDKs and Tools standardized credential providers"][providers].
+    ///
+    /// [providers]: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
     pub async fn from_default_chain() -> Result<Self, BuildError> {
         Self::builder().default_chain().await.build()
     }

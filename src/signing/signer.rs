@@ -1,4 +1,4 @@
-//! [`Signer`]: owns the order of the steps, and only that.
+//! [`Signer`]: the order of the signing steps.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use super::known_host::KnownHost;
 use super::payload::Payload;
 use super::request::RequestView;
 use super::settings::{BufferLimits, Settings};
+#[cfg(any(feature = "tower", feature = "reqwest"))]
+use super::signed_request::SignedRequest;
 use super::target;
 use crate::cache::SmallCache;
-#[cfg(any(feature = "tower", feature = "reqwest"))]
-use crate::client::guard::SignedRequest;
 use crate::clock::Clock;
 use crate::credentials::CredentialsSource;
 use crate::endpoint::AllowedOrigins;
@@ -29,8 +29,8 @@ use crate::signing::signature::Signature;
 /// Signs HTTP requests with AWS Signature Version 4.
 ///
 /// One signer serves a whole program: clones are cheap and share credentials, signing keys and clock. Give it to a
-/// `SigV4Layer` or a `SigV4Middleware`, or call [`sign`](Self::sign)
-/// for a client of another kind.
+/// `SigV4Layer` or a `SigV4Middleware`, or call [`sign`](Self::sign) for any other client. It signs requests to AWS's
+/// services and to loopback; other hosts have to be [allowed](crate::SignerBuilder::allow_host).
 ///
 /// ```
 /// use sigv4_middleware::{Credentials, Signer};
@@ -50,6 +50,13 @@ use crate::signing::signature::Signature;
 /// # Ok(()) }
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
 /// ```
+///
+/// # AWS documentation
+/// IAM User Guide: ["Create a signed AWS API request"][create]. For S3, Amazon S3 API Reference: ["Authenticating Requests:
+/// Using the Authorization Header (AWS Signature Version 4)"][s3].
+///
+/// [create]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+/// [s3]: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html
 #[derive(Clone)]
 pub struct Signer {
     pub(super) inner: Arc<Inner>,
@@ -88,10 +95,10 @@ impl Signer {
         disabled
     }
 
-    /// Signs a request that any HTTP client will send.
+    /// Signs a request in place, to be sent by any HTTP client.
     ///
-    /// `payload` is the body that will be sent: anything that holds bytes, [`Payload::empty`], a known hash, or unsigned.
-    /// Bytes are left unsigned for services that take no signed payload, see
+    /// `payload` is the body that will be sent: anything that holds bytes, [`Payload::empty`], a known SHA-256, or
+    /// unsigned. Bytes are left unsigned for services that take no signed payload, see
     /// [`unsigned_payload`](crate::SigningSettings::unsigned_payload).
     ///
     /// Headers of an earlier signature are replaced. The URI is rewritten to the strict form that is signed, see
@@ -103,8 +110,45 @@ impl Signer {
     /// environment have. A provider that has to wait is driven by a tokio runtime: call this on one, or set
     /// [`cache_credentials(false)`](crate::SignerBuilder::cache_credentials).
     ///
+    /// ```
+    /// use sigv4_middleware::{Credentials, ErrorKind, Payload, Signer};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder().credentials(credentials).build()?;
+    ///
+    /// let request = http::Request::put("https://bucket.s3.eu-central-1.amazonaws.com/report.pdf").body(())?;
+    /// let (mut parts, ()) = request.into_parts();
+    /// signer.sign(&mut parts, Payload::unsigned()).await?;
+    /// assert_eq!(parts.headers["x-amz-content-sha256"], "UNSIGNED-PAYLOAD");
+    ///
+    /// let (mut parts, ()) = http::Request::get("https://api.example.com/orders").body(())?.into_parts();
+    /// let error = signer.sign(&mut parts, Payload::empty()).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::OriginNotAllowed);
+    /// # Ok(()) }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+    /// ```
+    ///
     /// # Errors
-    /// Any [`ErrorKind`] that does not concern a body's stream. The request is then unchanged.
+    /// The request is then unchanged.
+    /// - [`ErrorKind::CredentialsUnavailable`], [`ErrorKind::CredentialsExpired`]: no valid credentials could be loaded.
+    /// - [`ErrorKind::CredentialsInvalid`]: the credentials have characters that cannot be used.
+    /// - [`ErrorKind::ClockOutOfRange`]: the clock is before 1970 or after 9999.
+    /// - [`ErrorKind::ScopeUnknown`]: service or region is not configured and cannot be inferred from the host.
+    /// - [`ErrorKind::ScopeInvalid`]: service or region is invalid, or the host belongs to another one.
+    /// - [`ErrorKind::OriginNotAllowed`], [`ErrorKind::InsecureOrigin`]: requests to this origin may not be signed.
+    /// - [`ErrorKind::InvalidUri`]: the URI cannot be signed.
+    /// - [`ErrorKind::HostMismatch`]: the Host header differs from the URI's host.
+    /// - [`ErrorKind::InvalidHeader`]: a header that has to be signed cannot be.
+    /// - [`ErrorKind::ForeignAuthorization`]: the request has an Authorization header of another scheme.
+    /// - [`ErrorKind::UnsupportedPayload`]: the payload is unsigned over plain http, or contradicts the request's
+    ///   `x-amz-content-sha256`.
+    /// - [`ErrorKind::BodyMismatch`]: the payload's SHA-256 is not the one that `x-amz-content-sha256` declares.
+    ///
+    /// # AWS documentation
+    /// IAM User Guide: ["Create a signed AWS API request"][create].
+    ///
+    /// [create]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
     pub async fn sign<'p>(&self, parts: &mut Parts, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
         if !self.passes_through(Some(&parts.extensions), || RequestView::of(parts)) {
             self.sign_parts(parts, payload.into()).await.inspect_err(metrics::sign_error)?;
@@ -127,9 +171,25 @@ impl Signer {
     /// Signs a request as [`sign`](Self::sign) does, and returns what was signed: canonical request, string to sign and
     /// the rule by which the scope was inferred.
     ///
+    /// The details of a signer that is [disabled](Self::disabled) are empty.
+    ///
+    /// ```
+    /// use sigv4_middleware::{Credentials, Signer};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+    /// let signer = Signer::builder().credentials(credentials).build()?;
+    /// let uri = "https://sts.eu-west-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15";
+    /// let (mut parts, ()) = http::Request::get(uri).body(())?.into_parts();
+    /// let details = signer.sign_with_details(&mut parts, "").await?;
+    /// assert_eq!((details.service(), details.region()), (Some("sts"), Some("eu-west-1")));
+    /// assert_eq!(details.signed_headers(), Some("host;x-amz-date"));
+    /// # Ok(()) }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+    /// ```
+    ///
     /// # Errors
-    /// As [`sign`](Self::sign), and [`ErrorKind::UnsupportedPayload`] for a request that is to be sent unsigned. The
-    /// details of a signer that is [disabled](Self::disabled) are empty.
+    /// As [`sign`](Self::sign), and [`ErrorKind::UnsupportedPayload`] for a request that is to be sent unsigned.
     pub async fn sign_with_details<'p>(
         &self,
         parts: &mut Parts,
@@ -151,9 +211,10 @@ impl Signer {
         committed.inspect_err(metrics::sign_error)
     }
 
-    /// Signs a request and gives just the headers to send with it, without changing anything.
+    /// Signs a request and returns the headers to send with it; the request itself is not changed.
     ///
-    /// For clients that take extra headers, such as another major version of reqwest. Replace headers of the same name.
+    /// For clients that take extra headers, such as another major version of reqwest. Set them in place of headers of the
+    /// same name.
     /// `payload` is as in [`sign`](Self::sign). The client must send the URI and the signed headers unchanged. For a
     /// request that is not to be signed, since the signer is [disabled](Self::disabled) or
     /// [lets it pass](crate::SignerBuilder::pass_through_disallowed_origins), the map is empty.
@@ -177,8 +238,9 @@ impl Signer {
     #[doc = concat!("```rust,ignore\nuse sigv4_middleware::{BoxError, Payload, Signer};\n\n", include_str!("../../docs/recipes/reqwest_0_12.rs"), "```")]
     ///
     /// # Errors
-    /// As [`sign`](Self::sign); [`ErrorKind::InvalidUri`] if the URI is not in the strict form that is signed, which the
-    /// message shows; [`ErrorKind::HostMismatch`] or [`ErrorKind::InvalidHeader`] for a header that has to be removed.
+    /// As [`sign`](Self::sign), and:
+    /// - [`ErrorKind::InvalidUri`]: the URI is not in the strict form that is signed, which the message shows.
+    /// - [`ErrorKind::HostMismatch`], [`ErrorKind::InvalidHeader`]: the request has a header that has to be removed.
     pub async fn signed_headers<'p>(
         &self,
         method: &Method,
@@ -231,7 +293,7 @@ impl Signer {
         Ok(out)
     }
 
-    /// From now on, what is signed is noted with each request, for a guard.
+    /// Records what is signed with each request from now on, for a guard.
     #[cfg(any(feature = "tower", feature = "reqwest"))]
     pub(crate) fn guard(&self) {
         self.inner.guarded.store(true, Ordering::Relaxed);

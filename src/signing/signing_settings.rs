@@ -4,20 +4,39 @@ use http::HeaderName;
 
 use crate::signing::headers::signature_headers;
 
-/// What one service's signatures need: how the path is encoded, and how the payload is declared.
+/// How requests to one service are signed: how the path is encoded, and how the payload is declared.
 ///
-/// The signer picks the settings by the signing name. Set others with
+/// The signer selects the settings by the service's signing name. Set others by
 /// [`SignerBuilder::signing_settings`](crate::SignerBuilder::signing_settings), or for one request by putting a
-/// `SigningSettings` into its extensions. The rules are those of the AWS SDKs' signers and of each service's
-/// documentation.
+/// `SigningSettings` into its extensions.
 ///
 /// ```
-/// use sigv4_middleware::SigningSettings;
+/// use sigv4_middleware::{Credentials, Signer, SigningSettings};
 ///
-/// // A store that speaks S3's dialect under a signing name of its own.
+/// // An S3-compatible store with a signing name of its own, which takes no aws-chunked bodies.
 /// let settings = SigningSettings::for_service("s3").aws_chunked(false);
 /// assert!(settings.sends_content_sha256() && !settings.double_encodes());
+///
+/// let signer = Signer::builder()
+///     .credentials(Credentials::new("AKIDEXAMPLE", "secret", None, None, "static"))
+///     .service("objects")
+///     .region("local")
+///     .allow_host("objects.example.com")
+///     .signing_settings(settings)
+///     .build()?;
+/// # Ok::<(), sigv4_middleware::BuildError>(())
 /// ```
+///
+/// # AWS documentation
+/// - IAM User Guide: ["Create a signed AWS API request"][create].
+/// - Amazon S3 API Reference: ["Authenticating Requests: Using the Authorization Header (AWS Signature Version 4)"][s3].
+/// - Amazon VPC Lattice User Guide: ["SIGv4 authenticated requests for Amazon VPC Lattice"][lattice].
+///
+/// Where these say nothing, the rule is that of the AWS SDKs' signers.
+///
+/// [create]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+/// [s3]: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html
+/// [lattice]: https://docs.aws.amazon.com/vpc-lattice/latest/ug/sigv4-authenticated-requests.html
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SigningSettings {
     pub(crate) double_encode: bool,
@@ -32,7 +51,7 @@ pub struct SigningSettings {
 }
 
 impl Default for SigningSettings {
-    /// The common rule: path encoded twice and normalized, payload hashed, no `x-amz-content-sha256`.
+    /// The settings of most services: path encoded twice and normalized, payload hashed, no `x-amz-content-sha256`.
     fn default() -> Self {
         Self {
             double_encode: true,
@@ -49,7 +68,15 @@ impl Default for SigningSettings {
 }
 
 impl SigningSettings {
-    /// The settings of a service, by its signing name (`s3`, `execute-api`, …); the common rule for any other name.
+    /// The settings of a service, by its signing name (`s3`, `execute-api`, …); the [default](Self::default) for any other
+    /// name.
+    ///
+    /// ```
+    /// use sigv4_middleware::SigningSettings;
+    ///
+    /// assert_eq!(SigningSettings::for_service("execute-api"), SigningSettings::default());
+    /// assert!(SigningSettings::for_service("vpc-lattice-svcs").leaves_payload_unsigned());
+    /// ```
     #[must_use]
     pub fn for_service(signing_name: &str) -> Self {
         let common = Self::default();
@@ -98,23 +125,24 @@ impl SigningSettings {
 
 /// Setters.
 impl SigningSettings {
-    /// Whether the path that is sent is encoded once more in the canonical request. Where it is not, the signer also
-    /// rewrites the path that is sent to strict form.
+    /// Sets whether the path that is sent is percent-encoded once more in the canonical request; `true` for all services
+    /// but S3. If it is not, the signer also rewrites the path that is sent to strict form.
     #[must_use]
     pub fn double_encode(self, double_encode: bool) -> Self {
         Self { double_encode, ..self }
     }
 
-    /// Whether dot segments and repeated slashes are removed from the path in the canonical request.
+    /// Sets whether dot segments and repeated slashes are removed from the path in the canonical request; `true` for all
+    /// services but S3.
     #[must_use]
     pub fn normalize_path(self, normalize_path: bool) -> Self {
         Self { normalize_path, ..self }
     }
 
-    /// Whether `%2F` stays in a path that is not [encoded twice](Self::double_encode). Where it does not, it is sent and
+    /// Sets whether `%2F` stays in a path that is not [encoded twice](Self::double_encode). If it does not, it is sent and
     /// signed as `/`.
     ///
-    /// S3 decodes the path to an object's key, and signs that key with its slashes raw. `%2F` always stays on the hosts
+    /// S3 decodes the path to an object's key, and signs that key with its slashes unescaped. `%2F` always stays on the hosts
     /// of S3's control plane (`{account}.s3-control.{region}.amazonaws.com`) and of S3 on Outposts, whose paths hold
     /// ARNs.
     #[must_use]
@@ -122,22 +150,23 @@ impl SigningSettings {
         Self { keep_escaped_slash, ..self }
     }
 
-    /// Whether `x-amz-content-sha256` is sent and signed.
+    /// Sets whether `x-amz-content-sha256` is sent and signed; `true` for S3, OpenSearch Serverless (`aoss`) and VPC
+    /// Lattice.
     #[must_use]
     pub fn content_sha256_header(self, content_sha256_header: bool) -> Self {
         Self { content_sha256_header, ..self }
     }
 
-    /// Whether the payload is signed as `UNSIGNED-PAYLOAD` where no payload mode is set.
+    /// Sets whether the payload is signed as `UNSIGNED-PAYLOAD` if no payload mode is set; `true` for VPC Lattice.
     ///
-    /// Over plain http that is an error, unless
-    /// [allowed](crate::SignerBuilder::allow_unsigned_over_http).
+    /// Over plain http that is an error of kind [`ErrorKind::UnsupportedPayload`](crate::ErrorKind::UnsupportedPayload),
+    /// unless [`allow_unsigned_over_http`](crate::SignerBuilder::allow_unsigned_over_http) is set.
     #[must_use]
     pub fn unsigned_payload(self, unsigned_payload: bool) -> Self {
         Self { unsigned_payload, ..self }
     }
 
-    /// Whether the service takes bodies in signed chunks, see [`AwsChunked`](crate::AwsChunked).
+    /// Sets whether the service takes aws-chunked bodies, see [`AwsChunked`](crate::AwsChunked); `true` for S3.
     #[must_use]
     pub fn aws_chunked(self, aws_chunked: bool) -> Self {
         Self { aws_chunked, ..self }
@@ -146,37 +175,38 @@ impl SigningSettings {
 
 /// Getters.
 impl SigningSettings {
-    /// See [`double_encode`](Self::double_encode).
+    /// Whether the path is percent-encoded twice in the canonical request, see [`double_encode`](Self::double_encode).
     #[must_use]
     pub fn double_encodes(&self) -> bool {
         self.double_encode
     }
 
-    /// See [`normalize_path`](Self::normalize_path).
+    /// Whether the path is normalized in the canonical request, see [`normalize_path`](Self::normalize_path).
     #[must_use]
     pub fn normalizes_path(&self) -> bool {
         self.normalize_path
     }
 
-    /// See [`keep_escaped_slash`](Self::keep_escaped_slash).
+    /// Whether `%2F` stays in the path, see [`keep_escaped_slash`](Self::keep_escaped_slash).
     #[must_use]
     pub fn keeps_escaped_slash(&self) -> bool {
         self.keep_escaped_slash
     }
 
-    /// See [`content_sha256_header`](Self::content_sha256_header).
+    /// Whether `x-amz-content-sha256` is sent and signed, see [`content_sha256_header`](Self::content_sha256_header).
     #[must_use]
     pub fn sends_content_sha256(&self) -> bool {
         self.content_sha256_header
     }
 
-    /// See [`unsigned_payload`](Self::unsigned_payload).
+    /// Whether the payload is left unsigned if no payload mode is set, see
+    /// [`unsigned_payload`](Self::unsigned_payload).
     #[must_use]
     pub fn leaves_payload_unsigned(&self) -> bool {
         self.unsigned_payload
     }
 
-    /// See [`aws_chunked`](Self::aws_chunked).
+    /// Whether the service takes aws-chunked bodies, see [`aws_chunked`](Self::aws_chunked).
     #[must_use]
     pub fn takes_aws_chunked(&self) -> bool {
         self.aws_chunked
@@ -189,13 +219,13 @@ impl SigningSettings {
         self.token_header
     }
 
-    /// Whether presigned URLs leave the payload unsigned where no payload is set: S3 and VPC Lattice.
+    /// Whether presigned URLs leave the payload unsigned if no payload is set: `true` for S3 and VPC Lattice.
     #[must_use]
     pub fn presigns_unsigned(&self) -> bool {
         self.presigns_unsigned
     }
 
-    /// Whether presigned URLs carry the session token without signing it: AWS IoT's MQTT over WebSocket.
+    /// Whether presigned URLs carry the session token without signing it: `true` for AWS IoT's MQTT over WebSocket.
     #[must_use]
     pub fn appends_token(&self) -> bool {
         self.appends_token

@@ -16,10 +16,29 @@ use crate::signing::signing_settings::SigningSettings;
 /// Longest path plus query, in bytes, that is signed; the longest that `http::Uri` holds as well.
 pub(crate) const MAX_TARGET: usize = 65_534;
 
-/// What a raw `+` in a query means.
+/// What a raw `+` in a query means; set by [`SignerBuilder::plus_in_query`](crate::SignerBuilder::plus_in_query).
 ///
-/// HTML forms write a space as `+`, RFC 3986 knows only a literal plus, and AWS's signers are divided. The signer
-/// rewrites it so that no server has to guess.
+/// HTML forms write a space as `+`; in RFC 3986 it is a literal plus; and AWS's signers differ. The signer replaces it by
+/// `%20` or `%2B`, which mean the same to every server.
+///
+/// ```
+/// use sigv4_middleware::{Credentials, PlusInQuery, Signer};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "static");
+/// let signer = Signer::builder().credentials(credentials).plus_in_query(PlusInQuery::Literal).build()?;
+/// let uri = "https://abc123.execute-api.eu-west-1.amazonaws.com/prod/search?q=c++";
+/// let (mut parts, ()) = http::Request::get(uri).body(())?.into_parts();
+/// signer.sign(&mut parts, "").await?;
+/// assert_eq!(parts.uri.query(), Some("q=c%2B%2B"));
+/// # Ok(()) }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+/// ```
+///
+/// # AWS documentation
+/// IAM User Guide: ["Create a signed AWS API request"][create], where a space is `%20` and never `+`.
+///
+/// [create]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PlusInQuery {

@@ -280,3 +280,18 @@ async fn plain_stores(table: &mut Table) {
     let (accepted, nothing) = accepted.diagnose().await;
     assert!(accepted.status() == 200 && nothing.is_none(), "an accepted request is not explained");
 }
+
+/// The server shows its canonical request, and nothing is known of the client's.
+#[tokio::test]
+async fn without_a_record_the_report_says_how_to_have_one() {
+    let gateway = of_style("execute-api", RefusalStyle::ApiGateway).await;
+    let wrong = Credentials::new(KEY, "wrong", Some(TOKEN.into()), None, "test");
+    let unrecorded = signing("execute-api").credentials(wrong).build().unwrap();
+
+    let diagnosis = diagnosed(&unrecorded, get(&gateway.url())).await.unwrap();
+
+    assert_eq!(diagnosis.causes(), [Cause::SignatureMismatchUnspecified]);
+    assert!(diagnosis.what_to_do().contains(".record_signing_details(true)"), "{diagnosis}");
+    let [evidence] = diagnosis.evidence() else { panic!("{diagnosis}") };
+    assert!(evidence.starts_with("the response shows the server's canonical request"), "{evidence}");
+}

@@ -38,8 +38,13 @@ fn programs(readme: &str) -> Vec<Program<'_>> {
         for line in section.split("cargo add ").skip(1) {
             let line = line.split(['\n', '`']).next().unwrap();
             let (names, features) = line.split_once(" --features ").unwrap_or((line, ""));
-            for name in names.split(' ') {
-                dependencies.insert(name, features.split(',').filter(|name| !name.is_empty()).collect());
+            let names: Vec<&str> = names.split(' ').collect();
+            let features: Vec<&str> = features.split(',').filter(|feature| !feature.is_empty()).collect();
+            for name in &names {
+                // Of several packages, each feature names its own.
+                let own = |feature: &&&str| names.len() == 1 || feature.starts_with(&format!("{name}/"));
+                let own = features.iter().filter(own).map(|feature| feature.split('/').next_back().unwrap());
+                dependencies.insert(*name, own.collect());
             }
         }
         let name = match section.lines().next().unwrap() {

@@ -22,7 +22,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (role, url, service) = match arguments.as_slice() {
         [role, url] => (role, url, None),
         [role, url, service] => (role, url, Some(service)),
-        _ => return Err("usage: assume-role ROLE_ARN URL [SERVICE]".into()),
+        _ => {
+            eprintln!("usage: assume-role ROLE_ARN URL [SERVICE]");
+            std::process::exit(2);
+        }
     };
 
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;

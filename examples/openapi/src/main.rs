@@ -102,7 +102,7 @@ fn configuration(arguments: &Arguments) -> Result<Configuration, BoxError> {
         signer = signer.region(region.clone());
     }
     let client = ClientBuilder::new(sigv4_middleware::reqwest_client().build()?)
-        .with(SigV4Middleware::new(signer.build()?))
+        .with(SigV4Middleware::new(signer.build()?).refusals_as_errors(true))
         .build();
     Ok(Configuration {
         base_path: arguments.url.as_str().trim_end_matches('/').to_owned(),
@@ -127,13 +127,16 @@ fn explained(error: &(dyn Error + 'static)) -> (String, u8) {
     if let Some(error) = generated_source(error).and_then(sigv4_middleware::Error::find) {
         return match error.kind() {
             _ if error.is_credentials() => (format!("{error}\n  {EXPORT_CREDENTIALS}"), 1),
-            ErrorKind::ScopeUnknown | ErrorKind::ScopeInvalid => (
-                format!(
-                    "which region? Give --region NAME of the API at --url, or set AWS_REGION\n  because: {:?}",
-                    error.kind()
-                ),
+            ErrorKind::ScopeUnknown => {
+                ("which region? Give --region NAME of the API at --url, or set AWS_REGION".to_owned(), 2)
+            }
+            ErrorKind::ScopeInvalid => (
+                "the host at --url is in another region: leave out --region NAME and AWS_REGION".to_owned(),
                 2,
             ),
+            ErrorKind::Refused => {
+                (error.diagnosis().map_or_else(|| error.to_string(), ToString::to_string), 1)
+            }
             _ => (error.to_string(), 2),
         };
     }

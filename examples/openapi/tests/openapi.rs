@@ -44,7 +44,8 @@ async fn a_refusal_is_the_callers() {
     let output =
         run(command.env("AWS_SECRET_ACCESS_KEY", "wrong").args(["--url", &gateway.url(), "list"])).await;
     assert_eq!(output.code, 1);
-    assert!(output.stderr.contains("403"), "{}", output.stderr);
+    assert!(output.stderr.contains("refused with 403 InvalidSignatureException"), "{}", output.stderr);
+    assert!(output.stderr.contains("what to do: "), "{}", output.stderr);
     assert!(!output.stderr.contains(TOKEN), "{}", output.stderr);
 }
 
@@ -55,7 +56,7 @@ async fn bad_arguments_are_told_apart_from_failures() {
         (&["create", "tea", "two"], "two"),
         (&["--url", "orders", "list"], "--url"),
         (&["--url", "https://orders.example.com", "list"], "--region NAME"),
-        (&["--region", "eu-north-1", "list"], "--region NAME"),
+        (&["--region", "eu-north-1", "list"], "leave out --region NAME"),
     ];
     for (arguments, message) in bad {
         let output = run(with_role(PROGRAM).env_remove("AWS_REGION").args(arguments)).await;

@@ -19,6 +19,7 @@ use sigv4_middleware::{BoxError, Credentials, IamGateway, SigV4Layer, SigV4Middl
 use tower::{ServiceBuilder, ServiceExt};
 
 const TRY_OPTIONS: &str = "`cargo run -p sigv4-curl -- --help` shows the same settings as options";
+const USAGE: &str = "usage: quickstart [URL [SERVICE]]";
 const WITH_TLS: &str = "-p quickstart --features https";
 
 #[tokio::main(flavor = "current_thread")]
@@ -26,21 +27,26 @@ async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.as_slice() {
         [] => call_gateway_on_loopback().await,
+        [option, ..] if option.starts_with('-') => Err(USAGE.into()),
         [url] => call_real_endpoint(url, None).await,
         [url, service] => call_real_endpoint(url, Some(service)).await,
-        _ => Err("usage: quickstart [URL [SERVICE]]".into()),
+        _ => Err(USAGE.into()),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             let causes = std::iter::successors(error.source(), |&error| error.source());
-            let mut lines: Vec<String> = causes.map(|cause| format!("\n  because: {cause}")).collect();
+            let mut lines: Vec<String> =
+                std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect();
             // Some errors show their cause's text as their own.
             lines.dedup();
-            eprintln!("error: {error}{}", lines.concat());
+            eprintln!("error: {}", lines.join("\n  because: "));
             if sigv4_middleware::Error::find(error.as_ref()).is_some() {
-                eprintln!("the signer's builder is `Signer::builder()` in your program; {TRY_OPTIONS}");
+                eprintln!(
+                    "the signer's builder is `Signer::builder()` in your program; here, the service follows the URL, and \
+                     AWS_REGION is the region; {TRY_OPTIONS}"
+                );
             }
             ExitCode::FAILURE
         }
@@ -145,9 +151,8 @@ async fn call_real_endpoint(url: &str, service: Option<&str>) -> Result<bool, Bo
 
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => println!(
-            "Refused. Next: the response says why. If it is the signature, compare what the server lists with what was\n\
-             signed: cargo run -p sigv4-curl -- -v URL. If it is the permission, allow the credentials to call this API\n\
-             (action execute-api:Invoke)."
+            "Refused. Next: the response says why, and `cargo run -p sigv4-curl -- doctor URL` what to do. If it is the\n\
+             permission, allow the credentials to call this API (action execute-api:Invoke)."
         ),
         _ => println!(
             "Next: put the layer around the client of your program, as examples/quickstart/src/main.rs does."

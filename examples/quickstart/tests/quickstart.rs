@@ -38,6 +38,13 @@ async fn a_real_endpoint_needs_credentials() {
 }
 
 #[tokio::test]
+async fn options_are_responded_to_with_the_usage() {
+    let output = run(program(PROGRAM).arg("--help")).await;
+
+    assert_eq!((output.code, output.stderr.as_str()), (1, "error: usage: quickstart [URL [SERVICE]]\n"));
+}
+
+#[tokio::test]
 async fn an_unknown_service_is_not_signed_for() {
     let gateway = gateway("execute-api").await;
 
@@ -46,6 +53,8 @@ async fn an_unknown_service_is_not_signed_for() {
     assert_eq!(output.code, 1);
     assert!(output.stderr.starts_with("error: "), "{}", output.stderr);
     assert!(output.stderr.contains("cargo run -p sigv4-curl -- --help"), "{}", output.stderr);
+    assert!(output.stderr.contains("AWS_REGION is the region"), "{}", output.stderr);
+    assert_eq!(output.stderr.matches("the service is not configured").count(), 1, "{}", output.stderr);
     assert!(gateway.requests().is_empty(), "no request is sent unsigned");
 }
 
@@ -88,7 +97,7 @@ async fn a_refusal_says_what_to_do() {
         output.stdout
     );
     let next = output.stdout.split_once("\nRefused. Next: ").unwrap().1;
-    assert!(next.contains("cargo run -p sigv4-curl -- -v URL"), "{next}");
+    assert!(next.contains("cargo run -p sigv4-curl -- doctor URL"), "{next}");
     assert!(next.contains("execute-api:Invoke"), "{next}");
 }
 

@@ -151,7 +151,7 @@ fn region(message: &str, response: &Response, args: &Args, details: Option<&Sign
             return Change::remove("--region", "the environment names another region");
         }
     }
-    Change::text(format!("change --region: {signed_for} is not the region where this API was deployed"))
+    Change::text(format!("give another --region: {signed_for} is not the region where this API was deployed"))
 }
 
 /// The environment's variables for temporary credentials.

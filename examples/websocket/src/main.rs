@@ -28,6 +28,8 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+const USAGE: &str = "usage: websocket [URL [MESSAGE [SERVICE]]]";
+
 /// Long enough to open the socket, which stays open when the URL has expired.
 const EXPIRES_IN: Duration = Duration::from_secs(60);
 
@@ -38,10 +40,11 @@ async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.as_slice() {
         [] => on_loopback().await,
+        [option, ..] if option.starts_with('-') => Err(USAGE.into()),
         [url] => at_real_endpoint(url, None, None).await,
         [url, message] => at_real_endpoint(url, Some(message), None).await,
         [url, message, service] => at_real_endpoint(url, Some(message), Some(service)).await,
-        _ => Err("usage: websocket [URL [MESSAGE [SERVICE]]]".into()),
+        _ => Err(USAGE.into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,6 +52,9 @@ async fn main() -> ExitCode {
             let chain = std::iter::successors(error.source(), |&error| error.source());
             let causes: String = chain.map(|cause| format!("\n  because: {cause}")).collect();
             eprintln!("error: {error}{causes}");
+            if sigv4_middleware::Error::find(error.as_ref()).is_some() {
+                eprintln!("here, the service follows the message, and AWS_REGION is the region: {USAGE}");
+            }
             ExitCode::FAILURE
         }
     }

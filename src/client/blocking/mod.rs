@@ -10,26 +10,26 @@ use reqwest::blocking::{Body, Client, ClientBuilder, Request, RequestBuilder, Re
 use self::body::{Reader, RequestBody, into_body, into_http};
 use super::exchange::{Head as _, OutgoingRequest, RefusalBody, Transport, exchange};
 use super::proxy;
-use super::reqwest::{refuse_redirected, with_url};
-use super::response_body;
+use super::reqwest::refuse_redirected;
+use super::response_body::{self, with_url};
 use crate::block_on::block_on;
 use crate::body::SignedBody;
-use crate::client::diagnose::{explain, may_refuse};
-use crate::diagnosis::Diagnosis;
+use crate::client::diagnose::explain;
+use crate::diagnosis::{Diagnosis, may_refuse};
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::signing::signer::Signer;
 
-/// Signs and sends a request of `reqwest::blocking`, in place of its `send()`.
+/// Extension of `reqwest::blocking::RequestBuilder` that signs and sends a request, in place of its `send()`.
 ///
-/// The rules are those of [`SigV4Middleware`](crate::SigV4Middleware): the body is signed, a request that cannot be
-/// signed is not sent, and one that the server refused for its date or for expired credentials is signed and sent once
-/// more. The client should follow no redirects, see [`reqwest_blocking_client`].
+/// The rules are those of [`SigV4Middleware`](crate::SigV4Middleware): the body is signed; a request that cannot be signed
+/// is not sent; and a request that the server refused for its date or for expired credentials is signed and sent once more.
+/// The client should follow no redirects, see [`reqwest_blocking_client`].
 ///
-/// As the rest of `reqwest::blocking`, which panics there, it is not for async code: use the middleware, or
-/// `tokio::task::spawn_blocking`. A signer that is used so keeps one thread of its own, on which credentials are
-/// refreshed; it ends with the signer's last clone.
+/// Do not use it in async code, where `reqwest::blocking` panics: use the middleware, or `tokio::task::spawn_blocking`. The
+/// signer then has one thread of its own, on which credentials are refreshed; the thread ends with the signer's last
+/// clone.
 ///
 /// ```no_run
 /// use sigv4_middleware::{SendSigned, Signer};
@@ -47,24 +47,27 @@ use crate::signing::signer::Signer;
 pub trait SendSigned: sealed::Sealed {
     /// Signs the request and sends it.
     ///
-    /// The body is one in memory, or none. A reader, a file or a form cannot be seen from here: give it to
+    /// The body has to be empty or in memory. A reader, a file or a form cannot be read here: send it by
     /// [`send_signed_reader`](Self::send_signed_reader), unless the signer's
     /// [payload mode](crate::SignerBuilder::payload_mode) is [`Sha256`](crate::PayloadMode::Sha256) or
     /// [`Unsigned`](crate::PayloadMode::Unsigned).
     ///
     /// # Errors
-    /// [`SendError::Signing`] where nothing was sent, of kind [`ErrorKind::UnsupportedPayload`] for such a body; or where the
-    /// client followed a redirect. [`SendError::Reqwest`] if the request is invalid or got no response.
+    /// - [`SendError::Signing`]: the request could not be signed, and was not sent. The kinds are those of [`Signer::sign`],
+    ///   among them [`ErrorKind::UnsupportedPayload`] for a body that is not in memory. Or, of kind
+    ///   [`ErrorKind::Redirected`], the client followed a redirect.
+    /// - [`SendError::Reqwest`]: the request is invalid, or got no response.
+    /// - [`SendError::Thread`]: the signer's thread could not be started.
     fn send_signed(self, signer: &Signer) -> Result<Response, SendError>;
 
-    /// Signs the request with a body that is read, and sends it.
+    /// Signs the request with a body from a reader, and sends it.
     ///
-    /// By default the body is read into memory, up to the signer's [limit](crate::SignerBuilder::body_limit). Where the
+    /// By default the body is read into memory, up to the signer's [limit](crate::SignerBuilder::body_limit). If the
     /// signer's [payload mode](crate::SignerBuilder::payload_mode) is [`AwsChunked`](crate::PayloadMode::AwsChunked),
-    /// [`Sha256Checked`](crate::PayloadMode::Sha256Checked) or an event stream, it is sent while it is read, in memory that
-    /// does not grow with it; chunks want its length beforehand, as `content-length` on the request.
+    /// [`Sha256Checked`](crate::PayloadMode::Sha256Checked) or an event stream, it is sent while it is read, and memory use
+    /// does not depend on its length. `AwsChunked` needs the length beforehand, as `content-length` on the request.
     ///
-    /// A reader that hangs is waited for: the signer's body timeout is for streams.
+    /// The signer's body timeout does not apply to readers: a reader that blocks forever blocks this call.
     ///
     /// ```no_run
     /// # use sigv4_middleware::{SendSigned, Signer};
@@ -78,9 +81,11 @@ pub trait SendSigned: sealed::Sealed {
     /// ```
     ///
     /// # Errors
-    /// As [`send_signed`](Self::send_signed), and [`ErrorKind::BodyTooLarge`] and [`ErrorKind::BodyFailed`]. A body that
-    /// turns out to be other than declared while it is sent is a [`SendError::Reqwest`] with an error of kind
-    /// [`ErrorKind::BodyMismatch`] in it.
+    /// As [`send_signed`](Self::send_signed), and:
+    /// - [`SendError::Signing`] of kind [`ErrorKind::BodyTooLarge`]: the body is longer than the signer's limit.
+    /// - [`SendError::Signing`] of kind [`ErrorKind::BodyFailed`]: the reader failed.
+    /// - [`SendError::Reqwest`], in which [`Error::find`] finds [`ErrorKind::BodyMismatch`]: the body was not the declared
+    ///   one, and was cut off while it was sent.
     fn send_signed_reader(
         self,
         body: impl Read + Send + 'static,
@@ -88,9 +93,17 @@ pub trait SendSigned: sealed::Sealed {
     ) -> Result<Response, SendError>;
 }
 
-/// Why a request was not sent signed, or got no response.
+/// Error of [`SendSigned`]: why a request was not signed, or got no response.
 ///
-/// [`Error::find`] gets the crate's own error out of it, and out of what wraps it.
+/// [`Error::find`] finds the crate's own error in it, and in any error that has it as a source.
+///
+/// ```
+/// use sigv4_middleware::{ErrorKind, SendError};
+///
+/// fn is_unsigned_host(error: &SendError) -> bool {
+///     matches!(error, SendError::Signing(error) if error.kind() == ErrorKind::OriginNotAllowed)
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -122,8 +135,9 @@ pub fn reqwest_blocking_client() -> ClientBuilder {
     }
 }
 
-/// Says why a response refuses a request, and gives the response back whole: [`Diagnose`](crate::Diagnose) for blocking
-/// clients.
+/// Finds out why a response refuses a request, and returns the response with its whole body: [`Diagnose`](crate::Diagnose)
+/// for blocking clients, with the same rules. To compare with what was signed it needs
+/// [`record_signing_details(true)`](crate::SignerBuilder::record_signing_details).
 ///
 /// ```no_run
 /// use sigv4_middleware::{DiagnoseBlocking, SendSigned, Signer};
@@ -139,7 +153,7 @@ pub fn reqwest_blocking_client() -> ClientBuilder {
 /// # Ok(()) }
 /// ```
 pub trait DiagnoseBlocking: sealed::Sealed + Sized {
-    /// Gives the response back, and why it refuses the request; `None` if it does not.
+    /// Returns the response, and why it refuses the request; `None` if it does not refuse it.
     fn diagnose(self) -> (Self, Option<Diagnosis>);
 }
 

@@ -1,28 +1,28 @@
-//! [`SigV4Guard`]: checks beneath everything else that what was signed is what is sent.
+//! [`SigV4Guard`]: checks next to the transport that the request that is sent is the one that was signed.
 
 #[cfg(feature = "reqwest")]
 mod reqwest;
-mod signed_request;
 #[cfg(feature = "tower")]
 mod tower;
 
-use std::fmt;
-
-pub(crate) use signed_request::SignedRequest;
 #[cfg(feature = "tower")]
 pub use tower::Guarded;
 
+#[cfg(doc)]
 use crate::error::{Error, ErrorKind};
+use crate::signing::settings::BufferLimits;
+#[cfg(doc)]
+use crate::signing::signed_request::RequestChange;
 use crate::signing::signer::Signer;
 
-/// Checks just before the transport that a signed request is still the one that was signed, and names the change if not.
+/// A tower layer and reqwest middleware that checks, next to the transport, whether a signed request was changed after it
+/// was signed.
 ///
-/// A tower layer and a reqwest middleware, for tests and for the search for who breaks signatures. Put it innermost:
-/// what is beneath it is not checked. A request that was changed is not sent; the error is of kind
-/// [`ErrorKind::RequestChanged`], and [`Error::request_change`] gives the [`RequestChange`].
+/// For tests, and to find the layer that breaks signatures. Put it innermost: changes beneath it are not found. A request
+/// that was changed is not sent.
 ///
-/// It is made for one signer, which from then on notes with each request what was signed; a signer without a guard
-/// notes nothing. Requests that its signer did not sign pass unchecked.
+/// It is made for one signer, which from then on records with each request what was signed; a signer without a guard
+/// records nothing. Requests that its signer did not sign pass unchecked.
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
@@ -40,30 +40,35 @@ use crate::signing::signer::Signer;
 /// # Ok(()) }
 /// ```
 ///
+/// # Errors
+/// - [`ErrorKind::RequestChanged`]: the request was changed, and was not sent. [`Error::request_change`] returns the
+///   [`RequestChange`].
+/// - [`ErrorKind::BodyMismatch`]: a body that was streamed is not the one whose hash was signed. It was cut off before its
+///   end.
+///
 /// # What is checked
-/// - the method, the host (URI and Host header), the path, byte by byte, and the query; an order of parameters that
-///   changed is none, since signatures do not depend on it;
-/// - every signed header, as it is signed: white space at its ends, and how long a run of it is, do not matter;
-/// - Authorization;
-/// - that there is no `x-amz-*` header that is not signed, which AWS refuses;
-/// - a body whose SHA-256 was signed. A body in memory is compared before anything is sent. A stream is compared while it is
-///   sent, and cut off before its end, with an error of kind [`ErrorKind::BodyMismatch`]: in the reqwest middleware, and
-///   in the layer with `map_body`.
+/// - The method, the host (URI and Host header), the path byte by byte, and the query. The order of parameters may change,
+///   since signatures do not depend on it.
+/// - Every signed header. White space at the ends of its value, and the length of white space within it, may change.
+/// - Authorization.
+/// - That every `x-amz-*` header is signed, since AWS refuses others.
+/// - A body whose SHA-256 was signed. A body in memory is compared before anything is sent. A stream is compared while it
+///   is sent, by the reqwest middleware, and by the layer with `map_body`.
 ///
-/// Not checked: an unsigned body; one in signed chunks or messages, each of which the server checks; in the layer
-/// without `map_body`, a stream; and headers that the client itself adds beneath.
+/// Not checked: an unsigned body; a body in signed chunks or messages, each of which the server checks; a stream, in the
+/// layer without `map_body`; and headers that the client itself adds beneath.
 ///
-/// # Where the note is kept
-/// In the extensions of the request, or those that a reqwest middleware is given. Where something between signer and
-/// guard makes a new request without them, an `AWS4-…` Authorization is an error of its own:
-/// [`RequestChange::ExtensionsLost`]. `SigV4Layer` around a `reqwest::Client` itself cannot be guarded, since a
-/// `reqwest::Request` has no extensions for others; use the middleware.
+/// # Where the record is kept
+/// In the extensions of the request, or in those that a reqwest middleware gets. If something between signer and guard
+/// makes a new request without them, an `AWS4-…` Authorization is an error with [`RequestChange::ExtensionsLost`].
+/// `SigV4Layer` around a `reqwest::Client` cannot be guarded, since a `reqwest::Request` has no extensions; use the
+/// middleware there.
 #[derive(Clone, Debug)]
 pub struct SigV4Guard<M = GuardSameBody> {
     #[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "for the bodies of a layer"))]
     make_body: M,
     #[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "for the bodies of a layer"))]
-    body_limit: u64,
+    limits: BufferLimits,
 }
 
 #[cfg(feature = "tower")]
@@ -72,64 +77,10 @@ type GuardSameBody = super::tower::SameBody;
 type GuardSameBody = ();
 
 impl SigV4Guard {
-    /// A guard for the requests of this signer and its clones.
+    /// A guard for the requests of this signer and its clones, which from now on record what they sign.
     #[must_use]
     pub fn new(signer: &Signer) -> Self {
         signer.guard();
-        Self { make_body: GuardSameBody::default(), body_limit: signer.limits().size }
+        Self { make_body: GuardSameBody::default(), limits: signer.limits() }
     }
 }
-
-/// How a signed request was changed on its way to the transport. Of headers it holds names, never values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RequestChange {
-    /// The method is another one.
-    Method,
-    /// The URI has another host, or the Host header names another.
-    Host,
-    /// The path is another one, or is written in another way.
-    Path,
-    /// The query has another value for this parameter, or has it more or less often, or not at all.
-    Query(String),
-    /// A signed header has another value.
-    HeaderChanged(http::HeaderName),
-    /// A signed header is gone.
-    HeaderRemoved(http::HeaderName),
-    /// A signed header got a further value, or an `x-amz-*` header was added that is not signed.
-    HeaderAdded(http::HeaderName),
-    /// The body is not the one whose hash was signed.
-    Body,
-    /// The request is signed, but the note of what was signed is lost: something made a new request without the
-    /// extensions of the first.
-    ExtensionsLost,
-}
-
-impl RequestChange {
-    fn into_error(self) -> Error {
-        let message = format!(
-            "{self} after the request was signed, so that the server would refuse it; it was not sent. What changed it \
-             stands between the signing layer and this guard: put it before the signing layer, so that the change is \
-             signed too"
-        );
-        Error::with_source(ErrorKind::RequestChanged, message, self)
-    }
-}
-
-impl fmt::Display for RequestChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Method => f.write_str("the method changed"),
-            Self::Host => f.write_str("the host changed"),
-            Self::Path => f.write_str("the path changed"),
-            Self::Query(name) => write!(f, "the query parameter {name:?} changed"),
-            Self::HeaderChanged(name) => write!(f, "the signed header {name} changed"),
-            Self::HeaderRemoved(name) => write!(f, "the signed header {name} was removed"),
-            Self::HeaderAdded(name) => write!(f, "a header {name} was added"),
-            Self::Body => f.write_str("the body was replaced"),
-            Self::ExtensionsLost => f.write_str("the request was made anew, without its extensions,"),
-        }
-    }
-}
-
-impl std::error::Error for RequestChange {}

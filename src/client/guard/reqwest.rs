@@ -4,11 +4,12 @@ use http::Extensions;
 use reqwest::{Body, Request, Response};
 use reqwest_middleware::{Middleware, Next};
 
-use super::{RequestChange, SigV4Guard, SignedRequest};
+use super::SigV4Guard;
 use crate::body::SignedBody;
 use crate::client::exchange::Head;
 use crate::client::reqwest::with_body;
 use crate::error::Error;
+use crate::signing::signed_request::{RequestChange, SignedRequest};
 
 #[async_trait::async_trait]
 impl<M: Send + Sync + 'static> Middleware for SigV4Guard<M> {

@@ -9,19 +9,19 @@ use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{RequestChange, SigV4Guard, SignedRequest};
+use super::SigV4Guard;
 use crate::body::{Buffered, SignedBody, buffer};
 use crate::client::tower::{MakeBody, ResponseFuture, ServiceError, client_error};
 use crate::error::{BoxError, Error};
 use crate::signing::request::RequestView;
-use crate::signing::settings::BufferLimits;
+use crate::signing::signed_request::{RequestChange, SignedRequest};
 
 impl<M> SigV4Guard<M> {
-    /// Makes the body that the client takes by a function, as [`SigV4Layer::map_body`](crate::SigV4Layer::map_body) does;
-    /// streams are then compared with their signed hash while they are sent.
+    /// Sets the function that makes the client's request body, as [`SigV4Layer::map_body`](crate::SigV4Layer::map_body)
+    /// does. Streams are then compared with their signed hash while they are sent.
     #[must_use]
     pub fn map_body<F>(self, make_body: F) -> SigV4Guard<F> {
-        SigV4Guard { make_body, body_limit: self.body_limit }
+        SigV4Guard { make_body, limits: self.limits }
     }
 }
 
@@ -36,7 +36,8 @@ impl<S, M: Clone> Layer<S> for SigV4Guard<M> {
 /// A client service whose signed requests are compared with what was signed; made by [`SigV4Guard`].
 ///
 /// # Errors
-/// [`ServiceError`]
+/// - [`ServiceError::Signing`]: the request was changed after it was signed, and was not sent.
+/// - [`ServiceError::Client`]: the service beneath failed.
 #[derive(Clone, Debug)]
 pub struct Guarded<S, M = super::GuardSameBody> {
     service: S,
@@ -87,9 +88,7 @@ impl<M> SigV4Guard<M> {
         let body = match signed {
             None => SignedBody::unchanged(body),
             Some((signed, _)) if self.is_in_memory(&body) => {
-                let limits =
-                    BufferLimits { size: self.body_limit, timeout: std::time::Duration::from_secs(60) };
-                let body: Buffered = buffer(body, limits, || Ok(())).await?;
+                let body: Buffered = buffer(body, self.limits, || Ok(())).await?;
                 signed
                     .compare_body(body.frames.iter().map(Bytes::as_ref))
                     .map_err(RequestChange::into_error)?;
@@ -103,6 +102,6 @@ impl<M> SigV4Guard<M> {
     }
 
     fn is_in_memory(&self, body: &impl Body) -> bool {
-        body.is_end_stream() || body.size_hint().exact().is_some_and(|len| len <= self.body_limit)
+        body.is_end_stream() || body.size_hint().exact().is_some_and(|len| len <= self.limits.size)
     }
 }

@@ -13,9 +13,9 @@ const LIMIT: usize = 5;
 
 /// Which redirects a [`SigV4Middleware`](crate::SigV4Middleware) follows; none by default.
 ///
-/// Whoever sends a redirect chooses the next request, and the signer signs it. A server that may redirect to any host
-/// could have an API of AWS called with the caller's credentials. So a redirect is followed only as far as the policy
-/// covers it:
+/// The server that sends a redirect chooses the next request, and the signer signs it. A server that may redirect to any
+/// host could make the client call any AWS API with the caller's credentials. So only redirects that the policy covers are
+/// followed:
 ///
 /// | policy | redirects that are followed |
 /// |---|---|
@@ -77,16 +77,16 @@ impl RedirectPolicy {
     /// is configured with. From a custom domain, for which none can be inferred, only redirects to the same origin are
     /// followed.
     ///
-    /// Meant for services whose responses AWS writes, as S3's. Behind the hosts of API Gateway, Lambda and other
-    /// services is code of AWS's customers: with this policy, whoever runs one API could choose requests to another one
-    /// of the same service. Use [`same_origin`](Self::same_origin) there.
+    /// For services whose responses AWS writes, such as S3. The hosts of API Gateway, Lambda and other services run code of
+    /// AWS's customers: with this policy, the owner of one API could choose requests to another API of the same service.
+    /// Use [`same_origin`](Self::same_origin) there.
     #[must_use]
     pub fn same_service() -> Self {
         Self { rule: Rule::SameService, ..Self::default() }
     }
 
-    /// Also follows redirects to this origin, `https://archive.example.com` or `http://minio:9000`, from wherever the
-    /// policy leads. The signer has to allow the origin as well.
+    /// Also follows redirects to this origin, such as `https://archive.example.com` or `http://minio:9000`, from any host
+    /// that the policy covers. The signer has to allow the origin as well.
     ///
     /// ```
     /// use sigv4_middleware::RedirectPolicy;
@@ -103,8 +103,14 @@ impl RedirectPolicy {
         Ok(self)
     }
 
-    /// The most redirects that are followed for one request; 5 by default. One more is an error of kind
+    /// Sets how many redirects are followed for one request; 5 by default. One more is an error of kind
     /// [`ErrorKind::Redirected`].
+    ///
+    /// ```
+    /// use sigv4_middleware::RedirectPolicy;
+    ///
+    /// let policy = RedirectPolicy::same_origin().limit(2);
+    /// ```
     #[must_use]
     pub fn limit(self, limit: usize) -> Self {
         Self { limit: Some(limit), ..self }

@@ -12,13 +12,33 @@ enum Quoted {
     Unknown,
 }
 
+/// API Gateway reads the Authorization as SigV4's where it knows no such route, too.
 pub(super) fn authorization(facts: &Facts<'_>) -> Option<Verdict> {
+    let mut verdict = unreadable(facts)?;
+    if !(facts.is_api_gateway() && verdict.causes.first() == Some(&Cause::AuthorizationSchemeWrong)) {
+        return Some(verdict);
+    }
+    let at = match facts.sent.route_known {
+        Some(true) => return Some(verdict),
+        Some(false) => 0,
+        None => verdict.causes.len(),
+    };
+    verdict.causes.insert(at, Cause::RouteNotFoundMasked);
+    Some(verdict.because("API Gateway says this of a method, path or stage that does not exist, too"))
+}
+
+fn unreadable(facts: &Facts<'_>) -> Option<Verdict> {
     if facts.says_any(&[
         "unsupported authorization type",
         "unsupported authorization scheme",
         "authorization type is not supported",
     ]) {
         return Some(Cause::AuthorizationSchemeWrong.into());
+    }
+    let undated = facts.says("requires existence of either a 'x-amz-date'");
+    if undated && !facts.says("' parameter") {
+        let causes = [Cause::RequiredHeaderMissing, Cause::AuthorizationHeaderMalformed];
+        return Some(Verdict::of(&causes).advice("send and sign x-amz-date"));
     }
     let unreadable = facts.code_is(&[
         "IncompleteSignature",
@@ -49,6 +69,12 @@ pub(super) fn authorization(facts: &Facts<'_>) -> Option<Verdict> {
         return Some(verdict);
     }
     let malformed = Verdict::from(Cause::AuthorizationHeaderMalformed);
+    let of_aws = facts.body.field("ArgumentValue").is_some_and(|value| value.starts_with("AWS"));
+    if facts.says("one and only one") && of_aws {
+        let causes = [Cause::AuthorizationSchemeWrong, Cause::AuthorizationHeaderMalformed];
+        let why = "the response quotes an Authorization of an older scheme of AWS, or one that is cut";
+        return Some(Verdict::of(&causes).because(why));
+    }
     Some(match quoted(facts) {
         Quoted::Sigv4 => malformed.because("the Authorization that the response quotes is SigV4's, in part"),
         Quoted::Other => Verdict::from(Cause::AuthorizationSchemeWrong)

@@ -126,6 +126,10 @@ fn skewed(facts: &Facts<'_>) -> Option<Verdict> {
     let mut verdict = match told {
         Some(ahead) if ahead > 0 => Verdict::from(Cause::ClockSkewBehind),
         Some(_) => Verdict::from(Cause::ClockSkewAhead),
+        // Amazon's Product Advertising API has one text for both.
+        None if expired && facts.says("in the future") => {
+            Verdict::of(&[Cause::ClockSkew, Cause::ClockSkewBehind])
+        }
         None if expired => Verdict::from(Cause::ClockSkewBehind),
         None if facts.says("too old") => Verdict::of(&[Cause::ClockSkew, Cause::ClockSkewBehind]),
         None => Verdict::from(Cause::ClockSkew),

@@ -7,7 +7,24 @@ use crate::diagnosis::record;
 
 /// Calls that are not signed: a role is assumed with an identity provider's token.
 pub(super) fn web_identity(facts: &Facts<'_>) -> Option<Verdict> {
-    let denied = facts.code_is(&["IDPRejectedClaim", "InvalidIdentityToken", "IDPCommunicationError"])
+    // Amazon Cognito's words for the same token.
+    let login = facts.says("invalid login token");
+    if login && facts.says("token expired") {
+        return Some(Cause::WebIdentityExpired.into());
+    }
+    let pool = facts.says_any(&[
+        "token is not from a supported provider",
+        "access to identity '",
+        "access is not supported for this identity pool",
+    ]);
+    let denied = login
+        || pool
+        || facts.code_is(&[
+            "InvalidIdentityPoolConfiguration",
+            "IDPRejectedClaim",
+            "InvalidIdentityToken",
+            "IDPCommunicationError",
+        ])
         || facts.says_any(&["sts:assumerolewithwebidentity", "sts:assumerolewithsaml"]);
     if denied {
         return Some(Cause::WebIdentityDenied.into());
@@ -51,6 +68,7 @@ fn subscription(facts: &Facts<'_>) -> Option<Verdict> {
     let problem = facts.code_is(&[
         "AllAccessDisabled",
         "AccountProblem",
+        "UserDisable",
         "UserSuspended",
         "PendingVerification",
         "Blocked",
@@ -77,6 +95,7 @@ fn absent(facts: &Facts<'_>) -> Option<Verdict> {
     let words = [
         "does not support anonymous access",
         "anonymous access is forbidden",
+        "anonymous user has",
         "anonymous users cannot",
         "anonymous request",
         "no awsaccesskey was presented",

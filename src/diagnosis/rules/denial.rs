@@ -102,7 +102,10 @@ fn by_authorizer(facts: &Facts<'_>) -> Option<Verdict> {
 /// Denials that have a code or words of their own.
 fn by_name(facts: &Facts<'_>) -> Option<Verdict> {
     if facts.says("user: anonymous is not authorized") {
-        let verdict = Verdict::from(Cause::ResourcePolicyAnonymous);
+        let mut verdict = Verdict::from(Cause::ResourcePolicyAnonymous);
+        if facts.says("with an explicit deny") {
+            verdict.causes.push(Cause::PolicyExplicitDenyResource);
+        }
         return Some(match facts.signed() {
             Some(true) => {
                 verdict.because("the request was signed, so that its Authorization was removed on the way")
@@ -117,6 +120,9 @@ fn by_name(facts: &Facts<'_>) -> Option<Verdict> {
         "do not have access to the model",
         "model use case details have not been submitted",
         "access to bedrock models is not allowed",
+        "models is not allowed from unsupported countries",
+        "model is marked by provider as legacy",
+        "other available models on amazon bedrock",
     ]);
     if model {
         return Some(Cause::ModelAccessNotGranted.into());
@@ -214,7 +220,9 @@ fn by_policy(facts: &Facts<'_>) -> Option<Verdict> {
             "doesn't have access",
             "access to the resource",
         ]);
-    (code || facts.says_any(&words) || vague).then(|| Cause::PolicyImplicitDeny.into())
+    // `… does not have storage.objects.get access to …`, of Google's.
+    let lacks = denied && facts.says("does not have ") && facts.says(" access to the ");
+    (code || facts.says_any(&words) || vague || lacks).then(|| Cause::PolicyImplicitDeny.into())
 }
 
 /// The kind of policy that is named first, as the cause of its explicit denial; an identity-based one as the implicit.

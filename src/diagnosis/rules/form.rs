@@ -5,6 +5,8 @@ use crate::diagnosis::cause::Cause;
 use crate::diagnosis::facts::Facts;
 
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
+/// The largest object that S3 takes in one request, in bytes.
+const LARGEST_PUT: &str = "5368709120";
 
 pub(super) fn form(facts: &Facts<'_>) -> Option<Verdict> {
     duplicated(facts)
@@ -27,6 +29,14 @@ fn duplicated(facts: &Facts<'_>) -> Option<Verdict> {
 }
 
 fn credential(facts: &Facts<'_>) -> Option<Verdict> {
+    if facts.says("non-empty access key") {
+        let causes = [Cause::CredentialMalformed, Cause::AuthorizationHeaderMalformed];
+        return Some(
+            Verdict::of(&causes)
+                .because("the access key id is empty")
+                .advice("look for an access key id that is not set, or that is read from an empty variable"),
+        );
+    }
     let malformed = facts.says_any(&[
         "credential is mal-formed",
         "credential is malformed",
@@ -51,7 +61,8 @@ fn unsigned_headers(facts: &Facts<'_>) -> Option<Verdict> {
         || facts.says("were not signed")
         || facts.says("must be a 'signedheader'")
         || facts.says_any(&["must be included in signature", "must be included in the signature"])
-        || (facts.says("header") && facts.says_any(&["should be signed", "must be signed", "is not signed"]));
+        || (facts.says_any(&["header", "x-amz-"])
+            && facts.says_any(&["should be signed", "must be signed", "is not signed"]));
     if !present {
         return None;
     }
@@ -126,7 +137,7 @@ fn hash_mismatch(facts: &Facts<'_>) -> Verdict {
         let is_hash = signed.len() == 64 && signed.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !is_hash {
             return Verdict::from(Cause::PayloadHashHeaderInvalid)
-                .because("what was sent as the hash is none");
+                .because("the value of the header is not a hash");
         }
         let verdict = Verdict::from(Cause::PayloadHashMismatch);
         return match (signed, arrived) {
@@ -138,6 +149,10 @@ fn hash_mismatch(facts: &Facts<'_>) -> Verdict {
             ),
             _ => verdict.because("the server computed another hash than the one in x-amz-content-sha256"),
         };
+    }
+    if facts.says_any(&["invalid header", "must be ", "is not a valid", "is not valid"]) {
+        return Verdict::from(Cause::PayloadHashHeaderInvalid)
+            .because("the value of the header is not a hash");
     }
     // Versions of versitygw before 1.0.15 say so of a value that is no hash.
     if facts.server() == "versitygw" {
@@ -160,7 +175,17 @@ fn post_policy(facts: &Facts<'_>) -> Option<Verdict> {
         "invalid policy document",
         "post policy",
     ]) || facts.code_is(&["PostPolicyInvalidKeyName", "InvalidPolicyDocument"]);
-    violated.then(|| Cause::PostPolicyViolated.into())
+    if violated {
+        return Some(Cause::PostPolicyViolated.into());
+    }
+    // Only a form's policy sets another limit than the largest object that one request may have.
+    let limit = match (facts.body.field("MaxSizeAllowed"), facts.body.field("MinSizeAllowed")) {
+        (Some(LARGEST_PUT), _) | (None, None) => return None,
+        (Some(most), _) => format!("the policy allows at most {most} bytes"),
+        (None, Some(least)) => format!("the policy wants at least {least} bytes"),
+    };
+    let sized = facts.code_is(&["EntityTooLarge", "EntityTooSmall"]);
+    sized.then(|| Verdict::from(Cause::PostPolicyViolated).because(limit))
 }
 
 /// Other versions of the signature.
@@ -171,7 +196,7 @@ fn version(facts: &Facts<'_>) -> Option<Verdict> {
         "aws v4 signing",
         "signature version 4",
         "sigv4",
-        "only supports \"aws4-hmac-sha256\"",
+        "only supports \"aws4-hmac-sha256",
         "signature version 2",
         "unsupported signature version",
         "unsupported signature algorithm",
@@ -184,7 +209,7 @@ fn version(facts: &Facts<'_>) -> Option<Verdict> {
 fn presigned(facts: &Facts<'_>) -> Option<Verdict> {
     let missing = (facts.says_any(&["query-string authentication", "query string authentication"])
         && facts.says_any(&["require", "must"]))
-        || facts.says("must contain a field named")
+        || facts.says_any(&["must contain a field named", "must contain the specified field name"])
         || facts.says("query-string parameters must include")
         || facts.code_is(&["AuthorizationQueryParametersError"]);
     missing.then(|| Cause::PresignedParametersMissing.into())

@@ -37,13 +37,26 @@ const PROXIES: [&str; 26] = [
     "captive portal",
 ];
 
+/// `Server` headers of further networks and gateways in front of others' hosts, in lower case.
+const CDN_SERVERS: [(&str, &str); 8] = [
+    ("bunnycdn", "bunny.net"),
+    ("cdn77", "CDN77"),
+    ("ecacc", "Edgio"),
+    ("edgeone", "EdgeOne"),
+    ("google frontend", "Google"),
+    ("keycdn", "KeyCDN"),
+    ("microsoft-azure-application-gateway", "Azure Application Gateway"),
+    ("netdna", "StackPath"),
+];
+
 /// Headers that only such a proxy sets.
 const PROXY_HEADERS: [&str; 5] =
     ["x-squid-error", "proxy-authenticate", "x-bluecoat-via", "x-zscaler-error", "x-netskope-error"];
 
 /// Servers behind which an application of one's own is likelier than a proxy's page.
-const APPLICATION_SERVERS: [&str; 16] = [
+const APPLICATION_SERVERS: [&str; 17] = [
     "apache",
+    "awselb",
     "caddy",
     "gunicorn",
     "hypercorn",
@@ -133,7 +146,8 @@ fn third_party_cdn(facts: &Facts<'_>, server: &str, text: &str, page: bool) -> O
     } else if page && says(&["ddos-guard"]) {
         "DDoS-Guard"
     } else {
-        return None;
+        let (_, name) = CDN_SERVERS.iter().find(|(mark, _)| page && server.contains(mark))?;
+        name
     };
     facts.status.is_client_error().then(|| {
         Verdict::from(Cause::ThirdPartyCdnBlocked)
@@ -211,6 +225,10 @@ pub(super) fn cloudfront(facts: &Facts<'_>) -> Option<Verdict> {
                 .because(why)
                 .advice("allow the method in the distribution's cache behavior, or call the origin itself"),
         );
+    }
+    if text.contains("bad request") {
+        let why = "CloudFront writes this page for a domain name that is not an alias of a distribution, and for a GET with a body";
+        return Some(Verdict::of(&[Cause::WrongStageOrRoute, Cause::WafBlocked]).because(why));
     }
     if !text.contains("request blocked") {
         let why = "CloudFront answers so, too, for a domain name that is no alias of a distribution";

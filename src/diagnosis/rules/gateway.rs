@@ -23,7 +23,7 @@ fn not_found(facts: &Facts<'_>) -> Option<Verdict> {
     if facts.status != StatusCode::NOT_FOUND {
         return None;
     }
-    let code = facts.has("x-amzn-errortype")
+    let code = facts.is_aws()
         && facts.code_is(&[
             "ResourceNotFound",
             "NotFound",
@@ -32,7 +32,8 @@ fn not_found(facts: &Facts<'_>) -> Option<Verdict> {
             "NoSuchResource",
         ]);
     let gateway = facts.has_aws_id()
-        && ["not found", "no route matched", "workspace not found"].contains(&&*facts.words);
+        && (["not found", "no route matched", "workspace not found"].contains(&&*facts.words)
+            || facts.says("no method found matching route"));
     (code || gateway).then(|| Cause::WrongStageOrRoute.into())
 }
 
@@ -136,8 +137,10 @@ fn forbidden(facts: &Facts<'_>) -> Option<Verdict> {
     let iot = facts.body.field("traceId").is_some()
         && facts.body.form == Form::Json
         && facts.code_is(&["Forbidden"]);
+    // A response to HEAD has the code in a header, and no body.
+    let bare = facts.body.form == Form::Empty && facts.is_api_gateway() && facts.code_is(&["Forbidden"]);
     let said = ["forbidden", "forbidden."].contains(&&*facts.words) && facts.body.field("message").is_some();
-    if !(facts.status == StatusCode::FORBIDDEN && (said || iot)) {
+    if !(facts.status == StatusCode::FORBIDDEN && (said || iot || bare)) {
         return None;
     }
     let iam = || {
@@ -169,10 +172,11 @@ fn forbidden(facts: &Facts<'_>) -> Option<Verdict> {
     }
     let custom_domain = facts.host().is_some_and(|host| !host.contains("execute-api"));
     let mut verdict = match facts.api_key() {
-        Some(true) => Verdict::from(Cause::WafBlocked).because(
+        Some(true) => Verdict::of(&[Cause::WafBlocked, Cause::WrongStageOrRoute]).because(
             "an API key was sent, so that a web ACL is the likeliest, or a key of another usage plan",
         ),
-        Some(false) => Verdict::of(&[Cause::ApiKeyMissing, Cause::WafBlocked]).because("no API key was sent"),
+        Some(false) => Verdict::of(&[Cause::ApiKeyMissing, Cause::WafBlocked, Cause::WrongStageOrRoute])
+            .because("no API key was sent"),
         None if custom_domain => {
             Verdict::of(&[Cause::WrongStageOrRoute, Cause::ApiKeyMissing, Cause::WafBlocked])
         }
@@ -200,7 +204,10 @@ fn access_denied(facts: &Facts<'_>) -> Option<Verdict> {
     }
     let verdict = match facts.signed() {
         Some(false) => {
-            return Some(Verdict::from(Cause::CredentialsAbsent).because("the request was not signed"));
+            return Some(
+                Verdict::of(&[Cause::CredentialsAbsent, Cause::AccessDeniedUnspecified])
+                    .because("the request was not signed"),
+            );
         }
         Some(true) => Verdict::from(Cause::AccessDeniedUnspecified).because("the request was signed"),
         None => Verdict::from(Cause::AccessDeniedUnspecified),

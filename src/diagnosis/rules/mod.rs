@@ -15,12 +15,10 @@ mod place;
 mod scope;
 mod signature;
 
-use http::StatusCode;
-
 use super::cause::Cause;
 use super::compare::shorten;
 use super::facts::Facts;
-use super::refused::RefusedResponse;
+use super::refused::{RefusedResponse, may_refuse};
 use super::report::{Denial, Diagnosis, Difference};
 use super::sent::SentRequest;
 use super::{record, redaction};
@@ -63,10 +61,21 @@ fn of_record(facts: &Facts<'_>, otherwise: Cause) -> Option<Verdict> {
     let first = found.first()?.cause;
     let mut verdict = Verdict::from(first);
     if !found[0].sure {
+        let mut others: Vec<Cause> = Vec::new();
+        for finding in &found[1..] {
+            if finding.cause != first && !others.contains(&finding.cause) {
+                others.push(finding.cause);
+            }
+        }
+        others.truncate(MOST_OTHERS);
+        verdict.causes.extend(others);
         verdict.causes.push(otherwise);
     }
     Some(found.into_iter().fold(verdict, |verdict, finding| verdict.because(finding.why)))
 }
+
+/// As many further causes are named of a record that shows several.
+const MOST_OTHERS: usize = 2;
 
 /// The longest sentence of a report, in characters.
 const LONGEST_SENTENCE: usize = 600;
@@ -88,6 +97,18 @@ const OF_SERVICES: [Rule; 7] = [
     signature::mismatch,
 ];
 
+/// How to get a diagnosis that compares.
+const RECORD_MISSING: &str = "; what was signed was not compared, since no record of it came with the response: build the \
+                              signer with record_signing_details(true), or give its SigningDetails to diagnose";
+
+/// Whether a signature does not match, and would be compared with the client's record if there were one.
+fn lacks_record(facts: &Facts<'_>, verdict: &Verdict) -> bool {
+    let server = &facts.server_text;
+    let is_printed = server.canonical.is_some() || server.string_to_sign.is_some();
+    let is_open = verdict.causes.contains(&Cause::SignatureMismatchUnspecified);
+    facts.sent.details.is_none() && (is_printed || is_open)
+}
+
 pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Option<Diagnosis> {
     if !may_refuse(refused.status) {
         return None;
@@ -105,23 +126,19 @@ pub(super) fn diagnose(refused: &RefusedResponse<'_>, sent: &SentRequest) -> Opt
         }
     });
     let first = *verdict.causes.first()?;
+    let what_to_do = verdict.what_to_do.as_deref().unwrap_or(first.what_to_do());
+    let without_record = if lacks_record(&facts, &verdict) { RECORD_MISSING } else { "" };
     Some(Diagnosis {
         status: facts.status,
         code: facts.code.as_deref().map(|code| shorten(&redaction::word(code), 128)),
         message: redaction::message(facts.body.message()),
         // What a response names in them may be as long as the response.
         evidence: verdict.evidence.iter().map(|evidence| shorten(evidence, LONGEST_SENTENCE)).collect(),
-        what_to_do: shorten(verdict.what_to_do.as_deref().unwrap_or(first.what_to_do()), LONGEST_SENTENCE),
+        what_to_do: shorten(what_to_do, LONGEST_SENTENCE) + without_record,
         request_ids: facts.request_ids(),
         difference: verdict.difference,
         denial: verdict.denial,
         clock_offset_seconds: verdict.clock_offset_seconds,
         causes: verdict.causes,
     })
-}
-
-/// Whether requests are refused with this status: the client's errors, redirects to where a bucket is, and limits.
-fn may_refuse(status: StatusCode) -> bool {
-    let limited = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::NETWORK_AUTHENTICATION_REQUIRED];
-    status.is_client_error() || status.is_redirection() || limited.contains(&status)
 }

@@ -1,7 +1,5 @@
 //! Requests that went to the wrong place.
 
-use http::StatusCode;
-
 use super::Verdict;
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::facts::Facts;
@@ -9,10 +7,10 @@ use crate::diagnosis::facts::Facts;
 pub(super) fn redirect(facts: &Facts<'_>) -> Option<Verdict> {
     let addressed =
         facts.code_is(&["PermanentRedirect", "TemporaryRedirect", "Redirect", "IllegalLocationConstraint"])
-            || facts.says("must be addressed using the specified endpoint")
+            || facts.says_any(&["must be addressed using", "please use virtual hosted style to access"])
             || facts.says("specified location-constraint is not valid");
-    let redirected = facts.status.is_redirection() && facts.status != StatusCode::NOT_MODIFIED;
-    let of_bucket = redirected && (facts.has("x-amz-bucket-region") || facts.is_error_document());
+    let of_bucket =
+        facts.status.is_redirection() && (facts.has("x-amz-bucket-region") || facts.is_error_document());
     if !(addressed || of_bucket) {
         return None;
     }

@@ -12,6 +12,7 @@ pub(super) fn scope(facts: &Facts<'_>) -> Option<Verdict> {
         || (facts.says("region")
             && facts.says_any(&[
                 "is wrong",
+                "is incorrect",
                 "incorrect region",
                 "wrong region",
                 "invalid region",
@@ -26,6 +27,7 @@ pub(super) fn scope(facts: &Facts<'_>) -> Option<Verdict> {
         "incorrect service",
         "service scope should be of value",
         "wrong service",
+        "credential service should be",
         "invalid service",
     ]);
     let terminator = facts.says_any(&[
@@ -75,7 +77,9 @@ fn wanted(facts: &Facts<'_>, cause: Cause) -> Option<String> {
             .field("Region")
             .or_else(|| quoted("expecting '"))
             .or(facts.header("x-amz-bucket-region")),
-        Cause::ScopeServiceWrong => quoted("correct service: '").or_else(|| quoted("belongs to '")),
+        Cause::ScopeServiceWrong => quoted("correct service: '")
+            .or_else(|| quoted("belongs to '"))
+            .or_else(|| between(message, "service should be ", ",")),
         _ => None,
     };
     let is_name = |name: &&str| {

@@ -8,6 +8,9 @@ use crate::diagnosis::record;
 use crate::diagnosis::server_text::ServerText;
 use crate::redact::REDACTED;
 
+/// What hops on the way write into headers, in lower case.
+const OF_HOPS: [&str; 3] = ["gzip(gfe)", "amazon cloudfront", "(cloudfront)"];
+
 pub(super) fn mismatch(facts: &Facts<'_>) -> Option<Verdict> {
     let code = facts.code_is(&["SignatureDoesNotMatch", "InvalidSignature", "SignatureMismatch"]);
     let said = facts.says("signature we calculated does not match")
@@ -120,18 +123,40 @@ fn within_response(facts: &Facts<'_>) -> Option<Verdict> {
         let why = format!("x-amz-content-sha256 arrived as {declared}, and the server hashed {payload_hash}");
         return Some(Verdict::from(Cause::SignatureMismatchPayloadHash).because(why));
     }
-    let headers = lines.iter().skip(3).take_while(|line| !line.is_empty());
-    let empty = headers.filter_map(|line| line.strip_suffix(':')).next()?;
+    let headers = || lines.iter().skip(3).take_while(|line| !line.is_empty());
+    let by_hop = headers().filter_map(|line| line.split_once(':')).find(|(_, value)| {
+        let value = value.to_ascii_lowercase();
+        OF_HOPS.iter().any(|mark| value.contains(mark))
+    });
+    if let Some((name, value)) = by_hop {
+        let why =
+            format!("the signed header {name} arrived as {value:?}, as only a hop on the way writes it");
+        return Some(Verdict::from(Cause::SignatureMismatchHeaderAltered).because(why));
+    }
+    let empty = headers().filter_map(|line| line.strip_suffix(':')).next()?;
     let why = format!("the signed header {empty} is empty at the server");
     Some(Verdict::from(Cause::SignatureMismatchHeaderMissing).because(why))
 }
 
-/// The server prints nothing to compare with.
+/// There is nothing to compare: the server prints nothing, or the client kept nothing.
 fn by_record(facts: &Facts<'_>) -> Verdict {
+    // A distribution signs for its origin, and takes the hash of a body from the request.
+    if facts.signed() == Some(false) && facts.has("x-amz-cf-id") && facts.sent.has_body != Some(false) {
+        let why = "this client did not sign, so that CloudFront did, which needs the hash of a body from the client";
+        return Verdict::of(&[Cause::SignatureMismatchPayloadHash, Cause::SignatureMismatchUnspecified])
+            .because(why)
+            .advice("send x-amz-content-sha256 with the SHA-256 of the body to the distribution");
+    }
     of_record(facts, Cause::SignatureMismatchUnspecified).unwrap_or_else(|| {
         let verdict = Verdict::from(Cause::SignatureMismatchUnspecified);
         match facts.sent.details {
             Some(_) => verdict.because("the client's record shows nothing wrong with what was signed"),
+            None if facts.server_text.canonical.is_some() => verdict
+                .because("the response shows the server's canonical request, and no record of what was signed is at hand")
+                .advice(
+                    "have what is signed recorded (.record_signing_details(true) on the signer's builder): the first line \
+                     that differs from the server's is then named",
+                ),
             None => verdict,
         }
     })

@@ -176,7 +176,7 @@ async fn verifies(
     let (_, signature) = form.fields().find(|(name, _)| *name == "x-amz-signature").unwrap();
     let wrong = signature.replace(['0', '1', '2'], "3");
     let key = ("key", "uploads/bad.txt");
-    type Upload<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [u8]);
+    type Upload<'a> = (&'static str, &'a [(&'static str, &'a str)], &'static [u8]);
     let bad: [Upload<'_>; 8] = [
         ("another folder", &[text, ("key", "elsewhere/bad.txt")], b"meow"),
         ("too long a file", &[text, key], b"0123456789"),

@@ -15,6 +15,11 @@ fn string_to_sign(canonical: &str) -> String {
 
 /// The diagnosis of a server that prints `theirs` and this string to sign.
 fn compared_with(ours: &str, theirs: &str, printed_string: &str) -> Diagnosis {
+    let details = SigningDetails::from_canonical(ours, &string_to_sign(ours));
+    printed(theirs, printed_string, &SentRequest::from(details))
+}
+
+fn printed(theirs: &str, printed_string: &str, sent: &SentRequest) -> Diagnosis {
     let message = format!(
         "The request signature we calculated does not match the signature you provided.\n\nThe Canonical String for \
          this request should have been\n'{theirs}'\n\nThe String-to-Sign should have been\n'{printed_string}'\n"
@@ -23,12 +28,7 @@ fn compared_with(ours: &str, theirs: &str, printed_string: &str) -> Diagnosis {
     let mut headers = HeaderMap::new();
     headers.insert("x-amzn-errortype", "InvalidSignatureException".parse().unwrap());
     headers.insert("x-amzn-requestid", "0badcafe".parse().unwrap());
-    let details = SigningDetails::from_canonical(ours, &string_to_sign(ours));
-    diagnose(
-        &RefusedResponse::new(StatusCode::FORBIDDEN, &headers, body.as_bytes()),
-        &SentRequest::from(details),
-    )
-    .unwrap()
+    diagnose(&RefusedResponse::new(StatusCode::FORBIDDEN, &headers, body.as_bytes()), sent).unwrap()
 }
 
 fn compared(ours: &str, theirs: &str) -> Diagnosis {
@@ -193,4 +193,14 @@ fn another_scope_or_date_is_a_difference_of_the_string_to_sign() {
     assert_eq!(diagnosis.causes(), [Cause::SignatureMismatchStringToSign]);
     let difference = diagnosis.difference().unwrap();
     assert_eq!((difference.text, difference.line, &*difference.part), ("string to sign", 3, "scope"));
+}
+
+#[test]
+fn a_diagnosis_says_where_there_was_no_record_to_compare_with() {
+    let text = with_headers("host:h\n");
+    let without = printed(&text, &string_to_sign(&text), &SentRequest::unknown());
+    assert_eq!(without.causes(), [Cause::SignatureMismatchUnspecified]);
+    assert!(without.what_to_do().contains("record_signing_details(true)"), "{without}");
+    let with = compared(&text, &text);
+    assert!(!with.to_string().contains("record_signing_details"), "{with}");
 }

@@ -22,6 +22,7 @@ const ABOUT: &str = "Checks step by step whether a request is accepted, and says
 pub(crate) async fn main() -> ExitCode {
     let command = Args::command()
         .name("sigv4-curl doctor")
+        .bin_name("sigv4-curl doctor")
         .about("Checks step by step whether a request is accepted, and says what to change")
         .long_about(ABOUT)
         // `--json` is about the report here.

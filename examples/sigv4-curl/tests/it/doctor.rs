@@ -311,3 +311,10 @@ async fn no_control_character_of_a_server_reaches_the_terminal() {
         assert!(!shown.contains(is_harmful), "{shown:?}");
     }
 }
+
+#[tokio::test]
+async fn a_wrong_command_line_is_told_the_whole_command() {
+    let output = run(with_role().arg("doctor")).await;
+    assert_eq!(output.code, 2, "{output:?}");
+    assert!(output.stderr.contains("Usage: sigv4-curl doctor "), "{}", output.stderr);
+}

@@ -1,16 +1,17 @@
-//! [`SignedRequest`]: what was signed, to be compared with what is sent.
+//! [`SignedRequest`]: what was signed, to be compared with what is sent; and [`RequestChange`], in what the two differ.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, HOST};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
 use sha2::{Digest, Sha256};
 
-use super::RequestChange;
-use crate::signing::declared_payload::unhex;
-use crate::signing::payload::Payload;
-use crate::signing::request::RequestView;
-use crate::signing::target::Origin;
+use super::declared_payload::unhex;
+use super::payload::Payload;
+use super::request::RequestView;
+use super::target::Origin;
+use crate::error::{Error, ErrorKind};
 
 /// A request as it was signed; kept in its extensions.
 #[derive(Clone)]
@@ -48,7 +49,7 @@ impl SignedRequest {
     ///
     /// # Errors
     /// The first change found.
-    pub(super) fn compare<'a>(
+    pub(crate) fn compare<'a>(
         extensions: &'a Extensions,
         sent: &RequestView<'_>,
     ) -> Result<Option<&'a Self>, RequestChange> {
@@ -62,13 +63,13 @@ impl SignedRequest {
     }
 
     /// The hash that was signed of the body, if one was.
-    pub(super) fn body_sha256(&self) -> Option<[u8; 32]> {
+    pub(crate) fn body_sha256(&self) -> Option<[u8; 32]> {
         self.0.body_sha256
     }
 
     /// # Errors
     /// [`RequestChange::Body`] if the hash of another body was signed.
-    pub(super) fn compare_body<'a>(
+    pub(crate) fn compare_body<'a>(
         &self,
         parts: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<(), RequestChange> {
@@ -104,6 +105,83 @@ impl Inner {
             Some(name) => Err(RequestChange::HeaderAdded(name.clone())),
             None => Ok(()),
         }
+    }
+}
+
+/// How a signed request was changed before it reached the transport; returned by [`Error::request_change`].
+///
+/// It contains names of headers, never values.
+///
+/// ```
+/// use sigv4_middleware::{Error, RequestChange};
+///
+/// fn changed_header(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+///     match Error::find(error)?.request_change()? {
+///         RequestChange::HeaderChanged(name) => Some(name.to_string()),
+///         _ => None,
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestChange {
+    /// The method differs.
+    Method,
+    /// The URI has another host, or the Host header names another.
+    Host,
+    /// The path differs, or is percent-encoded in another way.
+    Path,
+    /// This query parameter has another value, occurs more or less often, or is missing.
+    Query(String),
+    /// A signed header has another value.
+    HeaderChanged(http::HeaderName),
+    /// A signed header is missing.
+    HeaderRemoved(http::HeaderName),
+    /// A signed header has a further value, or an `x-amz-*` header was added that is not signed.
+    HeaderAdded(http::HeaderName),
+    /// The body is not the one whose hash was signed.
+    Body,
+    /// The request is signed, but the record of what was signed is lost: something made a new request without the
+    /// extensions of the first.
+    ExtensionsLost,
+}
+
+impl RequestChange {
+    /// The error of a request that is not sent for it.
+    pub(crate) fn into_error(self) -> Error {
+        let message = format!(
+            "{self} after the request was signed, so that the server would refuse it; it was not sent. What changed it \
+             stands between the signing layer and this guard: put it before the signing layer, so that the change is \
+             signed too"
+        );
+        Error::with_source(ErrorKind::RequestChanged, message, self)
+    }
+}
+
+impl fmt::Display for RequestChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Method => f.write_str("the method changed"),
+            Self::Host => f.write_str("the host changed"),
+            Self::Path => f.write_str("the path changed"),
+            Self::Query(name) => write!(f, "the query parameter {name:?} changed"),
+            Self::HeaderChanged(name) => write!(f, "the signed header {name} changed"),
+            Self::HeaderRemoved(name) => write!(f, "the signed header {name} was removed"),
+            Self::HeaderAdded(name) => write!(f, "a header {name} was added"),
+            Self::Body => f.write_str("the body was replaced"),
+            Self::ExtensionsLost => f.write_str("the request was made anew, without its extensions,"),
+        }
+    }
+}
+
+impl std::error::Error for RequestChange {}
+
+impl Error {
+    /// How the request was changed after it was signed; `Some` only for
+    /// [`ErrorKind::RequestChanged`], see [`SigV4Guard`](crate::SigV4Guard).
+    #[must_use]
+    pub fn request_change(&self) -> Option<&RequestChange> {
+        std::error::Error::source(self)?.downcast_ref()
     }
 }
 
