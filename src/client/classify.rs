@@ -138,6 +138,12 @@ pub(crate) fn distance(one: SystemTime, other: SystemTime) -> Duration {
     one.duration_since(other).unwrap_or_else(|error| error.duration())
 }
 
+/// Whether this may be an error code. Only then is it logged: what a server has in its place may be of any length, have
+/// lines of its own, or repeat a token.
+pub(crate) fn is_code(code: &str) -> bool {
+    code.len() <= 128 && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
 /// The error code in a body, where AWS puts it: `__type` or `code` at the top level of a JSON object, or
 /// `<Error><Code>`, `<ErrorResponse><Error><Code>` or EC2's `<Response><Errors><Error><Code>` at the root of XML.
 #[cfg(feature = "reqwest")]
@@ -229,6 +235,19 @@ mod tests {
             bare_code("InvalidSignatureException:http://internal.amazon.com/coral/"),
             "InvalidSignatureException"
         );
+    }
+
+    #[test]
+    fn only_what_may_be_a_code_is_logged() {
+        for code in ["ExpiredToken", "Client.AuthFailure", "security_exception", ""] {
+            assert!(is_code(code), "{code}");
+        }
+        let long = "A".repeat(129);
+        for code in
+            ["IQoJb3JpZ2luX2Vj+token/==", "a\nERROR forged", "\u{1b}[2J", "\u{9b}", "not a code", &*long]
+        {
+            assert!(!is_code(code), "{code}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use http_body::Body;
 #[cfg(feature = "reqwest")]
 use super::classify::recovery;
 use super::classify::{
-    DateCheck, Recovery, Refusal, classify, code_in_head, distance, is_refusal, is_stale, request_id,
+    DateCheck, Recovery, Refusal, classify, code_in_head, distance, is_code, is_refusal, is_stale, request_id,
 };
 use crate::body::{OutgoingBody, SignedBody};
 use crate::cache::Found;
@@ -346,7 +346,7 @@ where
     ) {
         if is_refusal(status) {
             let code = code_in_head(headers);
-            let code = code_in_body.or(code.as_deref());
+            let code = code_in_body.or(code.as_deref()).filter(|code| is_code(code));
             metrics::refused(status, code);
             tracing::debug!(
                 status = status.as_u16(),

@@ -76,7 +76,8 @@ impl<R: Body> ResponseBody<R> {
             while text.len() < longest && started.elapsed() < READ_TIMEOUT {
                 let Some(frame) = poll_fn(|cx| poll_frame(body.as_mut(), cx)).await else { return true };
                 if let Some(data) = frame.as_ref().ok().and_then(Frame::data_ref) {
-                    text.extend_from_slice(data.chunk());
+                    let chunk = data.chunk();
+                    text.extend_from_slice(&chunk[..chunk.len().min(longest - text.len())]);
                 }
                 let failed = frame.is_err();
                 read.push_back(frame);
@@ -87,7 +88,6 @@ impl<R: Body> ResponseBody<R> {
             false
         };
         let ended = timeout(READ_TIMEOUT, reading).await.unwrap_or(false);
-        text.truncate(longest);
         let rest = (!ended).then_some(body);
         (text, Self { read, rest })
     }

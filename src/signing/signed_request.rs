@@ -88,6 +88,9 @@ impl Inner {
         if !host_of(sent).eq_ignore_ascii_case(&self.host) {
             return Err(RequestChange::Host);
         }
+        if sent.headers.get_all(HOST).iter().nth(1).is_some() {
+            return Err(RequestChange::HeaderAdded(HOST));
+        }
         if sent.path != self.path {
             return Err(RequestChange::Path);
         }

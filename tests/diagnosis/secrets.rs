@@ -107,6 +107,15 @@ async fn nothing_that_is_said_of_a_refusal_holds_a_secret() {
     let guard = seen.capture();
     let show = |text: String| seen.add(&text);
 
+    let names_token = Server::start(|_| {
+        let body = in_memory(format!("{{\"code\":\"{TOKEN}\\nforged line\",\"message\":\"x\"}}"));
+        http::Response::builder().status(403).header("x-amzn-requestid", "1").body(body).unwrap()
+    })
+    .await;
+    let client =
+        ClientBuilder::new(plain_reqwest()).with(SigV4Middleware::new(self::signer("execute-api"))).build();
+    client.execute(request(&names_token.url).try_into().unwrap()).await.unwrap();
+
     for (service, style) in [
         ("execute-api", RefusalStyle::ApiGateway),
         ("s3", RefusalStyle::S3),
@@ -140,6 +149,7 @@ async fn nothing_that_is_said_of_a_refusal_holds_a_secret() {
     {
         assert!(seen.contains(needed), "{needed} was not said");
     }
+    assert!(!seen.contains("forged line"), "{seen}");
     for secret in [SECRET, TOKEN, "a-wrong-secret", API_KEY, COOKIE] {
         for form in [secret.to_owned(), secret[..12].to_owned(), format!("{:?}", secret.as_bytes())] {
             let at = seen.find(form.trim_matches(['[', ']']));

@@ -41,6 +41,15 @@ fn changes() -> Vec<(&'static str, Change, Option<RequestChange>)> {
             |r| drop(r.headers_mut().insert("host", HeaderValue::from_static("other"))),
             Some(Is::Host),
         ),
+        (
+            "second Host header",
+            |r| {
+                let host = HeaderValue::from_str(r.uri().authority().unwrap().as_str()).unwrap();
+                r.headers_mut().insert("host", host);
+                assert!(r.headers_mut().append("host", HeaderValue::from_static("other")));
+            },
+            Some(Is::HeaderAdded(named("host"))),
+        ),
         ("path", |r| set_uri(r, "/prod/", "/test/"), Some(Is::Path)),
         ("path escaped", |r| set_uri(r, "a-b", "a%2Db"), Some(Is::Path)),
         ("parameter", |r| set_uri(r, "a=1", "a=2"), Some(Is::Query("a".into()))),
