@@ -297,7 +297,7 @@ fn ec2(facts: &Facts<'_>) -> Option<Verdict> {
         Cause::ClockSkew,
         Cause::SubscriptionRequired,
     ];
-    Some(Verdict::of(&causes).because("EC2 answers so to every problem with credentials").advice(
+    Some(Verdict::of(&causes).because("EC2 gives this response for every problem with credentials").advice(
         "check the access key id and its secret, the clock, that Host is signed as it is called, and that the region is \
          enabled for the account",
     ))

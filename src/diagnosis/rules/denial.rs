@@ -54,7 +54,7 @@ fn by_authorizer(facts: &Facts<'_>) -> Option<Verdict> {
         return Some(Verdict::of(&[Cause::AuthorizationSchemeWrong, Cause::JwtAuthorizerRefused]));
     }
     if facts.says("requested resource is denied") && facts.says("access token") {
-        let why = "the details speak of the access token that the API wants besides the signature";
+        let why = "the details speak of the access token that the API requires besides the signature";
         return Some(Verdict::from(Cause::JwtAuthorizerRefused).because(why));
     }
     let lambda = facts
@@ -94,7 +94,7 @@ fn by_authorizer(facts: &Facts<'_>) -> Option<Verdict> {
             Cause::JwtAuthorizerRefused.into()
         } else {
             Verdict::of(&[Cause::JwtAuthorizerRefused, Cause::LambdaAuthorizerDenied])
-                .because("the token that the route's authorizer wants is missing or refused")
+                .because("the token that the route's authorizer requires is missing or refused")
         }
     })
 }
@@ -152,7 +152,7 @@ fn by_name(facts: &Facts<'_>) -> Option<Verdict> {
         return Some(Cause::ApiKeyMissing.into());
     }
     if facts.says("unable to determine service/operation name to be authorized") {
-        let why = "the method and path are none of the service's operations";
+        let why = "the service has no operation with this method and path";
         return Some(Verdict::from(Cause::WrongStageOrRoute).because(why));
     }
     if facts.code_is(&["InvalidObjectState"]) {

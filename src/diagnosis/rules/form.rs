@@ -182,7 +182,7 @@ fn post_policy(facts: &Facts<'_>) -> Option<Verdict> {
     let limit = match (facts.body.field("MaxSizeAllowed"), facts.body.field("MinSizeAllowed")) {
         (Some(LARGEST_PUT), _) | (None, None) => return None,
         (Some(most), _) => format!("the policy allows at most {most} bytes"),
-        (None, Some(least)) => format!("the policy wants at least {least} bytes"),
+        (None, Some(least)) => format!("the policy requires at least {least} bytes"),
     };
     let sized = facts.code_is(&["EntityTooLarge", "EntityTooSmall"]);
     sized.then(|| Verdict::from(Cause::PostPolicyViolated).because(limit))

@@ -91,7 +91,7 @@ fn aoss(facts: &Facts<'_>) -> Option<Verdict> {
     if facts.content_sha256_signed() == Some(false)
         && (has_body != Some(false) && (hint.is_some() || has_body == Some(true)))
     {
-        let why = "x-amz-content-sha256 was not signed, which the service wants of a request with a body";
+        let why = "x-amz-content-sha256 was not signed, which the service requires of a request with a body";
         return Some(Verdict::from(Cause::PayloadHashHeaderMissing).because(why));
     }
     if let Some(verdict) = of_record(facts, Cause::DataAccessPolicyDenied) {
@@ -163,7 +163,7 @@ fn forbidden(facts: &Facts<'_>) -> Option<Verdict> {
             Some(true) => of_record(facts, Cause::IamRefusedUnspecified).unwrap_or_else(iam),
             Some(false) => iam().because("the request was not signed"),
             None => Verdict::of(&[Cause::IamRefusedUnspecified, Cause::LambdaAuthorizerDenied])
-                .because("an HTTP API answers so where IAM or an authorizer refuses"),
+                .because("an HTTP API gives this response where IAM or an authorizer refuses"),
         });
     }
 
@@ -179,12 +179,13 @@ fn forbidden(facts: &Facts<'_>) -> Option<Verdict> {
         None if custom_domain => {
             Verdict::of(&[Cause::WrongStageOrRoute, Cause::ApiKeyMissing, Cause::WafBlocked])
         }
-        None => Verdict::of(&[Cause::ApiKeyMissing, Cause::WafBlocked, Cause::WrongStageOrRoute])
-            .because("API Gateway answers so to a missing API key, a blocked request and an unmapped domain"),
+        None => Verdict::of(&[Cause::ApiKeyMissing, Cause::WafBlocked, Cause::WrongStageOrRoute]).because(
+            "API Gateway gives this response for a missing API key, a blocked request and an unmapped domain",
+        ),
     };
     if custom_domain {
         verdict.causes.push(Cause::WrongStageOrRoute);
-        verdict = verdict.because("a custom domain without a mapping of this path answers so, too");
+        verdict = verdict.because("a custom domain without a mapping of this path gives this response, too");
     }
     Some(verdict)
 }
