@@ -292,6 +292,4 @@ async fn without_a_record_the_report_says_how_to_have_one() {
 
     assert_eq!(diagnosis.causes(), [Cause::SignatureMismatchUnspecified]);
     assert!(diagnosis.what_to_do().contains(".record_signing_details(true)"), "{diagnosis}");
-    let [evidence] = diagnosis.evidence() else { panic!("{diagnosis}") };
-    assert!(evidence.starts_with("the response shows the server's canonical request"), "{evidence}");
 }
