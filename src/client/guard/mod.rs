@@ -22,7 +22,8 @@ use crate::signing::signer::Signer;
 /// that was changed is not sent.
 ///
 /// It is made for one signer, which from then on records with each request what was signed; a signer without a guard
-/// records nothing. Requests that its signer did not sign pass unchecked.
+/// records nothing. Requests without a SigV4 Authorization pass unchecked. One that a signer without a guard signed is an
+/// error with [`RequestChange::ExtensionsLost`].
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
@@ -47,8 +48,8 @@ use crate::signing::signer::Signer;
 ///   end.
 ///
 /// # What is checked
-/// - The method, the host (URI and Host header), the path byte by byte, and the query. The order of parameters may change,
-///   since signatures do not depend on it.
+/// - The method, the host, the path byte by byte, and the query. The host is that of the Host header, or the URI's where
+///   there is none. The order of parameters may change, since signatures do not depend on it.
 /// - Every signed header. White space at the ends of its value, and the length of white space within it, may change.
 /// - Authorization.
 /// - That every `x-amz-*` header is signed, since AWS refuses others.
