@@ -20,14 +20,32 @@ pub(crate) struct Signed<C> {
 impl<C: HttpClient> HttpClient for Signed<C> {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let (mut head, body) = request.into_parts();
-        let endpoint = head.uri.to_string();
+        let endpoint = format!("{}{}", head.uri.host().unwrap_or_default(), head.uri.path());
         self.signer.sign(&mut head, &body).await?;
         let response = self.client.send_bytes(Request::from_parts(head, body)).await?;
         // The exporter's own error has no body, which says why.
         if !response.status().is_success() {
-            let why = String::from_utf8_lossy(response.body());
-            eprintln!("{endpoint} responded {}: {}", response.status(), why.trim());
+            eprintln!("{endpoint} responded {}: {}", response.status(), shown(response.body()));
         }
         Ok(response)
+    }
+}
+
+/// The beginning of a server's text, without what moves a terminal's cursor.
+fn shown(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    text.trim()
+        .chars()
+        .take(1_000)
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_servers_text_is_short_and_moves_no_cursor() {
+        assert_eq!(super::shown(b" {\"message\":\"no\"}\x1b[2J\n"), "{\"message\":\"no\"} [2J");
+        assert_eq!(super::shown(&[b'a'; 5_000]).len(), 1_000);
     }
 }
