@@ -1,9 +1,10 @@
 //! Errors and refusals in terms of the program's options.
 
 use sigv4_middleware::{Error, ErrorKind};
+use sigv4_option_names::MethodOption;
 
 /// A method of a builder, the program's option for it, and the name of the option's value.
-const OPTIONS: [(&str, &str, &str); 17] = [
+const OPTIONS: [MethodOption; 17] = [
     ("service", "--service", "NAME"),
     ("region", "--region", "NAME"),
     ("region_set", "--region-set", "REGIONS"),
@@ -68,42 +69,7 @@ fn without_options(kind: ErrorKind) -> String {
     }
 }
 
-/// The message with options in place of builder methods: `.service("s3")` becomes `--service s3`.
-///
-/// `None` if the message still names parts of the library afterwards, as the program has no option for them.
+/// The message with options in place of builder methods, if the program has one for each.
 pub(crate) fn with_options(message: &str) -> Option<String> {
-    let mut text = message.replace("the signer's builder", "the command line");
-    for (method, option, value_name) in OPTIONS {
-        let call = format!(".{method}(");
-        while let Some((before, after)) = text.split_once(&call) {
-            let (argument, after) = after.split_once(')')?;
-            let space = if before.ends_with([' ', '(']) { "" } else { " " };
-            let option = format!("{option} {}", value(argument).unwrap_or(value_name));
-            text = format!("{before}{space}{}{after}", option.trim_end());
-        }
-    }
-    (!names_library(&text)).then_some(text)
-}
-
-/// The value that a call in a message has as its argument, if it is more than a placeholder (`"..."`, `bytes`).
-fn value(argument: &str) -> Option<&str> {
-    let value = argument.trim_matches('"');
-    let is_value = value.len() < argument.len() || value.contains('.');
-    (is_value && value.chars().any(char::is_alphanumeric)).then_some(value)
-}
-
-/// Whether a text has a method call (`.method(`) or a path (`Type::item`).
-fn names_library(text: &str) -> bool {
-    let is_identifier = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let is_call = |before_parenthesis: &str| {
-        let rest = before_parenthesis.trim_end_matches(is_identifier);
-        rest.len() < before_parenthesis.len() && rest.ends_with('.')
-    };
-    let is_path = |before_colons: &str| {
-        let rest = before_colons.trim_end_matches(is_identifier);
-        before_colons[rest.len()..].starts_with(|c: char| c.is_ascii_uppercase())
-    };
-    text.contains("builder")
-        || text.match_indices('(').any(|(at, _)| is_call(&text[..at]))
-        || text.match_indices("::").any(|(at, _)| is_path(&text[..at]))
+    sigv4_option_names::with_options(message, &OPTIONS)
 }
