@@ -10,7 +10,7 @@ use super::proxy;
 use super::redirect::{Redirect, RedirectPolicy, SignedFor};
 use super::response_body;
 use crate::body::{OutgoingBody, SignedBody};
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, may_refuse};
 use crate::error::{Error, ErrorKind};
 use crate::metrics::{self, Resigned};
 use crate::signing::details::SigningDetails;
@@ -297,7 +297,7 @@ impl Transport for MiddlewareClient<'_> {
     }
 
     fn wants_details(&self, status: StatusCode) -> bool {
-        self.diagnoses && !status.is_success()
+        self.diagnoses && may_refuse(status)
     }
 
     fn check(sent: &Request, response: &Response) -> Result<(), Error> {
