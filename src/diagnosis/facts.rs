@@ -3,9 +3,8 @@
 use std::time::SystemTime;
 
 use http::{HeaderMap, StatusCode};
-use time::PrimitiveDateTime;
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
 
 use super::compare::shorten;
 use super::parse::{Body, Form};
@@ -251,14 +250,24 @@ pub(super) fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str>
 /// A time as refusals write it: `20261125T120000Z`, RFC 3339, or an HTTP date.
 pub(super) fn time_of(text: &str) -> Option<SystemTime> {
     let text = text.trim();
-    let basic = format_description!("[year][month][day]T[hour][minute][second]Z");
-    if let Ok(time) = PrimitiveDateTime::parse(text, basic) {
-        return Some(time.assume_utc().into());
+    let written_out = amz_date_as_rfc3339(text);
+    let text = written_out.as_deref().unwrap_or(text);
+    match OffsetDateTime::parse(text, &Rfc3339) {
+        Ok(time) => Some(time.into()),
+        Err(_) => httpdate::parse_http_date(text).ok(),
     }
-    if let Ok(time) = time::OffsetDateTime::parse(text, &Rfc3339) {
-        return Some(time.into());
-    }
-    httpdate::parse_http_date(text).ok()
+}
+
+/// `20261125T120000Z` as `2026-11-25T12:00:00Z`.
+fn amz_date_as_rfc3339(text: &str) -> Option<String> {
+    let (day, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let is_basic =
+        day.len() == 8 && time.len() == 6 && day.bytes().chain(time.bytes()).all(|b| b.is_ascii_digit());
+    is_basic.then(|| {
+        let ((year, month, day), (hour, minute, second)) =
+            ((&day[..4], &day[4..6], &day[6..]), (&time[..2], &time[2..4], &time[4..]));
+        format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z")
+    })
 }
 
 /// By how many seconds `server` is ahead of `signed`.

@@ -1,17 +1,12 @@
 //! The gateway's clock, in whole seconds since 1970, and the two date formats it parses and prints.
 
+use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_smithy_async::time::SharedTimeSource;
 use http::HeaderValue;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
-
-const AMZ_DATE: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
-
-const ISO: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 /// 9999-12-31T23:59:59Z, the last time that the formats below and aws-sigv4 support.
 const LAST: i64 = 253_402_300_799;
 
@@ -32,26 +27,29 @@ impl Seconds {
     /// Parses exactly `YYYYMMDDTHHMMSSZ`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let digits = |part: Option<&str>| part.is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
-        if text.len() != 16 || !digits(text.get(..8)) || !digits(text.get(9..15)) {
+        let is_basic = text.len() == 16 && text.get(8..9) == Some("T") && text.ends_with('Z');
+        if !is_basic || !digits(text.get(..8)) || !digits(text.get(9..15)) {
             return None;
         }
-        let parsed = PrimitiveDateTime::parse(text, AMZ_DATE).ok()?;
-        let seconds = parsed.assume_utc().unix_timestamp();
+        let part = |range: Range<usize>| text.get(range).unwrap_or_default();
+        let (year, month, day) = (part(0..4), part(4..6), part(6..8));
+        let (hour, minute, second) = (part(9..11), part(11..13), part(13..15));
+        let iso = format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z");
+        let seconds = OffsetDateTime::parse(&iso, &Rfc3339).ok()?.unix_timestamp();
         (0..=LAST).contains(&seconds).then_some(Self(seconds))
     }
 
     /// The time as `YYYYMMDDTHHMMSSZ`.
     pub(super) fn amz_date(self) -> String {
-        OffsetDateTime::from_unix_timestamp(self.0)
-            .ok()
-            .and_then(|t| t.format(AMZ_DATE).ok())
-            .unwrap_or_default()
+        self.iso().replace(['-', ':'], "")
     }
 
     /// The time as `YYYY-MM-DDTHH:MM:SSZ`.
     pub(super) fn iso(self) -> String {
-        let time = OffsetDateTime::from_unix_timestamp(self.0).ok();
-        time.and_then(|time| time.format(ISO).ok()).unwrap_or_default()
+        let Ok(time) = OffsetDateTime::from_unix_timestamp(self.0) else { return String::new() };
+        let (month, (hour, minute, second)) = (u8::from(time.month()), time.to_hms());
+        let (year, day) = (time.year(), time.day());
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 
     pub(super) fn system_time(self) -> SystemTime {
