@@ -131,7 +131,8 @@ impl SigV4Middleware {
     /// Fields: `status`, `code`, `cause` (or `causes`, the likeliest first, if the response allows more than one),
     /// `difference` (the part of the request in which server and client differ), `host`, `scope`, `request_id` and
     /// `what_to_do`. The caller gets the response with its whole body. Up to 64 KiB of a refusal's body are read, for at
-    /// most two seconds. Accepted requests take no more time than without this setting.
+    /// most two seconds. Accepted requests take no more time than without this setting. Only requests that were signed are
+    /// explained, not those that were passed through.
     ///
     /// ```
     /// # use sigv4_middleware::SigV4Middleware;

@@ -3,10 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::UnknownArgumentValueParser;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::data::{Data, DataKind};
+
+const NO_USER: &str = "credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, \
+                       AWS_SESSION_TOKEN), --profile or --role-arn, never from the command line, which others can read";
+const NO_AWS_SIGV4: &str =
+    "every request is signed; --service and --region set what cannot be inferred from the host";
 
 /// curl for AWS: every request is signed with AWS Signature Version 4.
 ///
@@ -119,6 +125,14 @@ pub(crate) struct SigningArgs {
     /// Regions to sign for with SigV4a: us-east-1,eu-* or *
     #[arg(long, value_name = "REGIONS")]
     pub(crate) region_set: Option<String>,
+
+    /// curl's option for keys: refused, with what to use instead.
+    #[arg(short = 'u', long, hide = true, value_parser = UnknownArgumentValueParser::suggest(NO_USER))]
+    user: Option<String>,
+
+    /// curl's option for signing: refused, since every request is signed.
+    #[arg(long, hide = true, value_parser = UnknownArgumentValueParser::suggest(NO_AWS_SIGV4))]
+    aws_sigv4: Option<String>,
 
     /// The profile of ~/.aws/config to use [default: AWS_PROFILE]
     #[arg(long, value_name = "NAME")]

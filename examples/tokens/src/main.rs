@@ -35,6 +35,7 @@ enum Service {
         /// The endpoint of the instance, cluster or proxy
         #[arg(long)]
         host: String,
+        /// The port that the database listens at, which the token is for: MySQL's is 3306
         #[arg(long, default_value_t = 5432)]
         port: u16,
         /// The database user
@@ -187,11 +188,22 @@ fn explained(service: &Service) -> (String, String) {
     match service {
         Service::Rds { host, port, user } => (
             format!("The password of the database user {user} on {host}, good for 15 minutes:"),
-            format!(
-                "connect over TLS, with it as the password:\n  PostgreSQL: PGPASSWORD=\"$(tokens -q rds …)\" psql \
-                 \"host={host} port={port} user={user} dbname=… sslmode=verify-full\"\n  MySQL: mysql --host={host} \
-                 --port={port} --user={user} --enable-cleartext-plugin --password=\"$(tokens -q rds …)\""
-            ),
+            {
+                let postgres = format!(
+                    "PGPASSWORD=\"$(tokens -q rds …)\" psql \
+                     \"host={host} port={port} user={user} dbname=… sslmode=verify-full\""
+                );
+                let mysql = format!(
+                    "mysql --host={host} --port={port} --user={user} --enable-cleartext-plugin \
+                     --password=\"$(tokens -q rds …)\""
+                );
+                let connect = "connect over TLS, with it as the password:\n ";
+                match port {
+                    5432 => format!("{connect} PostgreSQL: {postgres}\n  MySQL: needs a token for its own port: --port 3306"),
+                    3306 => format!("{connect} MySQL: {mysql}"),
+                    _ => format!("{connect} PostgreSQL: {postgres}\n  MySQL: {mysql}"),
+                }
+            },
         ),
         Service::Dsql { host, admin } => {
             let user = if *admin { "admin" } else { "the user that is mapped to your role" };

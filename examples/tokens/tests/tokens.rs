@@ -171,6 +171,19 @@ async fn standard_output_is_the_token_alone() {
     assert_eq!(quiet.stdout.split("X-Amz-Date").next(), token.split("X-Amz-Date").next());
 }
 
+/// A token is for one port: what is shown fits the port's database.
+#[tokio::test]
+async fn a_database_is_shown_how_to_connect_by_its_port() {
+    for (port, postgres, mysql) in [("5432", true, false), ("3306", false, true), ("6000", true, true)] {
+        let host = "db.cluster-abc.eu-west-1.rds.amazonaws.com";
+        let output = run(&mut command(&["rds", "--host", host, "--user", "app", "--port", port])).await;
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        assert!(output.stdout.starts_with(&format!("{host}:{port}/?")), "{}", output.stdout);
+        assert_eq!(output.stderr.contains("psql"), postgres, "{}", output.stderr);
+        assert_eq!(output.stderr.contains("mysql --host"), mysql, "{}", output.stderr);
+    }
+}
+
 #[tokio::test]
 async fn every_service_has_a_token() {
     let arguments: [&[&str]; 6] = [

@@ -22,6 +22,21 @@ async fn without_credentials_it_says_how_to_get_some() {
     assert!(gateway.requests().is_empty());
 }
 
+#[tokio::test]
+async fn keys_on_the_command_line_are_refused_with_what_to_use() {
+    for arguments in [["-u", "AKIDEXAMPLE:s3cr3t"], ["--user", "AKIDEXAMPLE:s3cr3t"]] {
+        let output = run(bare().args(arguments).arg("http://127.0.0.1:1/")).await;
+        assert_eq!(output.code, 2, "{}", output.stderr);
+        for text in ["AWS_ACCESS_KEY_ID", "--profile", "--role-arn"] {
+            assert!(output.stderr.contains(text), "{}", output.stderr);
+        }
+        assert!(!output.stderr.contains("s3cr3t"), "{}", output.stderr);
+    }
+    let output = run(bare().args(["--aws-sigv4", "aws:amz:us-east-1:s3", "http://127.0.0.1:1/"])).await;
+    assert_eq!(output.code, 2);
+    assert!(output.stderr.contains("--service and --region"), "{}", output.stderr);
+}
+
 /// Errors in terms of the program's options: command line, environment, what standard error contains.
 #[tokio::test]
 async fn errors_name_options() {
