@@ -101,7 +101,7 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { inner: Arc::new(Inner { kind, message: message.into(), source: None, was_sent: false }) }
+        Self::from_parts(kind, message.into(), None, false)
     }
 
     pub(crate) fn with_source(
@@ -109,21 +109,26 @@ impl Error {
         message: impl Into<Cow<'static, str>>,
         source: impl Into<BoxError>,
     ) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                kind,
-                message: message.into(),
-                source: Some(source.into()),
-                was_sent: false,
-            }),
-        }
+        Self::from_parts(kind, message.into(), Some(source.into()), false)
+    }
+
+    /// Apart from the code that finds the error, which is run for every request.
+    #[cold]
+    #[inline(never)]
+    fn from_parts(
+        kind: ErrorKind,
+        message: Cow<'static, str>,
+        source: Option<BoxError>,
+        was_sent: bool,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { kind, message, source, was_sent }) }
     }
 
     /// The same failure, of a request that was being sent.
     pub(crate) fn while_sending(&self) -> Self {
         let source = self.source().is_some().then(|| self.clone().into());
         let (kind, message) = (self.kind(), self.inner.message.clone());
-        Self { inner: Arc::new(Inner { kind, message, source, was_sent: true }) }
+        Self::from_parts(kind, message, source, true)
     }
 
     /// The same failure, of a request that follows a redirect.
