@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::mem;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::DATE;
@@ -14,7 +15,8 @@ use super::classify::recovery;
 use super::classify::{
     DateCheck, Recovery, Refusal, classify, code_in_head, distance, is_code, is_refusal, is_stale, request_id,
 };
-use crate::body::{OutgoingBody, SignedBody};
+use super::kept_headers::KeptHeaders;
+use crate::body::{OutgoingBody, SignedBody, buffer};
 use crate::cache::Found;
 use crate::clock::{fits, server_date, should_retry};
 use crate::error::{BoxError, Error, ErrorKind};
@@ -153,15 +155,16 @@ impl Refusal {
 
 /// A request on its way: its head, as the caller made it, and its body, ready to be signed and sent.
 pub(crate) struct OutgoingRequest<H, B> {
+    /// Without headers while an attempt is on its way, see [`restore_headers`](Self::restore_headers).
     pub(super) head: H,
+    kept_headers: KeptHeaders,
     pub(super) body: OutgoingBody<B>,
     /// The region that a redirect named or led to.
     pub(super) region: Option<String>,
     /// Whether a redirect asked for it, and not the caller.
     pub(super) redirected: bool,
-    /// Day, region and service that the last attempt was signed for.
-    #[cfg(feature = "reqwest")]
-    pub(super) signed_for: Option<std::sync::Arc<crate::signing::keys::SigningKey>>,
+    /// What the last attempt was signed with.
+    pub(super) signed_with: Option<SignedWith>,
     /// Whether a redirect corrected the region.
     #[cfg(feature = "reqwest")]
     pub(super) region_corrected: bool,
@@ -177,11 +180,11 @@ where
     pub(crate) fn new(head: H, body: B) -> Self {
         Self {
             head,
+            kept_headers: KeptHeaders::default(),
             body: OutgoingBody::unread(body),
             region: None,
             redirected: false,
-            #[cfg(feature = "reqwest")]
-            signed_for: None,
+            signed_with: None,
             #[cfg(feature = "reqwest")]
             region_corrected: false,
         }
@@ -200,7 +203,7 @@ where
             OutgoingBody::empty()
         } else if buffers && in_memory {
             let check = || signer.check(head.view(extensions)).map(drop);
-            OutgoingBody::buffered(body, limits, check).await?
+            buffer(body, limits, check).await?.into()
         } else {
             let view = head.view(extensions);
             let mode = signer.check(view)?;
@@ -226,10 +229,12 @@ where
     {
         match signer.cached_keys() {
             Some(keys) => Ok(keys),
-            // Boxed to keep the future of the usual case small.
-            None => Box::pin(signer.keys_for(&self.view(transport.extensions())))
-                .await
-                .map_err(|error| self.explain(error)),
+            None => {
+                let view = self.view(transport.extensions());
+                // Boxed to keep the future of the usual case small.
+                let keys = Box::pin(async move { signer.keys_for(&view).await });
+                keys.await.map_err(|error| self.explain(error))
+            }
         }
     }
 
@@ -237,18 +242,19 @@ where
         if self.redirected { error.of_redirect() } else { error }
     }
 
-    /// The request, signed with the clock of this moment.
+    /// The head of the request, signed with the clock of this moment.
     ///
-    /// Not async: a future would hold what it gives, which is large, and move it once more.
+    /// Not async: a future would hold what it returns, which is large, and move it once more.
     fn sign<T>(
         &mut self,
         signer: &Signer,
         transport: &mut T,
         keys: Found<CurrentKeys>,
-    ) -> Result<(H, SignedWith), Error>
+    ) -> Result<H, Error>
     where
         T: Transport<Head = H, Body = B>,
     {
+        self.restore_headers();
         let view = self.view(transport.extensions());
         let mut signature = signer
             .signature(keys, &view, self.body.payload(), Attempt::signed_with)
@@ -256,39 +262,42 @@ where
         if let Some(target) = signature.rewritten.take() {
             self.head.set_target(target).map_err(|error| self.explain(error))?;
         }
-        let mut head = self.head.duplicate()?;
         // The caller's own headers are sent: they often have room for a few more.
-        mem::swap(head.headers_mut(), self.head.headers_mut());
-        let signed_with = signature.apply(head.headers_mut());
+        let headers = self.head.headers_mut();
+        self.kept_headers = KeptHeaders::of(headers);
+        let headers = mem::take(headers);
+        let mut head = self.head.duplicate()?;
+        *head.headers_mut() = headers;
+        self.signed_with = Some(signature.apply(head.headers_mut()));
         if signer.is_guarded() {
             let signed = SignedRequest::of(&head.view(None), self.body.payload());
             transport.note(&mut head, signed);
         }
-        #[cfg(feature = "reqwest")]
-        {
-            self.signed_for = Some(std::sync::Arc::clone(&signed_with.key));
-        }
-        Ok((head, signed_with))
+        Ok(head)
     }
 
     /// Signs the request and begins to send it.
-    #[expect(clippy::type_complexity, reason = "the future has no name")]
     fn start<'t, T>(
         &mut self,
         signer: &Signer,
         transport: &'t mut T,
         keys: Found<CurrentKeys>,
-    ) -> Result<(impl Future<Output = Result<T::Response, T::Error>> + use<'t, T, H, B>, SignedWith), Error>
+    ) -> Result<impl Future<Output = Result<T::Response, T::Error>> + use<'t, T, H, B>, Error>
     where
         T: Transport<Head = H, Body = B>,
     {
-        let (head, mut signed_with) = self.sign(signer, transport, keys)?;
-        let body = self.body.take(&mut signed_with);
-        Ok((transport.send(head, body), signed_with))
+        let head = self.sign(signer, transport, keys)?;
+        let body = self.signed_with.as_mut().and_then(|signed_with| self.body.take(signed_with));
+        Ok(transport.send(head, body))
+    }
+
+    /// Gives the head its headers back, which were sent with the last attempt.
+    pub(super) fn restore_headers(&mut self) {
+        self.kept_headers.restore(self.head.headers_mut());
     }
 
     /// Puts what was signed into the response's extensions, where that is wanted.
-    fn record<T>(&self, signer: &Signer, transport: &T, signed_with: &SignedWith, response: &mut T::Response)
+    fn record<T>(&mut self, signer: &Signer, transport: &T, response: &mut T::Response)
     where
         T: Transport<Head = H, Body = B>,
     {
@@ -296,6 +305,8 @@ where
         if !signer.records_details() && !transport.wants_details(status) {
             return;
         }
+        self.restore_headers();
+        let Some(signed_with) = &self.signed_with else { return };
         let view = self.view(transport.extensions());
         if let Ok(details) = signer.details_of(&view, self.body.payload(), signed_with) {
             T::extensions_of(response).insert(details);
@@ -303,6 +314,7 @@ where
     }
 
     fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a> {
+        debug_assert!(self.kept_headers.is_empty(), "the headers are not restored");
         let mut view = self.head.view(extensions);
         if let Some(region) = self.region.as_deref() {
             view.overrides = Overrides { region: Some(region), ..view.overrides };
@@ -314,13 +326,13 @@ where
     fn classify(
         &self,
         signer: &Signer,
-        signed_with: &SignedWith,
         (status, headers): (StatusCode, &HeaderMap),
     ) -> Option<Refusal> {
         // Most responses say nothing of the clock or the credentials.
         if !is_refusal(status) && !headers.contains_key(DATE) {
             return None;
         }
+        let signed_with = self.signed_with.as_ref()?;
         let (clock, reading, host) = (signer.clock(), signed_with.reading, self.head.authority());
         let received = clock.now();
         let learned = clock.learn(host, headers, reading.local, received);
@@ -338,12 +350,7 @@ where
     }
 
     /// One event for each refusal.
-    fn log_refusal(
-        &self,
-        signed_with: &SignedWith,
-        (status, headers): (StatusCode, &HeaderMap),
-        code_in_body: Option<&str>,
-    ) {
+    fn log_refusal(&self, (status, headers): (StatusCode, &HeaderMap), code_in_body: Option<&str>) {
         if is_refusal(status) {
             let code = code_in_head(headers);
             let code = code_in_body.or(code.as_deref()).filter(|code| is_code(code));
@@ -351,7 +358,7 @@ where
             tracing::debug!(
                 status = status.as_u16(),
                 code,
-                scope = signed_with.key.scope(),
+                scope = self.signed_with.as_ref().map(|signed_with| signed_with.key.scope()),
                 host = self.head.authority(),
                 request_id = request_id(headers),
                 "the server refused a signed request"
@@ -368,19 +375,19 @@ pub(crate) async fn exchange<T: Transport>(
 ) -> Result<T::Response, T::Error> {
     request.read_body(signer, transport).await.inspect_err(metrics::sign_error)?;
     let keys = request.keys(signer, transport).await.inspect_err(metrics::sign_error)?;
-    let (sending, signed_with) = request.start(signer, transport, keys).inspect_err(metrics::sign_error)?;
+    let sending = request.start(signer, transport, keys).inspect_err(metrics::sign_error)?;
     let mut first = sending.await.map_err(|error| blame(request, error))?;
     T::check(&request.head, &first)?;
-    request.record(signer, transport, &signed_with, &mut first);
-    match request.classify(signer, &signed_with, T::head_of(&first)) {
+    request.record(signer, transport, &mut first);
+    match request.classify(signer, T::head_of(&first)) {
         None => {
             let (first, read) = read_for_log::<T>(first).await;
             let code = read.as_ref().and_then(RefusalBody::code);
-            request.log_refusal(&signed_with, T::head_of(&first), code);
+            request.log_refusal(T::head_of(&first), code);
             Ok(first)
         }
         // Boxed to keep the future of the usual case small.
-        Some(refusal) => Box::pin(recover(signer, transport, request, signed_with, first, refusal)).await,
+        Some(refusal) => Box::pin(recover(signer, transport, request, first, refusal)).await,
     }
 }
 
@@ -389,51 +396,52 @@ async fn recover<T: Transport>(
     signer: &Signer,
     transport: &mut T,
     request: &mut OutgoingRequest<T::Head, T::Body>,
-    signed_with: SignedWith,
     first: T::Response,
     refusal: Refusal,
 ) -> Result<T::Response, T::Error> {
     let (first, read) = T::read_refusal(first).await;
-    request.log_refusal(&signed_with, T::head_of(&first), read.code());
+    request.log_refusal(T::head_of(&first), read.code());
+    let Some(signed_with) = &request.signed_with else { return Ok(first) };
     let recovery = refusal.recovery(&read, signed_with.service());
     let is_replayable = request.body.is_replayable();
-    let credentials = (signer.credentials(), signed_with.keys.credentials());
-    let again = match (recovery, credentials) {
-        (Some(Recovery::NewDate), _) => is_replayable,
+    let (source, refused) = (signer.credentials(), Arc::clone(signed_with.keys.credentials()));
+    let again = match recovery {
+        Some(Recovery::NewDate) => is_replayable,
         // The same credentials again would be refused again.
-        (Some(Recovery::NewCredentials), (source, refused)) if is_replayable => {
-            source.reload_after_refusal(refused).await.is_some()
+        Some(Recovery::NewCredentials) if is_replayable => {
+            source.reload_after_refusal(&refused).await.is_some()
         }
         // For the next request.
-        (Some(Recovery::NewCredentials | Recovery::MaybeNewCredentials), (source, refused)) => {
-            source.reload_in_background(refused);
+        Some(Recovery::NewCredentials | Recovery::MaybeNewCredentials) => {
+            source.reload_in_background(&refused);
             false
         }
-        (None, _) => false,
+        None => false,
     };
     if !again {
         return Ok(first);
     }
+    request.restore_headers();
     let Ok(keys) = request.keys(signer, transport).await else { return Ok(first) };
-    let Ok((head, mut signed_with)) = request.sign(signer, transport, keys) else { return Ok(first) };
-    let body = request.body.take(&mut signed_with);
+    let holds_a_stream = read.may_hold_a_stream();
+    let blocks = holds_a_stream && T::blocks_next(&first);
+    let Ok(sending) = request.start(signer, transport, keys) else { return Ok(first) };
     metrics::resigned(match recovery {
         Some(Recovery::NewDate) => Resigned::Date,
         _ => Resigned::Credentials,
     });
     tracing::debug!(?recovery, host = request.head.authority(), "signed again after a refusal");
-    let holds_a_stream = read.may_hold_a_stream();
-    let mut second = if holds_a_stream && T::blocks_next(&first) {
+    let mut second = if blocks {
         drop(first);
-        transport.send(head, body).await?
+        sending.await?
     } else {
-        send_again(transport.send(head, body), first, holds_a_stream).await?
+        send_again(sending, first, holds_a_stream).await?
     };
     T::check(&request.head, &second)?;
-    request.record(signer, transport, &signed_with, &mut second);
-    request.classify(signer, &signed_with, T::head_of(&second));
+    request.record(signer, transport, &mut second);
+    request.classify(signer, T::head_of(&second));
     let (second, read) = read_for_log::<T>(second).await;
-    request.log_refusal(&signed_with, T::head_of(&second), read.as_ref().and_then(RefusalBody::code));
+    request.log_refusal(T::head_of(&second), read.as_ref().and_then(RefusalBody::code));
     Ok(second)
 }
 

@@ -359,7 +359,8 @@ impl OutgoingRequest<Request, Body> {
         policy: &RedirectPolicy,
         response: &Response,
     ) -> Result<bool, Error> {
-        let Some(key) = &self.signed_for else { return Ok(false) };
+        let Some(signed_with) = &self.signed_with else { return Ok(false) };
+        let key = &signed_with.key;
         let signed_for = SignedFor {
             service: key.service(),
             region: key.region(),
@@ -381,6 +382,7 @@ impl OutgoingRequest<Request, Body> {
         let corrects = redirect.region.as_deref().is_some_and(|region| signed_for.corrects(region));
         self.region_corrected |= corrects;
         let from = url.clone();
+        self.restore_headers();
         redirect.prune(&from, self.head.headers_mut());
         // A region that was set is the first host's.
         let same_host = from.host_str() == redirect.url.host_str();
