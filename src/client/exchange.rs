@@ -1,7 +1,6 @@
 //! Sign, send, look at the response, and at most once more: the only place with that loop.
 
 use std::future::Future;
-use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +53,8 @@ pub(crate) trait Head: Sized {
     /// Replaces path and query.
     fn set_target(&mut self, target: String) -> Result<(), Error>;
 
-    fn duplicate(&self) -> Result<Self, Error>;
+    /// The head to be sent: with the headers, which are taken, and a copy of all else.
+    fn take(&mut self) -> Result<Self, Error>;
 }
 
 /// One client, and how it sends.
@@ -75,12 +75,12 @@ pub(crate) trait Transport {
     /// Whether the client takes bodies that are checked or encoded while they are sent.
     const WRAPS: bool = true;
 
-    /// Sends a signed request.
-    fn send(
-        &mut self,
-        head: Self::Head,
+    /// Sends a signed request, of whose head it [takes](Head::take) what is to be sent.
+    fn send<'t>(
+        &'t mut self,
+        head: &mut Self::Head,
         body: Option<SignedBody<Self::Body>>,
-    ) -> impl Future<Output = Result<Self::Response, Self::Error>>;
+    ) -> Result<impl Future<Output = Result<Self::Response, Self::Error>> + use<'t, Self>, Error>;
 
     fn head_of(response: &Self::Response) -> (StatusCode, &HeaderMap);
 
@@ -155,9 +155,9 @@ impl Refusal {
 
 /// A request on its way: its head, as the caller made it, and its body, ready to be signed and sent.
 pub(crate) struct OutgoingRequest<H, B> {
-    /// Without headers while an attempt is on its way, see [`restore_headers`](Self::restore_headers).
     pub(super) head: H,
-    kept_headers: KeptHeaders,
+    /// The caller's headers, if an attempt was signed: the head's were sent.
+    kept_headers: Option<KeptHeaders>,
     pub(super) body: OutgoingBody<B>,
     /// The region that a redirect named or led to.
     pub(super) region: Option<String>,
@@ -180,7 +180,7 @@ where
     pub(crate) fn new(head: H, body: B) -> Self {
         Self {
             head,
-            kept_headers: KeptHeaders::default(),
+            kept_headers: None,
             body: OutgoingBody::unread(body),
             region: None,
             redirected: false,
@@ -242,15 +242,15 @@ where
         if self.redirected { error.of_redirect() } else { error }
     }
 
-    /// The head of the request, signed with the clock of this moment.
+    /// Signs the request with the clock of this moment, and begins to send it.
     ///
-    /// Not async: a future would hold what it returns, which is large, and move it once more.
-    fn sign<T>(
+    /// Not async: a future would hold what is made here, which is large, and move it once more.
+    fn start<'t, T>(
         &mut self,
         signer: &Signer,
-        transport: &mut T,
+        transport: &'t mut T,
         keys: Found<CurrentKeys>,
-    ) -> Result<H, Error>
+    ) -> Result<impl Future<Output = Result<T::Response, T::Error>> + use<'t, T, H, B>, Error>
     where
         T: Transport<Head = H, Body = B>,
     {
@@ -262,38 +262,23 @@ where
         if let Some(target) = signature.rewritten.take() {
             self.head.set_target(target).map_err(|error| self.explain(error))?;
         }
-        // The caller's own headers are sent: they often have room for a few more.
+        // The caller's own map is sent: it often has room for a few more.
         let headers = self.head.headers_mut();
-        self.kept_headers = KeptHeaders::of(headers);
-        let headers = mem::take(headers);
-        let mut head = self.head.duplicate()?;
-        *head.headers_mut() = headers;
-        self.signed_with = Some(signature.apply(head.headers_mut()));
+        self.kept_headers = Some(KeptHeaders::of(headers));
+        let signed_with = self.signed_with.insert(signature.apply(headers));
         if signer.is_guarded() {
-            let signed = SignedRequest::of(&head.view(None), self.body.payload());
-            transport.note(&mut head, signed);
+            let signed = SignedRequest::of(&self.head.view(None), self.body.payload());
+            transport.note(&mut self.head, signed);
         }
-        Ok(head)
+        let body = self.body.take(signed_with);
+        transport.send(&mut self.head, body)
     }
 
-    /// Signs the request and begins to send it.
-    fn start<'t, T>(
-        &mut self,
-        signer: &Signer,
-        transport: &'t mut T,
-        keys: Found<CurrentKeys>,
-    ) -> Result<impl Future<Output = Result<T::Response, T::Error>> + use<'t, T, H, B>, Error>
-    where
-        T: Transport<Head = H, Body = B>,
-    {
-        let head = self.sign(signer, transport, keys)?;
-        let body = self.signed_with.as_mut().and_then(|signed_with| self.body.take(signed_with));
-        Ok(transport.send(head, body))
-    }
-
-    /// Gives the head its headers back, which were sent with the last attempt.
+    /// Gives the head its own headers back, if others were sent.
     pub(super) fn restore_headers(&mut self) {
-        self.kept_headers.restore(self.head.headers_mut());
+        if let Some(kept) = self.kept_headers.take() {
+            kept.restore(self.head.headers_mut());
+        }
     }
 
     /// Puts what was signed into the response's extensions, where that is wanted.
@@ -314,7 +299,7 @@ where
     }
 
     fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a> {
-        debug_assert!(self.kept_headers.is_empty(), "the headers are not restored");
+        debug_assert!(self.kept_headers.is_none(), "the headers are not restored");
         let mut view = self.head.view(extensions);
         if let Some(region) = self.region.as_deref() {
             view.overrides = Overrides { region: Some(region), ..view.overrides };
@@ -323,11 +308,7 @@ where
     }
 
     /// Learns the server's clock from the head of a response, and what it means for this request.
-    fn classify(
-        &self,
-        signer: &Signer,
-        (status, headers): (StatusCode, &HeaderMap),
-    ) -> Option<Refusal> {
+    fn classify(&self, signer: &Signer, (status, headers): (StatusCode, &HeaderMap)) -> Option<Refusal> {
         // Most responses say nothing of the clock or the credentials.
         if !is_refusal(status) && !headers.contains_key(DATE) {
             return None;

@@ -3,7 +3,6 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Headers in their order, for a second attempt. Takes less than a clone of their map: one allocation, and no index.
-#[derive(Default)]
 pub(super) struct KeptHeaders(Vec<(HeaderName, HeaderValue)>);
 
 impl KeptHeaders {
@@ -13,13 +12,10 @@ impl KeptHeaders {
         Self(kept)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Moves them to the map that they are of, which was emptied.
-    pub(super) fn restore(&mut self, headers: &mut HeaderMap) {
-        for (name, value) in std::mem::take(&mut self.0) {
+    /// Puts them in the place of those that were sent.
+    pub(super) fn restore(self, headers: &mut HeaderMap) {
+        headers.clear();
+        for (name, value) in self.0 {
             headers.append(name, value);
         }
     }

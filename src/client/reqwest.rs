@@ -265,7 +265,7 @@ impl From<Error> for ClientError {
     }
 }
 
-impl Transport for MiddlewareClient<'_> {
+impl<'n> Transport for MiddlewareClient<'n> {
     type Head = Request;
     type Body = Body;
     type Response = Response;
@@ -279,13 +279,13 @@ impl Transport for MiddlewareClient<'_> {
         self.extensions.insert(signed);
     }
 
-    fn send(
-        &mut self,
-        head: Request,
+    fn send<'t>(
+        &'t mut self,
+        head: &mut Request,
         body: Option<SignedBody<Body>>,
-    ) -> impl Future<Output = Result<Response, ClientError>> {
-        let sending = self.next.clone().run(with_body(head, body), self.extensions);
-        async { sending.await.map_err(ClientError) }
+    ) -> Result<impl Future<Output = Result<Response, ClientError>> + use<'t, 'n>, Error> {
+        let sending = self.next.clone().run(with_body(head.take()?, body), self.extensions);
+        Ok(async { sending.await.map_err(ClientError) })
     }
 
     fn head_of(response: &Response) -> (StatusCode, &HeaderMap) {
@@ -334,11 +334,14 @@ macro_rules! head_of_reqwest {
                 Ok(())
             }
 
-            fn duplicate(&self) -> Result<Self, Error> {
-                self.try_clone().ok_or_else(|| {
+            fn take(&mut self) -> Result<Self, Error> {
+                let headers = std::mem::take(self.headers_mut());
+                let mut taken = self.try_clone().ok_or_else(|| {
                     let message = "the request cannot be sent again; its body was consumed";
                     Error::new(ErrorKind::BodyFailed, message)
-                })
+                })?;
+                *taken.headers_mut() = headers;
+                Ok(taken)
             }
         }
     };
