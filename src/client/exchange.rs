@@ -254,7 +254,7 @@ where
     where
         T: Transport<Head = H, Body = B>,
     {
-        self.restore_headers();
+        self.restore_headers()?;
         let view = self.view(transport.extensions());
         let mut signature = signer
             .signature(keys, &view, self.body.payload(), Attempt::signed_with)
@@ -275,10 +275,14 @@ where
     }
 
     /// Gives the head its own headers back, if others were sent.
-    pub(super) fn restore_headers(&mut self) {
-        if let Some(kept) = self.kept_headers.take() {
-            kept.restore(self.head.headers_mut());
-        }
+    pub(super) fn restore_headers(&mut self) -> Result<(), Error> {
+        let Some(kept) = &self.kept_headers else { return Ok(()) };
+        kept.restore(self.head.headers_mut()).map_err(|error| {
+            let message = "the request cannot be sent again: it has a header that no request can have";
+            Error::with_source(ErrorKind::InvalidHeader, message, error)
+        })?;
+        self.kept_headers = None;
+        Ok(())
     }
 
     /// Puts what was signed into the response's extensions, where that is wanted.
@@ -290,8 +294,7 @@ where
         if !signer.records_details() && !transport.wants_details(status) {
             return;
         }
-        self.restore_headers();
-        let Some(signed_with) = &self.signed_with else { return };
+        let (Ok(()), Some(signed_with)) = (self.restore_headers(), &self.signed_with) else { return };
         let view = self.view(transport.extensions());
         if let Ok(details) = signer.details_of(&view, self.body.payload(), signed_with) {
             T::extensions_of(response).insert(details);
@@ -402,7 +405,9 @@ async fn recover<T: Transport>(
     if !again {
         return Ok(first);
     }
-    request.restore_headers();
+    if request.restore_headers().is_err() {
+        return Ok(first);
+    }
     let Ok(keys) = request.keys(signer, transport).await else { return Ok(first) };
     let holds_a_stream = read.may_hold_a_stream();
     let blocks = holds_a_stream && T::blocks_next(&first);
