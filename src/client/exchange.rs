@@ -320,6 +320,9 @@ where
         let (clock, reading, host) = (signer.clock(), signed_with.reading, self.head.authority());
         let received = clock.now();
         let learned = clock.learn(host, headers, reading.local, received);
+        if !is_refusal(status) {
+            return None;
+        }
         let skewed = learned.is_some_and(|learned| should_retry(reading.offset, learned));
         let server = server_date(headers);
         let date = DateCheck {
