@@ -1,20 +1,19 @@
 //! Bounded buffering: a body's frames, kept as they came and hashed on their way.
 
 use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 
 use bytes::{Buf, Bytes};
 use http_body::Body;
-use pin_project_lite::pin_project;
 use smallvec::SmallVec;
 
 use super::coalesce::{Frames, data, poll_frame};
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::signing::payload::Payload;
 use crate::signing::settings::BufferLimits;
-use crate::timer::sleep;
+use crate::timer::timeout;
 
 /// A whole body in memory. Clones share its bytes.
 #[derive(Clone, Default)]
@@ -51,85 +50,56 @@ impl fmt::Debug for Buffered {
 ///
 /// # Errors
 /// [`ErrorKind::BodyTooLarge`], [`ErrorKind::BodyTimeout`], [`ErrorKind::BodyFailed`], [`ErrorKind::BodyTrailers`].
-pub(crate) fn buffer<B, F>(body: B, limits: BufferLimits, before_waiting: F) -> Buffering<B, F>
-where
-    B: Body,
-    B::Error: Into<BoxError>,
-    F: FnOnce() -> Result<(), Error>,
-{
-    let before_waiting = Some(before_waiting);
-    Buffering { body, frames: Frames::default(), len: 0, limits, before_waiting, timer: None }
-}
-
-pin_project! {
-    /// The future of [`buffer`]; of its own type, since an `async fn` would take three times its size.
-    pub(crate) struct Buffering<B, F> {
-        #[pin]
-        body: B,
-        frames: Frames,
-        len: u64,
-        limits: BufferLimits,
-        before_waiting: Option<F>,
-        // Made when the body is first waited for: one in memory is ready at once.
-        timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    }
-}
-
-impl<B, F> Future for Buffering<B, F>
-where
-    B: Body,
-    B::Error: Into<BoxError>,
-    F: FnOnce() -> Result<(), Error>,
-{
-    type Output = Result<Buffered, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Poll::Ready(done) = self.as_mut().poll_collect(cx) {
-            return Poll::Ready(done);
-        }
-        let this = self.project();
-        if let Some(before_waiting) = this.before_waiting.take() {
-            before_waiting()?;
-        }
-        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(this.limits.timeout)));
-        timer.as_mut().poll(cx).map(|()| Err(timed_out(this.limits.timeout)))
-    }
-}
-
-impl<B, F> Buffering<B, F>
+pub(crate) async fn buffer<B>(
+    body: B,
+    limits: BufferLimits,
+    before_waiting: impl FnOnce() -> Result<(), Error>,
+) -> Result<Buffered, Error>
 where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    fn poll_collect(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Buffered, Error>> {
-        let limit = self.limits.size;
-        let mut this = self.project();
-        if *this.len == 0 && this.body.size_hint().lower() > limit {
-            return Poll::Ready(Err(too_large(limit, false)));
-        }
-        while let Some(frame) = ready!(poll_frame(this.body.as_mut(), cx)) {
-            let frame = frame.map_err(|error| stream_failed(*this.len, error))?;
-            let mut data = data(frame)?;
-            *this.len += data.remaining() as u64;
-            if *this.len > limit {
-                return Poll::Ready(Err(too_large(limit, false)));
-            }
-            this.frames.push(data.copy_to_bytes(data.remaining()));
-        }
-        Poll::Ready(Ok(Buffered { frames: this.frames.take(), len: *this.len }))
+    if body.size_hint().lower() > limits.size {
+        return Err(too_large(limits.size, false));
     }
+    let mut collecting = pin!(collect(body, limits.size));
+    // A body in memory is ready at once and needs no timer.
+    if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(collecting.as_mut().poll(cx))).await {
+        return done;
+    }
+    before_waiting()?;
+    timeout(limits.timeout, collecting).await.unwrap_or_else(|_| {
+        Err(Error::new(
+            ErrorKind::BodyTimeout,
+            format!(
+                "the request body did not end within {:?}; nothing was sent. If its source is slow, raise \
+                 .body_timeout(…) on the signer's builder; if it never ends, as in a bidirectional gRPC call, use a \
+                 payload mode that streams (PayloadMode::Unsigned or PayloadMode::EventStream, where the service takes it), \
+                 since a service that needs the payload's hash cannot take such a body",
+                limits.timeout
+            ),
+        ))
+    })
 }
 
-fn timed_out(after: Duration) -> Error {
-    Error::new(
-        ErrorKind::BodyTimeout,
-        format!(
-            "the request body did not end within {after:?}; nothing was sent. If its source is slow, raise \
-             .body_timeout(…) on the signer's builder; if it never ends, as in a bidirectional gRPC call, use a payload \
-             mode that streams (PayloadMode::Unsigned or PayloadMode::EventStream, where the service takes it), since a \
-             service that needs the payload's hash cannot take such a body"
-        ),
-    )
+async fn collect<B>(body: B, limit: u64) -> Result<Buffered, Error>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    let mut body = pin!(body);
+    let mut len = 0;
+    let mut frames = Frames::default();
+    while let Some(frame) = poll_fn(|cx| poll_frame(body.as_mut(), cx)).await {
+        let frame = frame.map_err(|error| stream_failed(len, error))?;
+        let mut data = data(frame)?;
+        len += data.remaining() as u64;
+        if len > limit {
+            return Err(too_large(limit, false));
+        }
+        frames.push(data.copy_to_bytes(data.remaining()));
+    }
+    Ok(Buffered { frames: frames.take(), len })
 }
 
 /// The error of a stream that failed; an error of this crate is passed on unchanged.
@@ -163,6 +133,8 @@ pub(crate) fn too_large(limit: u64, takes_aws_chunked: bool) -> Error {
 mod tests {
     use std::convert::Infallible;
     use std::io;
+    use std::task::Poll;
+    use std::time::Duration;
 
     use futures_util::stream::{self, StreamExt};
     use http::HeaderMap;

@@ -196,18 +196,13 @@ where
         T: Transport<Head = H, Body = B>,
     {
         let Some(body) = self.body.take_unread() else { return Ok(()) };
-        let (head, extensions, limits) = (&mut self.head, transport.extensions(), signer.limits());
+        let (head, extensions) = (&mut self.head, transport.extensions());
         let buffers = signer.buffers(extensions.or(head.extensions()));
-        let in_memory = body.size_hint().exact().is_some_and(|len| len <= limits.size);
         self.body = if buffers && body.is_end_stream() {
             OutgoingBody::empty()
-        } else if buffers && in_memory {
-            let check = || signer.check(head.view(extensions)).map(drop);
-            buffer(body, limits, check).await?.into()
         } else {
-            let view = head.view(extensions);
-            let mode = signer.check(view)?;
-            Box::pin(OutgoingBody::new(body, &mode, limits, view.headers)).await?
+            // Boxed to keep the future small while the response is waited for.
+            Box::pin(read(body, signer, head, extensions, buffers)).await?
         };
         if !T::WRAPS && self.body.is_wrapped() {
             return Err(Error::new(
@@ -217,8 +212,8 @@ where
                  SigV4Layer::new(signer).map_body(BoxBody::new)",
             ));
         }
-        let method = head.method().clone();
-        self.body.declare(&method, head.headers_mut());
+        let method = self.head.method().clone();
+        self.body.declare(&method, self.head.headers_mut());
         Ok(())
     }
 
@@ -366,26 +361,41 @@ pub(crate) async fn exchange<T: Transport>(
     let mut first = sending.await.map_err(|error| blame(request, error))?;
     T::check(&request.head, &first)?;
     request.record(signer, transport, &mut first);
-    match request.classify(signer, T::head_of(&first)) {
-        None => {
-            let (first, read) = read_for_log::<T>(first).await;
-            let code = read.as_ref().and_then(RefusalBody::code);
-            request.log_refusal(T::head_of(&first), code);
-            Ok(first)
-        }
-        // Boxed to keep the future of the usual case small.
-        Some(refusal) => Box::pin(recover(signer, transport, request, first, refusal)).await,
+    let refusal = request.classify(signer, T::head_of(&first));
+    if !is_refusal(T::head_of(&first).0) {
+        return Ok(first);
     }
+    // Boxed to keep the future of the usual case small.
+    Box::pin(recover(signer, transport, request, first, refusal)).await
 }
 
-/// Signs and sends a refused request once more, if another signature would be accepted.
+/// Reads a body, by its payload mode, or by the signer's one if that `buffers`.
+async fn read<B: Body<Error: Into<BoxError>>>(
+    body: B,
+    signer: &Signer,
+    head: &mut impl Head,
+    extensions: Option<&Extensions>,
+    buffers: bool,
+) -> Result<OutgoingBody<B>, Error> {
+    let limits = signer.limits();
+    if buffers && body.size_hint().exact().is_some_and(|len| len <= limits.size) {
+        let check = || signer.check(head.view(extensions)).map(drop);
+        return Ok(buffer(body, limits, check).await?.into());
+    }
+    let view = head.view(extensions);
+    let mode = signer.check(view)?;
+    OutgoingBody::new(body, &mode, limits, view.headers).await
+}
+
+/// Logs a refusal; signs and sends the request once more, if another signature would be accepted.
 async fn recover<T: Transport>(
     signer: &Signer,
     transport: &mut T,
     request: &mut OutgoingRequest<T::Head, T::Body>,
     first: T::Response,
-    refusal: Refusal,
+    refusal: Option<Refusal>,
 ) -> Result<T::Response, T::Error> {
+    let Some(refusal) = refusal else { return Ok(log_refusal::<T>(request, first).await) };
     let (first, read) = T::read_refusal(first).await;
     request.log_refusal(T::head_of(&first), read.code());
     let Some(signed_with) = &request.signed_with else { return Ok(first) };
@@ -429,20 +439,23 @@ async fn recover<T: Transport>(
     T::check(&request.head, &second)?;
     request.record(signer, transport, &mut second);
     request.classify(signer, T::head_of(&second));
-    let (second, read) = read_for_log::<T>(second).await;
-    request.log_refusal(T::head_of(&second), read.as_ref().and_then(RefusalBody::code));
-    Ok(second)
+    Ok(log_refusal::<T>(request, second).await)
 }
 
-/// Reads the code from the body of a refusal that the caller gets, if the head has no code and its event is enabled.
-async fn read_for_log<T: Transport>(response: T::Response) -> (T::Response, Option<RefusalBody>) {
+/// Logs a refusal that the caller gets. The code is read from its body, if the head has none and the event is enabled.
+async fn log_refusal<T: Transport>(
+    request: &mut OutgoingRequest<T::Head, T::Body>,
+    response: T::Response,
+) -> T::Response {
     let (status, headers) = T::head_of(&response);
     let in_body = is_refusal(status) && code_in_head(headers).is_none() && request_id(headers).is_some();
     if !in_body || !tracing::enabled!(tracing::Level::DEBUG) {
-        return (response, None);
+        request.log_refusal((status, headers), None);
+        return response;
     }
-    let (response, read) = Box::pin(T::read_refusal(response)).await;
-    (response, Some(read))
+    let (response, read) = T::read_refusal(response).await;
+    request.log_refusal(T::head_of(&response), read.code());
+    response
 }
 
 /// The response to a second attempt; the first one if the second has none.
