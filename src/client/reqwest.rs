@@ -1,5 +1,8 @@
 //! [`SigV4Middleware`]: the integration with reqwest, through reqwest-middleware.
 
+use std::fmt;
+use std::pin::Pin;
+
 use http::{Extensions, HeaderMap, Method, StatusCode};
 use reqwest::{Body, Request, Response, Url};
 use reqwest_middleware::{Middleware, Next};
@@ -57,15 +60,31 @@ use crate::signing::target::Origin;
 pub struct SigV4Middleware {
     signer: Signer,
     redirects: RedirectPolicy,
-    diagnoses: bool,
-    refusals_are_errors: bool,
+    refusals: Refusals,
+}
+
+/// What is done about refusals, besides their event.
+#[derive(Clone, Copy, Default)]
+struct Refusals {
+    logged: bool,
+    errors: bool,
+    /// Set by the setters of the two above: a program that calls neither does not link the diagnosis.
+    explain: Option<for<'a> fn(Self, Response, &'a str) -> Explained<'a>>,
+}
+
+type Explained<'a> = Pin<Box<dyn Future<Output = Result<Response, Error>> + Send + 'a>>;
+
+impl fmt::Debug for Refusals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusals").field("logged", &self.logged).field("errors", &self.errors).finish()
+    }
 }
 
 impl SigV4Middleware {
     /// A middleware that signs requests with this signer.
     #[must_use]
     pub fn new(signer: Signer) -> Self {
-        Self { signer, redirects: RedirectPolicy::none(), diagnoses: false, refusals_are_errors: false }
+        Self { signer, redirects: RedirectPolicy::none(), refusals: Refusals::default() }
     }
 
     /// Sets which redirects are followed; by default [none](RedirectPolicy::none): the caller gets the 3xx response.
@@ -122,7 +141,7 @@ impl SigV4Middleware {
     /// ```
     #[must_use]
     pub fn diagnose_refusals(self, diagnose: bool) -> Self {
-        Self { diagnoses: diagnose, ..self }
+        Self { refusals: Refusals { logged: diagnose, explain: Some(explain), ..self.refusals }, ..self }
     }
 
     /// Sets whether a refusal is an error of kind [`ErrorKind::Refused`] in place of its response; `false` by default.
@@ -145,26 +164,7 @@ impl SigV4Middleware {
     /// ```
     #[must_use]
     pub fn refusals_as_errors(self, as_errors: bool) -> Self {
-        Self { refusals_are_errors: as_errors, ..self }
-    }
-
-    /// Explains the last response, if that is configured.
-    async fn explain(&self, response: Response, host: &str) -> Result<Response, Error> {
-        if !self.diagnoses && !self.refusals_are_errors {
-            return Ok(response);
-        }
-        let (response, diagnosis) = Box::pin(response.diagnose()).await;
-        let Some(diagnosis) = diagnosis else { return Ok(response) };
-        if self.diagnoses {
-            log_diagnosis(&diagnosis, response.extensions().get(), host);
-        }
-        if !self.refusals_are_errors {
-            return Ok(response);
-        }
-        let (status, cause) = (diagnosis.status().as_u16(), diagnosis.cause());
-        let message =
-            format!("the server refused the request with {status}: {cause}; {}", diagnosis.what_to_do());
-        Err(Error::with_source(ErrorKind::Refused, message, diagnosis))
+        Self { refusals: Refusals { errors: as_errors, explain: Some(explain), ..self.refusals }, ..self }
     }
 }
 
@@ -208,8 +208,8 @@ impl Middleware for SigV4Middleware {
             signer.record_unsigned(response.extensions_mut());
             return Ok(response);
         }
-        let diagnoses = self.diagnoses || self.refusals_are_errors;
-        let mut client = MiddlewareClient { next, extensions, diagnoses };
+        let explain = self.refusals.explain.filter(|_| self.refusals.logged || self.refusals.errors);
+        let mut client = MiddlewareClient { next, extensions, explains: explain.is_some() };
         let body = request.body_mut().take().unwrap_or_default();
         let mut request = OutgoingRequest::new(request, body);
         let policy = &self.redirects;
@@ -219,7 +219,8 @@ impl Middleware for SigV4Middleware {
             if !policy.follows()
                 || !request.follow(signer, policy, &response).map_err(Error::into_middleware)?
             {
-                let response = self.explain(response, request.head.authority()).await;
+                let Some(explain) = explain else { return Ok(response) };
+                let response = explain(self.refusals, response, request.head.authority()).await;
                 return response.map_err(Error::into_middleware);
             }
         }
@@ -230,6 +231,24 @@ impl Middleware for SigV4Middleware {
         );
         Err(Error::new(ErrorKind::Redirected, endless).into_middleware())
     }
+}
+
+/// Explains a response, if it refuses the request.
+fn explain(refusals: Refusals, response: Response, host: &str) -> Explained<'_> {
+    Box::pin(async move {
+        let (response, diagnosis) = response.diagnose().await;
+        let Some(diagnosis) = diagnosis else { return Ok(response) };
+        if refusals.logged {
+            log_diagnosis(&diagnosis, response.extensions().get(), host);
+        }
+        if !refusals.errors {
+            return Ok(response);
+        }
+        let (status, cause) = (diagnosis.status().as_u16(), diagnosis.cause());
+        let message =
+            format!("the server refused the request with {status}: {cause}; {}", diagnosis.what_to_do());
+        Err(Error::with_source(ErrorKind::Refused, message, diagnosis))
+    })
 }
 
 /// One event for a refusal that was explained.
@@ -254,7 +273,7 @@ struct MiddlewareClient<'a> {
     next: Next<'a>,
     extensions: &'a mut Extensions,
     /// Whether refusals are explained.
-    diagnoses: bool,
+    explains: bool,
 }
 
 struct ClientError(reqwest_middleware::Error);
@@ -297,7 +316,7 @@ impl<'n> Transport for MiddlewareClient<'n> {
     }
 
     fn wants_details(&self, status: StatusCode) -> bool {
-        self.diagnoses && may_refuse(status)
+        self.explains && may_refuse(status)
     }
 
     fn check(sent: &Request, response: &Response) -> Result<(), Error> {
