@@ -192,44 +192,54 @@ pub fn reqwest_client() -> reqwest::ClientBuilder {
     }
 }
 
-#[async_trait::async_trait]
+/// Without `async_trait`, whose future would have room for the request three times.
 impl Middleware for SigV4Middleware {
-    async fn handle(
-        &self,
+    fn handle<'life0, 'life1, 'life2, 'async_trait>(
+        &'life0 self,
         mut request: Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> reqwest_middleware::Result<Response> {
+        extensions: &'life1 mut Extensions,
+        next: Next<'life2>,
+    ) -> Pin<Box<dyn Future<Output = reqwest_middleware::Result<Response>> + Send + 'async_trait>>
+    where
+        'life0: 'async_trait,
+        'life1: 'async_trait,
+        'life2: 'async_trait,
+        Self: 'async_trait,
+    {
         let signer = &self.signer;
         if signer.passes_through(Some(extensions), || request.view(None)) {
             // What an earlier request of the same chain was signed as.
             extensions.remove::<SignedRequest>();
-            let mut response = next.run(request, extensions).await?;
-            signer.record_unsigned(response.extensions_mut());
-            return Ok(response);
+            return Box::pin(async move {
+                let mut response = next.run(request, extensions).await?;
+                signer.record_unsigned(response.extensions_mut());
+                Ok(response)
+            });
         }
         let explain = self.refusals.explain.filter(|_| self.refusals.logged || self.refusals.errors);
         let mut client = MiddlewareClient { next, extensions, explains: explain.is_some() };
         let body = request.body_mut().take().unwrap_or_default();
         let mut request = OutgoingRequest::new(request, body);
-        let policy = &self.redirects;
-        for _ in 0..=policy.max() {
-            let response =
-                exchange(signer, &mut client, &mut request).await.map_err(|ClientError(error)| error)?;
-            if !policy.follows()
-                || !request.follow(signer, policy, &response).map_err(Error::into_middleware)?
-            {
-                let Some(explain) = explain else { return Ok(response) };
-                let response = explain(self.refusals, response, request.head.authority()).await;
-                return response.map_err(Error::into_middleware);
+        Box::pin(async move {
+            let policy = &self.redirects;
+            for _ in 0..=policy.max() {
+                let response =
+                    exchange(signer, &mut client, &mut request).await.map_err(|ClientError(error)| error)?;
+                if !policy.follows()
+                    || !request.follow(signer, policy, &response).map_err(Error::into_middleware)?
+                {
+                    let Some(explain) = explain else { return Ok(response) };
+                    let response = explain(self.refusals, response, request.head.authority()).await;
+                    return response.map_err(Error::into_middleware);
+                }
             }
-        }
-        let endless = format!(
-            "the server redirected more than {} times, the limit of the redirect policy; raise .limit(…) if the chain \
-             has an end",
-            policy.max()
-        );
-        Err(Error::new(ErrorKind::Redirected, endless).into_middleware())
+            let endless = format!(
+                "the server redirected more than {} times, the limit of the redirect policy; raise .limit(…) if the \
+                 chain has an end",
+                policy.max()
+            );
+            Err(Error::new(ErrorKind::Redirected, endless).into_middleware())
+        })
     }
 }
 
