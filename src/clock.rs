@@ -123,9 +123,13 @@ impl Clock {
 
     /// [`now_for`](Self::now_for) and its parts, to be given to [`learn`](Self::learn) and [`should_retry`] with the response.
     pub(crate) fn read(&self, origin: &str) -> ClockReading {
+        ClockReading { local: self.now(), offset: self.offset_of(origin) }
+    }
+
+    fn offset_of(&self, origin: &str) -> Offset {
         let known = |origin| self.offsets.load().get(origin).map(|known| known.offset);
         let offset = if self.has_offsets.load(Ordering::Acquire) { known(origin) } else { None };
-        ClockReading { local: self.now(), offset: offset.unwrap_or_default() }
+        offset.unwrap_or_default()
     }
 
     /// Learns from a response of an origin, whatever its status; the times are [`now`](Self::now)'s.
@@ -151,8 +155,7 @@ impl Clock {
         let candidate = Offset::between(server, sent_at.checked_add(round_trip / 2)?);
         // Where a process was frozen between signing and sending, the midpoint is wrong. An offset that is known already
         // and fits the whole round trip stays.
-        let known = self.read(origin).offset;
-        if !fits(known, server, sent_at, received_at) {
+        if !fits(self.offset_of(origin), server, sent_at, received_at) {
             self.keep(origin, candidate, received_at);
         }
         Some(candidate)

@@ -12,10 +12,7 @@ mod signed;
 mod verified;
 
 use buffer::too_large;
-#[cfg(feature = "tower")]
 pub(crate) use buffer::{Buffered, buffer};
-#[cfg(not(feature = "tower"))]
-use buffer::{Buffered, buffer};
 #[cfg(feature = "diagnosis")]
 pub(crate) use coalesce::poll_frame;
 use encoded::EncodedBody;

@@ -51,17 +51,6 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    /// Reads the body into memory.
-    ///
-    /// `before_waiting` is called if the body is not ready at once; its error ends the reading.
-    pub(crate) async fn buffered(
-        body: B,
-        limits: BufferLimits,
-        before_waiting: impl FnOnce() -> Result<(), Error>,
-    ) -> Result<Self, Error> {
-        Ok(State::Buffered(buffer(body, limits, before_waiting).await?).into())
-    }
-
     /// Reads the body into memory or leaves it unread, by the payload mode.
     ///
     /// `headers` are the request's, which may declare the body's length.
@@ -78,8 +67,8 @@ where
                     State::unchanged(SignedBody::unchanged(body), Payload::sha256(sha256), limits)
                 }
                 _ => {
-                    let buffered = Self::buffered(body, limits, || Ok(())).await;
-                    return buffered.map_err(|error| match error.kind() {
+                    let buffered = buffer(body, limits, || Ok(())).await;
+                    return buffered.map(Self::from).map_err(|error| match error.kind() {
                         ErrorKind::BodyTooLarge => too_large(limits.size, mode.takes_aws_chunked),
                         _ => error,
                     });
@@ -133,6 +122,12 @@ impl<B> From<State<B>> for OutgoingBody<B> {
     }
 }
 
+impl<B> From<Buffered> for OutgoingBody<B> {
+    fn from(body: Buffered) -> Self {
+        State::Buffered(body).into()
+    }
+}
+
 impl<B> OutgoingBody<B> {
     pub(crate) fn unread(body: B) -> Self {
         State::Unread(Some(body)).into()
@@ -148,7 +143,7 @@ impl<B> OutgoingBody<B> {
 
     /// No body.
     pub(crate) fn empty() -> Self {
-        State::Buffered(Buffered::default()).into()
+        Buffered::default().into()
     }
 
     pub(crate) fn payload(&self) -> Payload<'_> {

@@ -1,8 +1,8 @@
 //! Sign, send, look at the response, and at most once more: the only place with that loop.
 
 use std::future::Future;
-use std::mem;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::DATE;
@@ -14,7 +14,8 @@ use super::classify::recovery;
 use super::classify::{
     DateCheck, Recovery, Refusal, classify, code_in_head, distance, is_code, is_refusal, is_stale, request_id,
 };
-use crate::body::{OutgoingBody, SignedBody};
+use super::kept_headers::KeptHeaders;
+use crate::body::{OutgoingBody, SignedBody, buffer};
 use crate::cache::Found;
 use crate::clock::{fits, server_date, should_retry};
 use crate::error::{BoxError, Error, ErrorKind};
@@ -52,7 +53,8 @@ pub(crate) trait Head: Sized {
     /// Replaces path and query.
     fn set_target(&mut self, target: String) -> Result<(), Error>;
 
-    fn duplicate(&self) -> Result<Self, Error>;
+    /// The head to be sent: with the headers, which are taken, and a copy of all else.
+    fn take(&mut self) -> Result<Self, Error>;
 }
 
 /// One client, and how it sends.
@@ -73,12 +75,12 @@ pub(crate) trait Transport {
     /// Whether the client takes bodies that are checked or encoded while they are sent.
     const WRAPS: bool = true;
 
-    /// Sends a signed request.
-    fn send(
-        &mut self,
-        head: Self::Head,
+    /// Sends a signed request, of whose head it [takes](Head::take) what is to be sent.
+    fn send<'t>(
+        &'t mut self,
+        head: &mut Self::Head,
         body: Option<SignedBody<Self::Body>>,
-    ) -> impl Future<Output = Result<Self::Response, Self::Error>>;
+    ) -> Result<impl Future<Output = Result<Self::Response, Self::Error>> + use<'t, Self>, Error>;
 
     fn head_of(response: &Self::Response) -> (StatusCode, &HeaderMap);
 
@@ -154,14 +156,15 @@ impl Refusal {
 /// A request on its way: its head, as the caller made it, and its body, ready to be signed and sent.
 pub(crate) struct OutgoingRequest<H, B> {
     pub(super) head: H,
+    /// The caller's headers, if an attempt was signed: the head's were sent.
+    kept_headers: Option<KeptHeaders>,
     pub(super) body: OutgoingBody<B>,
     /// The region that a redirect named or led to.
     pub(super) region: Option<String>,
     /// Whether a redirect asked for it, and not the caller.
     pub(super) redirected: bool,
-    /// Day, region and service that the last attempt was signed for.
-    #[cfg(feature = "reqwest")]
-    pub(super) signed_for: Option<std::sync::Arc<crate::signing::keys::SigningKey>>,
+    /// What the last attempt was signed with.
+    pub(super) signed_with: Option<SignedWith>,
     /// Whether a redirect corrected the region.
     #[cfg(feature = "reqwest")]
     pub(super) region_corrected: bool,
@@ -177,11 +180,11 @@ where
     pub(crate) fn new(head: H, body: B) -> Self {
         Self {
             head,
+            kept_headers: None,
             body: OutgoingBody::unread(body),
             region: None,
             redirected: false,
-            #[cfg(feature = "reqwest")]
-            signed_for: None,
+            signed_with: None,
             #[cfg(feature = "reqwest")]
             region_corrected: false,
         }
@@ -193,18 +196,13 @@ where
         T: Transport<Head = H, Body = B>,
     {
         let Some(body) = self.body.take_unread() else { return Ok(()) };
-        let (head, extensions, limits) = (&mut self.head, transport.extensions(), signer.limits());
+        let (head, extensions) = (&mut self.head, transport.extensions());
         let buffers = signer.buffers(extensions.or(head.extensions()));
-        let in_memory = body.size_hint().exact().is_some_and(|len| len <= limits.size);
         self.body = if buffers && body.is_end_stream() {
             OutgoingBody::empty()
-        } else if buffers && in_memory {
-            let check = || signer.check(head.view(extensions)).map(drop);
-            OutgoingBody::buffered(body, limits, check).await?
         } else {
-            let view = head.view(extensions);
-            let mode = signer.check(view)?;
-            Box::pin(OutgoingBody::new(body, &mode, limits, view.headers)).await?
+            // Boxed to keep the future small while the response is waited for.
+            Box::pin(read(body, signer, head, extensions, buffers)).await?
         };
         if !T::WRAPS && self.body.is_wrapped() {
             return Err(Error::new(
@@ -214,8 +212,8 @@ where
                  SigV4Layer::new(signer).map_body(BoxBody::new)",
             ));
         }
-        let method = head.method().clone();
-        self.body.declare(&method, head.headers_mut());
+        let method = self.head.method().clone();
+        self.body.declare(&method, self.head.headers_mut());
         Ok(())
     }
 
@@ -226,10 +224,12 @@ where
     {
         match signer.cached_keys() {
             Some(keys) => Ok(keys),
-            // Boxed to keep the future of the usual case small.
-            None => Box::pin(signer.keys_for(&self.view(transport.extensions())))
-                .await
-                .map_err(|error| self.explain(error)),
+            None => {
+                let view = self.view(transport.extensions());
+                // Boxed to keep the future of the usual case small.
+                let keys = Box::pin(async move { signer.keys_for(&view).await });
+                keys.await.map_err(|error| self.explain(error))
+            }
         }
     }
 
@@ -237,18 +237,19 @@ where
         if self.redirected { error.of_redirect() } else { error }
     }
 
-    /// The request, signed with the clock of this moment.
+    /// Signs the request with the clock of this moment, and begins to send it.
     ///
-    /// Not async: a future would hold what it gives, which is large, and move it once more.
-    fn sign<T>(
+    /// Not async: a future would hold what is made here, which is large, and move it once more.
+    fn start<'t, T>(
         &mut self,
         signer: &Signer,
-        transport: &mut T,
+        transport: &'t mut T,
         keys: Found<CurrentKeys>,
-    ) -> Result<(H, SignedWith), Error>
+    ) -> Result<impl Future<Output = Result<T::Response, T::Error>> + use<'t, T, H, B>, Error>
     where
         T: Transport<Head = H, Body = B>,
     {
+        self.restore_headers()?;
         let view = self.view(transport.extensions());
         let mut signature = signer
             .signature(keys, &view, self.body.payload(), Attempt::signed_with)
@@ -256,39 +257,31 @@ where
         if let Some(target) = signature.rewritten.take() {
             self.head.set_target(target).map_err(|error| self.explain(error))?;
         }
-        let mut head = self.head.duplicate()?;
-        // The caller's own headers are sent: they often have room for a few more.
-        mem::swap(head.headers_mut(), self.head.headers_mut());
-        let signed_with = signature.apply(head.headers_mut());
+        // The caller's own map is sent: it often has room for a few more.
+        let headers = self.head.headers_mut();
+        self.kept_headers = Some(KeptHeaders::of(headers));
+        let signed_with = self.signed_with.insert(signature.apply(headers));
         if signer.is_guarded() {
-            let signed = SignedRequest::of(&head.view(None), self.body.payload());
-            transport.note(&mut head, signed);
+            let signed = SignedRequest::of(&self.head.view(None), self.body.payload());
+            transport.note(&mut self.head, signed);
         }
-        #[cfg(feature = "reqwest")]
-        {
-            self.signed_for = Some(std::sync::Arc::clone(&signed_with.key));
-        }
-        Ok((head, signed_with))
+        let body = self.body.take(signed_with);
+        transport.send(&mut self.head, body)
     }
 
-    /// Signs the request and begins to send it.
-    #[expect(clippy::type_complexity, reason = "the future has no name")]
-    fn start<'t, T>(
-        &mut self,
-        signer: &Signer,
-        transport: &'t mut T,
-        keys: Found<CurrentKeys>,
-    ) -> Result<(impl Future<Output = Result<T::Response, T::Error>> + use<'t, T, H, B>, SignedWith), Error>
-    where
-        T: Transport<Head = H, Body = B>,
-    {
-        let (head, mut signed_with) = self.sign(signer, transport, keys)?;
-        let body = self.body.take(&mut signed_with);
-        Ok((transport.send(head, body), signed_with))
+    /// Gives the head its own headers back, if others were sent.
+    pub(super) fn restore_headers(&mut self) -> Result<(), Error> {
+        let Some(kept) = &self.kept_headers else { return Ok(()) };
+        kept.restore(self.head.headers_mut()).map_err(|error| {
+            let message = "the request cannot be sent again: it has a header that no request can have";
+            Error::with_source(ErrorKind::InvalidHeader, message, error)
+        })?;
+        self.kept_headers = None;
+        Ok(())
     }
 
     /// Puts what was signed into the response's extensions, where that is wanted.
-    fn record<T>(&self, signer: &Signer, transport: &T, signed_with: &SignedWith, response: &mut T::Response)
+    fn record<T>(&mut self, signer: &Signer, transport: &T, response: &mut T::Response)
     where
         T: Transport<Head = H, Body = B>,
     {
@@ -296,6 +289,7 @@ where
         if !signer.records_details() && !transport.wants_details(status) {
             return;
         }
+        let (Ok(()), Some(signed_with)) = (self.restore_headers(), &self.signed_with) else { return };
         let view = self.view(transport.extensions());
         if let Ok(details) = signer.details_of(&view, self.body.payload(), signed_with) {
             T::extensions_of(response).insert(details);
@@ -303,6 +297,7 @@ where
     }
 
     fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a> {
+        debug_assert!(self.kept_headers.is_none(), "the headers are not restored");
         let mut view = self.head.view(extensions);
         if let Some(region) = self.region.as_deref() {
             view.overrides = Overrides { region: Some(region), ..view.overrides };
@@ -311,19 +306,18 @@ where
     }
 
     /// Learns the server's clock from the head of a response, and what it means for this request.
-    fn classify(
-        &self,
-        signer: &Signer,
-        signed_with: &SignedWith,
-        (status, headers): (StatusCode, &HeaderMap),
-    ) -> Option<Refusal> {
+    fn classify(&self, signer: &Signer, (status, headers): (StatusCode, &HeaderMap)) -> Option<Refusal> {
         // Most responses say nothing of the clock or the credentials.
         if !is_refusal(status) && !headers.contains_key(DATE) {
             return None;
         }
+        let signed_with = self.signed_with.as_ref()?;
         let (clock, reading, host) = (signer.clock(), signed_with.reading, self.head.authority());
         let received = clock.now();
         let learned = clock.learn(host, headers, reading.local, received);
+        if !is_refusal(status) {
+            return None;
+        }
         let skewed = learned.is_some_and(|learned| should_retry(reading.offset, learned));
         let server = server_date(headers);
         let date = DateCheck {
@@ -338,12 +332,7 @@ where
     }
 
     /// One event for each refusal.
-    fn log_refusal(
-        &self,
-        signed_with: &SignedWith,
-        (status, headers): (StatusCode, &HeaderMap),
-        code_in_body: Option<&str>,
-    ) {
+    fn log_refusal(&self, (status, headers): (StatusCode, &HeaderMap), code_in_body: Option<&str>) {
         if is_refusal(status) {
             let code = code_in_head(headers);
             let code = code_in_body.or(code.as_deref()).filter(|code| is_code(code));
@@ -351,7 +340,7 @@ where
             tracing::debug!(
                 status = status.as_u16(),
                 code,
-                scope = signed_with.key.scope(),
+                scope = self.signed_with.as_ref().map(|signed_with| signed_with.key.scope()),
                 host = self.head.authority(),
                 request_id = request_id(headers),
                 "the server refused a signed request"
@@ -368,84 +357,105 @@ pub(crate) async fn exchange<T: Transport>(
 ) -> Result<T::Response, T::Error> {
     request.read_body(signer, transport).await.inspect_err(metrics::sign_error)?;
     let keys = request.keys(signer, transport).await.inspect_err(metrics::sign_error)?;
-    let (sending, signed_with) = request.start(signer, transport, keys).inspect_err(metrics::sign_error)?;
+    let sending = request.start(signer, transport, keys).inspect_err(metrics::sign_error)?;
     let mut first = sending.await.map_err(|error| blame(request, error))?;
     T::check(&request.head, &first)?;
-    request.record(signer, transport, &signed_with, &mut first);
-    match request.classify(signer, &signed_with, T::head_of(&first)) {
-        None => {
-            let (first, read) = read_for_log::<T>(first).await;
-            let code = read.as_ref().and_then(RefusalBody::code);
-            request.log_refusal(&signed_with, T::head_of(&first), code);
-            Ok(first)
-        }
-        // Boxed to keep the future of the usual case small.
-        Some(refusal) => Box::pin(recover(signer, transport, request, signed_with, first, refusal)).await,
+    request.record(signer, transport, &mut first);
+    let refusal = request.classify(signer, T::head_of(&first));
+    if !is_refusal(T::head_of(&first).0) {
+        return Ok(first);
     }
+    // Boxed to keep the future of the usual case small.
+    Box::pin(recover(signer, transport, request, first, refusal)).await
 }
 
-/// Signs and sends a refused request once more, if another signature would be accepted.
+/// Reads a body, by its payload mode, or by the signer's one if that `buffers`.
+async fn read<B: Body<Error: Into<BoxError>>>(
+    body: B,
+    signer: &Signer,
+    head: &mut impl Head,
+    extensions: Option<&Extensions>,
+    buffers: bool,
+) -> Result<OutgoingBody<B>, Error> {
+    let limits = signer.limits();
+    if buffers && body.size_hint().exact().is_some_and(|len| len <= limits.size) {
+        let check = || signer.check(head.view(extensions)).map(drop);
+        return Ok(buffer(body, limits, check).await?.into());
+    }
+    let view = head.view(extensions);
+    let mode = signer.check(view)?;
+    OutgoingBody::new(body, &mode, limits, view.headers).await
+}
+
+/// Logs a refusal; signs and sends the request once more, if another signature would be accepted.
 async fn recover<T: Transport>(
     signer: &Signer,
     transport: &mut T,
     request: &mut OutgoingRequest<T::Head, T::Body>,
-    signed_with: SignedWith,
     first: T::Response,
-    refusal: Refusal,
+    refusal: Option<Refusal>,
 ) -> Result<T::Response, T::Error> {
+    let Some(refusal) = refusal else { return Ok(log_refusal::<T>(request, first).await) };
     let (first, read) = T::read_refusal(first).await;
-    request.log_refusal(&signed_with, T::head_of(&first), read.code());
+    request.log_refusal(T::head_of(&first), read.code());
+    let Some(signed_with) = &request.signed_with else { return Ok(first) };
     let recovery = refusal.recovery(&read, signed_with.service());
     let is_replayable = request.body.is_replayable();
-    let credentials = (signer.credentials(), signed_with.keys.credentials());
-    let again = match (recovery, credentials) {
-        (Some(Recovery::NewDate), _) => is_replayable,
+    let (source, refused) = (signer.credentials(), Arc::clone(signed_with.keys.credentials()));
+    let again = match recovery {
+        Some(Recovery::NewDate) => is_replayable,
         // The same credentials again would be refused again.
-        (Some(Recovery::NewCredentials), (source, refused)) if is_replayable => {
-            source.reload_after_refusal(refused).await.is_some()
+        Some(Recovery::NewCredentials) if is_replayable => {
+            source.reload_after_refusal(&refused).await.is_some()
         }
         // For the next request.
-        (Some(Recovery::NewCredentials | Recovery::MaybeNewCredentials), (source, refused)) => {
-            source.reload_in_background(refused);
+        Some(Recovery::NewCredentials | Recovery::MaybeNewCredentials) => {
+            source.reload_in_background(&refused);
             false
         }
-        (None, _) => false,
+        None => false,
     };
     if !again {
         return Ok(first);
     }
+    if request.restore_headers().is_err() {
+        return Ok(first);
+    }
     let Ok(keys) = request.keys(signer, transport).await else { return Ok(first) };
-    let Ok((head, mut signed_with)) = request.sign(signer, transport, keys) else { return Ok(first) };
-    let body = request.body.take(&mut signed_with);
+    let holds_a_stream = read.may_hold_a_stream();
+    let blocks = holds_a_stream && T::blocks_next(&first);
+    let Ok(sending) = request.start(signer, transport, keys) else { return Ok(first) };
     metrics::resigned(match recovery {
         Some(Recovery::NewDate) => Resigned::Date,
         _ => Resigned::Credentials,
     });
     tracing::debug!(?recovery, host = request.head.authority(), "signed again after a refusal");
-    let holds_a_stream = read.may_hold_a_stream();
-    let mut second = if holds_a_stream && T::blocks_next(&first) {
+    let mut second = if blocks {
         drop(first);
-        transport.send(head, body).await?
+        sending.await?
     } else {
-        send_again(transport.send(head, body), first, holds_a_stream).await?
+        send_again(sending, first, holds_a_stream).await?
     };
     T::check(&request.head, &second)?;
-    request.record(signer, transport, &signed_with, &mut second);
-    request.classify(signer, &signed_with, T::head_of(&second));
-    let (second, read) = read_for_log::<T>(second).await;
-    request.log_refusal(&signed_with, T::head_of(&second), read.as_ref().and_then(RefusalBody::code));
-    Ok(second)
+    request.record(signer, transport, &mut second);
+    request.classify(signer, T::head_of(&second));
+    Ok(log_refusal::<T>(request, second).await)
 }
 
-/// Reads the code from the body of a refusal that the caller gets, if the head has no code and its event is enabled.
-async fn read_for_log<T: Transport>(response: T::Response) -> (T::Response, Option<RefusalBody>) {
+/// Logs a refusal that the caller gets. The code is read from its body, if the head has none and the event is enabled.
+async fn log_refusal<T: Transport>(
+    request: &mut OutgoingRequest<T::Head, T::Body>,
+    response: T::Response,
+) -> T::Response {
     let (status, headers) = T::head_of(&response);
     let in_body = is_refusal(status) && code_in_head(headers).is_none() && request_id(headers).is_some();
     if !in_body || !tracing::enabled!(tracing::Level::DEBUG) {
-        return (response, None);
+        request.log_refusal((status, headers), None);
+        return response;
     }
-    let (response, read) = Box::pin(T::read_refusal(response)).await;
-    (response, Some(read))
+    let (response, read) = T::read_refusal(response).await;
+    request.log_refusal(T::head_of(&response), read.code());
+    response
 }
 
 /// The response to a second attempt; the first one if the second has none.

@@ -7,6 +7,7 @@ mod classify;
 pub(crate) mod diagnose;
 mod exchange;
 pub(crate) mod guard;
+mod kept_headers;
 #[cfg(feature = "reqwest")]
 mod proxy;
 #[cfg(feature = "reqwest")]

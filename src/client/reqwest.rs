@@ -193,44 +193,54 @@ pub fn reqwest_client() -> reqwest::ClientBuilder {
     }
 }
 
-#[async_trait::async_trait]
+/// Without `async_trait`, whose future would have room for the request three times.
 impl Middleware for SigV4Middleware {
-    async fn handle(
-        &self,
+    fn handle<'life0, 'life1, 'life2, 'async_trait>(
+        &'life0 self,
         mut request: Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> reqwest_middleware::Result<Response> {
+        extensions: &'life1 mut Extensions,
+        next: Next<'life2>,
+    ) -> Pin<Box<dyn Future<Output = reqwest_middleware::Result<Response>> + Send + 'async_trait>>
+    where
+        'life0: 'async_trait,
+        'life1: 'async_trait,
+        'life2: 'async_trait,
+        Self: 'async_trait,
+    {
         let signer = &self.signer;
         if signer.passes_through(Some(extensions), || request.view(None)) {
             // What an earlier request of the same chain was signed as.
             extensions.remove::<SignedRequest>();
-            let mut response = next.run(request, extensions).await?;
-            signer.record_unsigned(response.extensions_mut());
-            return Ok(response);
+            return Box::pin(async move {
+                let mut response = next.run(request, extensions).await?;
+                signer.record_unsigned(response.extensions_mut());
+                Ok(response)
+            });
         }
         let explain = self.refusals.explain.filter(|_| self.refusals.logged || self.refusals.errors);
         let mut client = MiddlewareClient { next, extensions, explains: explain.is_some() };
         let body = request.body_mut().take().unwrap_or_default();
         let mut request = OutgoingRequest::new(request, body);
-        let policy = &self.redirects;
-        for _ in 0..=policy.max() {
-            let response =
-                exchange(signer, &mut client, &mut request).await.map_err(|ClientError(error)| error)?;
-            if !policy.follows()
-                || !request.follow(signer, policy, &response).map_err(Error::into_middleware)?
-            {
-                let Some(explain) = explain else { return Ok(response) };
-                let response = explain(self.refusals, response, request.head.authority()).await;
-                return response.map_err(Error::into_middleware);
+        Box::pin(async move {
+            let policy = &self.redirects;
+            for _ in 0..=policy.max() {
+                let response =
+                    exchange(signer, &mut client, &mut request).await.map_err(|ClientError(error)| error)?;
+                if !policy.follows()
+                    || !request.follow(signer, policy, &response).map_err(Error::into_middleware)?
+                {
+                    let Some(explain) = explain else { return Ok(response) };
+                    let response = explain(self.refusals, response, request.head.authority()).await;
+                    return response.map_err(Error::into_middleware);
+                }
             }
-        }
-        let endless = format!(
-            "the server redirected more than {} times, the limit of the redirect policy; raise .limit(…) if the chain \
-             has an end",
-            policy.max()
-        );
-        Err(Error::new(ErrorKind::Redirected, endless).into_middleware())
+            let endless = format!(
+                "the server redirected more than {} times, the limit of the redirect policy; raise .limit(…) if the \
+                 chain has an end",
+                policy.max()
+            );
+            Err(Error::new(ErrorKind::Redirected, endless).into_middleware())
+        })
     }
 }
 
@@ -285,7 +295,7 @@ impl From<Error> for ClientError {
     }
 }
 
-impl Transport for MiddlewareClient<'_> {
+impl<'n> Transport for MiddlewareClient<'n> {
     type Head = Request;
     type Body = Body;
     type Response = Response;
@@ -299,13 +309,13 @@ impl Transport for MiddlewareClient<'_> {
         self.extensions.insert(signed);
     }
 
-    fn send(
-        &mut self,
-        head: Request,
+    fn send<'t>(
+        &'t mut self,
+        head: &mut Request,
         body: Option<SignedBody<Body>>,
-    ) -> impl Future<Output = Result<Response, ClientError>> {
-        let sending = self.next.clone().run(with_body(head, body), self.extensions);
-        async { sending.await.map_err(ClientError) }
+    ) -> Result<impl Future<Output = Result<Response, ClientError>> + use<'t, 'n>, Error> {
+        let sending = self.next.clone().run(with_body(head.take()?, body), self.extensions);
+        Ok(async { sending.await.map_err(ClientError) })
     }
 
     fn head_of(response: &Response) -> (StatusCode, &HeaderMap) {
@@ -354,11 +364,14 @@ macro_rules! head_of_reqwest {
                 Ok(())
             }
 
-            fn duplicate(&self) -> Result<Self, Error> {
-                self.try_clone().ok_or_else(|| {
+            fn take(&mut self) -> Result<Self, Error> {
+                let headers = std::mem::take(self.headers_mut());
+                let mut taken = self.try_clone().ok_or_else(|| {
                     let message = "the request cannot be sent again; its body was consumed";
                     Error::new(ErrorKind::BodyFailed, message)
-                })
+                })?;
+                *taken.headers_mut() = headers;
+                Ok(taken)
             }
         }
     };
@@ -379,7 +392,8 @@ impl OutgoingRequest<Request, Body> {
         policy: &RedirectPolicy,
         response: &Response,
     ) -> Result<bool, Error> {
-        let Some(key) = &self.signed_for else { return Ok(false) };
+        let Some(signed_with) = &self.signed_with else { return Ok(false) };
+        let key = &signed_with.key;
         let signed_for = SignedFor {
             service: key.service(),
             region: key.region(),
@@ -401,6 +415,7 @@ impl OutgoingRequest<Request, Body> {
         let corrects = redirect.region.as_deref().is_some_and(|region| signed_for.corrects(region));
         self.region_corrected |= corrects;
         let from = url.clone();
+        self.restore_headers()?;
         redirect.prune(&from, self.head.headers_mut());
         // A region that was set is the first host's.
         let same_host = from.host_str() == redirect.url.host_str();

@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
+use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -323,27 +324,46 @@ struct Ready<S> {
 }
 
 impl<S> Ready<S> {
-    /// Not an `async fn`, whose future would hold the request beside the service's.
+    /// Not an `async fn`, whose future would hold the request beside the service's, and that one twice.
     fn call<Q>(&mut self, request: Q) -> impl Future<Output = Result<S::Response, ServiceError>>
     where
         S: Service<Q>,
         S::Error: Into<BoxError>,
     {
-        let sending = if mem::take(&mut self.is_ready) {
-            Ok(self.service.call(request))
-        } else {
-            Err(Box::pin(async move {
-                poll_fn(|cx| self.service.poll_ready(cx)).await?;
-                self.service.call(request).await
-            }))
-        };
-        async move {
-            let sent = match sending {
-                Ok(sending) => sending.await,
-                Err(sending) => sending.await,
-            };
-            sent.map_err(client_error)
+        if mem::take(&mut self.is_ready) {
+            return Sending::Called { future: self.service.call(request) };
         }
+        let future = Box::pin(async move {
+            poll_fn(|cx| self.service.poll_ready(cx)).await?;
+            self.service.call(request).await
+        });
+        Sending::Waiting { future }
+    }
+}
+
+pin_project! {
+    /// A call of a service that was ready, or is waited for.
+    #[project = SendingProjection]
+    enum Sending<F, W> {
+        Called { #[pin] future: F },
+        Waiting { future: Pin<Box<W>> },
+    }
+}
+
+impl<F, W, R, E> Future for Sending<F, W>
+where
+    F: Future<Output = Result<R, E>>,
+    W: Future<Output = Result<R, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<R, ServiceError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let sent = match self.project() {
+            SendingProjection::Called { future } => future.poll(cx),
+            SendingProjection::Waiting { future } => future.as_mut().poll(cx),
+        };
+        sent.map_err(client_error)
     }
 }
 
@@ -374,7 +394,7 @@ where
         head.extensions.remove::<SignedRequest>();
         if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
             return ResponseFuture::new(async move {
-                let mut response = client.send(head, Some(SignedBody::unchanged(body))).await?;
+                let mut response = client.send(&mut head, Some(SignedBody::unchanged(body)))?.await?;
                 signer.record_unsigned(response.extensions_mut());
                 Ok(response)
             });
@@ -414,13 +434,18 @@ where
         head.extensions.insert(signed);
     }
 
-    fn send(
-        &mut self,
-        head: Parts,
+    fn send<'t>(
+        &'t mut self,
+        head: &mut Parts,
         body: Option<SignedBody<B>>,
-    ) -> impl Future<Output = Result<Response<R>, ServiceError>> {
-        let body = self.make_body.make(body.unwrap_or_else(SignedBody::empty));
-        self.service.call(Request::from_parts(head, body))
+    ) -> Result<impl Future<Output = Result<Response<R>, ServiceError>> + use<'t, S, B, M, R>, Error> {
+        let mut request = Request::new(self.make_body.make(body.unwrap_or_else(SignedBody::empty)));
+        request.method_mut().clone_from(&head.method);
+        request.uri_mut().clone_from(&head.uri);
+        *request.version_mut() = head.version;
+        *request.headers_mut() = mem::take(&mut head.headers);
+        request.extensions_mut().clone_from(&head.extensions);
+        Ok(self.service.call(request))
     }
 
     fn head_of(response: &Response<R>) -> (StatusCode, &HeaderMap) {
@@ -462,8 +487,14 @@ impl Head for Parts {
         Ok(())
     }
 
-    fn duplicate(&self) -> Result<Self, Error> {
-        Ok(self.clone())
+    fn take(&mut self) -> Result<Self, Error> {
+        let (mut head, ()) = Request::new(()).into_parts();
+        head.method.clone_from(&self.method);
+        head.uri.clone_from(&self.uri);
+        head.version = self.version;
+        head.headers = mem::take(&mut self.headers);
+        head.extensions.clone_from(&self.extensions);
+        Ok(head)
     }
 }
 
@@ -514,12 +545,12 @@ where
     type Response = reqwest::Response;
     type Error = ServiceError;
 
-    fn send(
-        &mut self,
-        head: reqwest::Request,
+    fn send<'t>(
+        &'t mut self,
+        head: &mut reqwest::Request,
         body: Option<SignedBody<reqwest::Body>>,
-    ) -> impl Future<Output = Result<reqwest::Response, ServiceError>> {
-        self.0.call(with_body(head, body))
+    ) -> Result<impl Future<Output = Result<reqwest::Response, ServiceError>> + use<'t, S>, Error> {
+        Ok(self.0.call(with_body(head.take()?, body)))
     }
 
     fn head_of(response: &reqwest::Response) -> (StatusCode, &HeaderMap) {

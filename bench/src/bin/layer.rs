@@ -33,6 +33,9 @@ struct Options {
     /// Runs one subject alone, for a profiler.
     #[arg(long)]
     only: Option<String>,
+    /// How many rounds of 200 requests.
+    #[arg(long)]
+    rounds: Option<usize>,
 }
 
 /// Takes a request and responds at once.
@@ -91,7 +94,7 @@ fn client(middleware: impl Middleware) -> ClientWithMiddleware {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    let rounds = if options.quick { 60 } else { 600 };
+    let rounds = options.rounds.unwrap_or(if options.quick { 60 } else { 600 });
     let case = Case::all().into_iter().find(|case| case.name == "get-token").ok_or("no such case")?;
     let credentials = Credentials::new("AKIDEXAMPLE", "secret", case.session_token(), None, "bench");
     let signer =

@@ -1,10 +1,12 @@
 //! What signing adds to a request, end to end: clients with and without it call a server on loopback.
 //!
-//! `seq` is one request after the other, `c64` 64 tasks at once; each client in turn, in one process.
+//! `seq` is one request after the other, `c64` 64 tasks at once; each client in turn, in one process. `headers` are clients
+//! that sign nothing and add the headers of a signed request: what these take on their way, whoever makes them.
 
 use std::convert::Infallible;
 use std::error::Error;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
 use async_trait::async_trait;
@@ -14,7 +16,7 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
 use bytes::Bytes;
 use clap::Parser;
-use http::{Extensions, HeaderName, HeaderValue, Request, Response};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -33,8 +35,18 @@ type BoxError = Box<dyn Error + Send + Sync>;
 type Sent<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
 
 const SERVICE: &str = "execute-api";
-const SUBJECTS: [&str; 7] =
-    ["ours", "plain", "naive", "ours-hyper", "plain-hyper", "ours-grpc", "plain-grpc"];
+const SUBJECTS: [&str; 10] = [
+    "ours",
+    "headers",
+    "plain",
+    "naive",
+    "ours-hyper",
+    "headers-hyper",
+    "plain-hyper",
+    "ours-grpc",
+    "headers-grpc",
+    "plain-grpc",
+];
 
 /// Measures what signing adds to a request, and writes docs/overhead.json and docs/overhead.svg.
 #[derive(Parser)]
@@ -45,6 +57,9 @@ struct Options {
     /// Compares with docs/overhead.json, prints what became worse by more than noise, and fails then; writes no files.
     #[arg(long)]
     check: bool,
+    /// Runs one subject alone, for a profiler; writes no files.
+    #[arg(long)]
+    only: Option<String>,
 }
 
 /// A client of one kind.
@@ -76,10 +91,18 @@ impl Caller for Client<HttpConnector, Full<Bytes>> {
     }
 }
 
-impl Caller for SigV4<Client<HttpConnector, Full<Bytes>>> {
+/// A GET over HTTP/1.1 through a layer.
+struct Get<S>(S);
+
+impl<S> Caller for Get<S>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<hyper::body::Incoming>> + Clone + Send + Sync,
+    S::Future: Send,
+    S::Error: Error + Send + Sync + 'static,
+{
     fn call<'a>(&'a self, url: &'a str) -> Sent<'a> {
         Box::pin(async move {
-            let response = self.clone().oneshot(request(url)?).await?;
+            let response = self.0.clone().oneshot(request(url)?).await?;
             response.into_body().collect().await?;
             Ok(())
         })
@@ -132,31 +155,79 @@ impl Middleware for Naive {
     }
 }
 
+/// Adds the headers of a signed request, always the same ones.
+#[derive(Clone)]
+struct SameHeaders<S> {
+    headers: HeaderMap,
+    service: S,
+}
+
+#[async_trait]
+impl Middleware for SameHeaders<()> {
+    async fn handle(
+        &self,
+        mut request: reqwest::Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        request.headers_mut().extend(self.headers.clone());
+        next.run(request, extensions).await
+    }
+}
+
+impl<S: Service<Request<Full<Bytes>>>> Service<Request<Full<Bytes>>> for SameHeaders<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Full<Bytes>>) -> S::Future {
+        request.headers_mut().extend(self.headers.clone());
+        self.service.call(request)
+    }
+}
+
+/// The headers that signing adds.
+async fn headers_of_signature(signer: &Signer) -> Result<HeaderMap, BoxError> {
+    let (mut head, ()) = Request::get("http://127.0.0.1/prod/orders?limit=10").body(())?.into_parts();
+    head.headers.insert("x-amz-target", HeaderValue::from_static("Orders.List"));
+    signer.sign(&mut head, "").await?;
+    head.headers.remove("x-amz-target");
+    Ok(head.headers)
+}
+
 fn credentials() -> Credentials {
     let token = "IQoJb3JpZ2luX2VjEXAMPLE/".chars().cycle().take(1000).collect();
     Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY, Some(token), None, "bench")
 }
 
 /// One client of each kind, in the order of [`SUBJECTS`].
-fn callers() -> Result<Vec<Box<dyn Caller>>, BoxError> {
+async fn callers() -> Result<Vec<Box<dyn Caller>>, BoxError> {
     let signer = Signer::builder().credentials(credentials()).service(SERVICE).region(REGION).build()?;
+    let headers = headers_of_signature(&signer).await?;
     let reqwest = || {
         Ok::<_, BoxError>(reqwest_middleware::ClientBuilder::new(sigv4_middleware::reqwest_client().build()?))
     };
     let hyper = Client::builder(TokioExecutor::new());
-    let (mut h2, signer_of_h2) = (hyper.clone(), signer.clone());
-    h2.http2_only(true);
+    let h1 = || hyper.build_http::<Full<Bytes>>();
     // As tonic does: a message that waits for company would be all that is measured.
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
+    let h2 = || hyper.clone().http2_only(true).build::<_, Full<Bytes>>(connector.clone());
     Ok(vec![
         Box::new(reqwest()?.with(SigV4Middleware::new(signer.clone())).build()),
+        Box::new(reqwest()?.with(SameHeaders { headers: headers.clone(), service: () }).build()),
         Box::new(reqwest()?.build()),
         Box::new(reqwest()?.with(Naive { identity: credentials().into() }).build()),
-        Box::new(SigV4::new(hyper.build_http(), signer)),
-        Box::new(hyper.build_http::<Full<Bytes>>()),
-        Box::new(Grpc(SigV4::new(h2.build(connector.clone()), signer_of_h2))),
-        Box::new(Grpc(h2.build::<_, Full<Bytes>>(connector))),
+        Box::new(Get(SigV4::new(h1(), signer.clone()))),
+        Box::new(Get(SameHeaders { headers: headers.clone(), service: h1() })),
+        Box::new(h1()),
+        Box::new(Grpc(SigV4::new(h2(), signer))),
+        Box::new(Grpc(SameHeaders { headers, service: h2() })),
+        Box::new(Grpc(h2())),
     ])
 }
 
@@ -260,7 +331,7 @@ async fn main() -> Result<(), BoxError> {
         Box::leak(format!("http://{}/orders.Orders/List", listener.local_addr()?).into_boxed_str());
     tokio::spawn(serve_grpc(listener));
     let url_of = |at: usize| if SUBJECTS[at].ends_with("-grpc") { grpc } else { url };
-    let callers: &[Box<dyn Caller>] = Box::leak(callers()?.into_boxed_slice());
+    let callers: &[Box<dyn Caller>] = Box::leak(callers().await?.into_boxed_slice());
 
     let mut results = Vec::new();
     report::print_heading("ours");
@@ -269,12 +340,14 @@ async fn main() -> Result<(), BoxError> {
     {
         let mut rounds = Rounds::new(case, title, &SUBJECTS);
         let count = if options.quick { 6 } else { 60 };
-        for (at, caller) in callers.iter().enumerate() {
-            round(&**caller, url_of(at), tasks, each).await?;
+        let is_wanted = |at: &usize| options.only.as_ref().is_none_or(|only| only == SUBJECTS[*at]);
+        let wanted: Vec<usize> = (0..callers.len()).filter(is_wanted).collect();
+        for &at in &wanted {
+            round(&*callers[at], url_of(at), tasks, each).await?;
         }
         for turn in 0..count {
-            for at in 0..callers.len() {
-                let at = (at + turn) % callers.len();
+            for at in 0..wanted.len() {
+                let at = wanted[(at + turn) % wanted.len()];
                 rounds.subjects[at].1.push(round(&*callers[at], url_of(at), tasks, each).await?);
             }
         }
@@ -296,7 +369,7 @@ async fn main() -> Result<(), BoxError> {
         let good = checks.filter(|good| !good).count() == 0;
         return if good { Ok(()) } else { Err("some ratios became worse".into()) };
     }
-    if options.quick {
+    if options.quick || options.only.is_some() {
         return Ok(());
     }
     let cases: Vec<_> = results

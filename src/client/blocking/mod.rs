@@ -219,13 +219,14 @@ impl Transport for BlockingClient {
     type Response = Response;
     type Error = SendError;
 
-    async fn send(
-        &mut self,
-        mut head: Request,
+    fn send<'t>(
+        &'t mut self,
+        head: &mut Request,
         body: Option<SignedBody<RequestBody>>,
-    ) -> Result<Response, SendError> {
-        *head.body_mut() = body.map(into_body);
-        Ok(self.0.execute(head)?)
+    ) -> Result<impl Future<Output = Result<Response, SendError>> + use<'t>, Error> {
+        let mut request = head.take()?;
+        *request.body_mut() = body.map(into_body);
+        Ok(async { Ok(self.0.execute(request)?) })
     }
 
     fn head_of(response: &Response) -> (StatusCode, &HeaderMap) {
