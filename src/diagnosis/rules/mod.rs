@@ -9,11 +9,11 @@ mod clock;
 mod credentials;
 mod denial;
 mod form;
-mod front;
 mod gateway;
-mod place;
+mod intermediary;
 mod scope;
 mod signature;
+mod wrong_endpoint;
 
 use super::cause::Cause;
 use super::compare::shorten;
@@ -83,8 +83,13 @@ const LONGEST_SENTENCE: usize = 600;
 type Rule = fn(&Facts<'_>) -> Option<Verdict>;
 
 /// What may stand in front of a service, and what is said in the same way by any.
-const FIRST: [Rule; 5] =
-    [front::proxy_or_cdn, front::cloudfront, place::redirect, denial::throttled, denial::cors];
+const FIRST: [Rule; 5] = [
+    intermediary::proxy_or_cdn,
+    intermediary::cloudfront,
+    wrong_endpoint::redirect,
+    denial::throttled,
+    denial::cors,
+];
 
 /// What a service says. An application may use the same words, of its own tokens and signatures.
 const OF_SERVICES: [Rule; 7] = [

@@ -1,4 +1,4 @@
-//! Requests that went to the wrong place.
+//! Requests that went to the wrong endpoint.
 
 use super::Verdict;
 use crate::diagnosis::cause::Cause;
