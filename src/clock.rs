@@ -233,10 +233,9 @@ fn is_reported(
 
 /// Whether a server whose clock is ahead by `offset` can have written this date during the round trip.
 pub(crate) fn fits(offset: Offset, server: SystemTime, sent_at: SystemTime, received_at: SystemTime) -> bool {
-    let ahead_of_sent = Offset::between(server, offset.apply(sent_at)).milliseconds;
-    let ahead_of_received = Offset::between(server, offset.apply(received_at)).milliseconds;
-    let grain = GRAIN.as_millis() as i64;
-    ahead_of_sent >= -grain && ahead_of_received <= grain
+    let is_by =
+        |earlier: SystemTime, later: SystemTime| later.checked_add(GRAIN).is_none_or(|by| earlier <= by);
+    is_by(offset.apply(sent_at), server) && is_by(server, offset.apply(received_at))
 }
 
 /// Whether the time that was signed with can be why a request was refused: whether the offset that was `used` is

@@ -439,7 +439,7 @@ pub(super) fn refuse_redirected(sent_to: &Url, came_from: &Url) -> Result<(), Er
     fn place(url: &Url) -> (&str, &str, &str, Option<&str>) {
         (url.scheme(), url.authority(), url.path(), url.query())
     }
-    if place(sent_to) == place(came_from) {
+    if sent_to == came_from || place(sent_to) == place(came_from) {
         return Ok(());
     }
     let origin = came_from.origin().ascii_serialization();
