@@ -123,13 +123,14 @@ impl Clock {
 
     /// [`now_for`](Self::now_for) and its parts, to be given to [`learn`](Self::learn) and [`should_retry`] with the response.
     pub(crate) fn read(&self, origin: &str) -> ClockReading {
-        ClockReading { local: self.now(), offset: self.offset_of(origin) }
+        self.read_at(self.now(), origin)
     }
 
-    fn offset_of(&self, origin: &str) -> Offset {
+    /// As [`read`](Self::read), at a time that [`now`](Self::now) gave.
+    pub(crate) fn read_at(&self, local: SystemTime, origin: &str) -> ClockReading {
         let known = |origin| self.offsets.load().get(origin).map(|known| known.offset);
         let offset = if self.has_offsets.load(Ordering::Acquire) { known(origin) } else { None };
-        offset.unwrap_or_default()
+        ClockReading { local, offset: offset.unwrap_or_default() }
     }
 
     /// Learns from a response of an origin, whatever its status; the times are [`now`](Self::now)'s.
@@ -155,7 +156,7 @@ impl Clock {
         let candidate = Offset::between(server, sent_at.checked_add(round_trip / 2)?);
         // Where a process was frozen between signing and sending, the midpoint is wrong. An offset that is known already
         // and fits the whole round trip stays.
-        if !fits(self.offset_of(origin), server, sent_at, received_at) {
+        if !fits(self.read_at(received_at, origin).offset, server, sent_at, received_at) {
             self.keep(origin, candidate, received_at);
         }
         Some(candidate)
