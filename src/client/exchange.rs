@@ -34,7 +34,7 @@ use crate::timer::timeout;
 const HOLD: Duration = Duration::from_secs(1);
 
 /// A request's head in a client's own type.
-pub(crate) trait Head: Sized {
+pub(crate) trait Head {
     /// What is signed of it. `extensions` hold the request's overrides if the head has none of its own.
     fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a>;
 
@@ -52,9 +52,6 @@ pub(crate) trait Head: Sized {
 
     /// Replaces path and query.
     fn set_target(&mut self, target: String) -> Result<(), Error>;
-
-    /// The head to be sent: with the headers, which are taken, and a copy of all else.
-    fn take(&mut self) -> Result<Self, Error>;
 }
 
 /// One client, and how it sends.
@@ -75,7 +72,7 @@ pub(crate) trait Transport {
     /// Whether the client takes bodies that are checked or encoded while they are sent.
     const WRAPS: bool = true;
 
-    /// Sends a signed request, of whose head it [takes](Head::take) what is to be sent.
+    /// Sends a signed request. Takes the head's headers, and copies all else.
     fn send<'t>(
         &'t mut self,
         head: &mut Self::Head,

@@ -313,7 +313,8 @@ impl<'n> Transport for MiddlewareClient<'n> {
         head: &mut Request,
         body: Option<SignedBody<Body>>,
     ) -> Result<impl Future<Output = Result<Response, ClientError>> + use<'t, 'n>, Error> {
-        let sending = self.next.clone().run(with_body(head.take()?, body), self.extensions);
+        let sending =
+            self.next.clone().run(with_body(taken(head, Request::try_clone)?, body), self.extensions);
         Ok(async { sending.await.map_err(ClientError) })
     }
 
@@ -361,16 +362,6 @@ macro_rules! head_of_reqwest {
             fn set_target(&mut self, target: String) -> Result<(), Error> {
                 *self.url_mut() = rewritten(self.url(), &target)?;
                 Ok(())
-            }
-
-            fn take(&mut self) -> Result<Self, Error> {
-                let headers = std::mem::take(self.headers_mut());
-                let mut taken = self.try_clone().ok_or_else(|| {
-                    let message = "the request cannot be sent again; its body was consumed";
-                    Error::new(ErrorKind::BodyFailed, message)
-                })?;
-                *taken.headers_mut() = headers;
-                Ok(taken)
             }
         }
     };
@@ -432,6 +423,16 @@ impl OutgoingRequest<Request, Body> {
         metrics::resigned(Resigned::Redirect);
         Ok(true)
     }
+}
+
+/// The request to be sent: with the headers of `head`, which are taken, and a copy of all else.
+pub(super) fn taken<H: Head>(head: &mut H, copy: impl FnOnce(&H) -> Option<H>) -> Result<H, Error> {
+    let headers = std::mem::take(head.headers_mut());
+    let mut taken = copy(head).ok_or_else(|| {
+        Error::new(ErrorKind::BodyFailed, "the request cannot be sent again; its body was consumed")
+    })?;
+    *taken.headers_mut() = headers;
+    Ok(taken)
 }
 
 /// Refuses a response that came from another URL than the request was sent to, before its body is returned.
