@@ -412,22 +412,18 @@ async fn recover<T: Transport>(
         }
         None => false,
     };
-    if !again {
-        return Ok(first);
-    }
-    if request.restore_headers().is_err() {
+    if !again || request.restore_headers().is_err() {
         return Ok(first);
     }
     let Ok(keys) = request.keys(signer, transport).await else { return Ok(first) };
-    let holds_a_stream = read.may_hold_a_stream();
-    let blocks = holds_a_stream && T::blocks_next(&first);
     let Ok(sending) = request.start(signer, transport, keys) else { return Ok(first) };
     metrics::resigned(match recovery {
         Some(Recovery::NewDate) => Resigned::Date,
         _ => Resigned::Credentials,
     });
     tracing::debug!(?recovery, host = request.head.authority(), "signed again after a refusal");
-    let mut second = if blocks {
+    let holds_a_stream = read.may_hold_a_stream();
+    let mut second = if holds_a_stream && T::blocks_next(&first) {
         drop(first);
         sending.await?
     } else {
