@@ -201,10 +201,10 @@ impl Middleware for SigV4Middleware {
         next: Next<'life2>,
     ) -> Pin<Box<dyn Future<Output = reqwest_middleware::Result<Response>> + Send + 'async_trait>>
     where
+        Self: 'async_trait,
         'life0: 'async_trait,
         'life1: 'async_trait,
         'life2: 'async_trait,
-        Self: 'async_trait,
     {
         let signer = &self.signer;
         if signer.passes_through(Some(extensions), || request.view(None)) {
