@@ -7,6 +7,7 @@ SHA-NI, so that its software form would hide all else. What making and dropping 
     scripts/instructions.py                  prints the counts, and what the hand-tuned limit needs
     scripts/instructions.py --functions get  prints where the instructions of one case go
     scripts/instructions.py --cold           prints what a process needs for its first signature
+    scripts/instructions.py --integrations   prints what the layer and the middleware add to one signature
     scripts/instructions.py --write          writes docs/instructions.json
     scripts/instructions.py --check          fails where a case needs 3 % more than docs/instructions.json has
 
@@ -78,6 +79,19 @@ def cold(binary):
         print(f"cold {subject:<12} {count:>10}")
 
 
+def integrations(binary):
+    """Prints what the layer adds to Signer::sign, and the middleware to that and to one that does nothing."""
+    few, many, requests = 3, 8, 200
+    found = {}
+    for subject in ["layer", "sign", "service", "middleware", "no-op"]:
+        found[subject] = sum(sign * count / (many - few) / requests
+                             for sign, rounds in [(1, many), (-1, few)]
+                             for name, count in counts(binary, "--only", subject, "--rounds", str(rounds)).items()
+                             if not is_compression(name))
+    print(f"layer      {found['layer'] - found['sign']:>8.0f}")
+    print(f"middleware {found['middleware'] - found['no-op'] - found['sign'] + found['service']:>8.0f}")
+
+
 def build(name):
     profile = ["--release", "--package", "sigv4-bench", "--bin", name]
     command = [os.environ.get("CARGO", "cargo"), "build", "--quiet", *profile]
@@ -101,6 +115,7 @@ def main():
     options.add_argument("--check", action="store_true")
     options.add_argument("--write", action="store_true")
     options.add_argument("--cold", action="store_true")
+    options.add_argument("--integrations", action="store_true")
     options.add_argument("--functions", metavar="CASE")
     options.add_argument("--subject", default=SUBJECTS[0])
     options.add_argument("--binary", type=pathlib.Path, help="built already, instead of target/release/signing")
@@ -117,6 +132,9 @@ def main():
         return 0
     if options.cold:
         cold(options.binary or build("cold"))
+        return 0
+    if options.integrations:
+        integrations(options.binary or build("layer"))
         return 0
     binary = options.binary or build("signing")
     if options.functions:

@@ -123,13 +123,14 @@ impl Clock {
 
     /// [`now_for`](Self::now_for) and its parts, to be given to [`learn`](Self::learn) and [`should_retry`] with the response.
     pub(crate) fn read(&self, origin: &str) -> ClockReading {
-        ClockReading { local: self.now(), offset: self.offset_of(origin) }
+        self.read_at(self.now(), origin)
     }
 
-    fn offset_of(&self, origin: &str) -> Offset {
+    /// As [`read`](Self::read), at a time that [`now`](Self::now) gave.
+    pub(crate) fn read_at(&self, local: SystemTime, origin: &str) -> ClockReading {
         let known = |origin| self.offsets.load().get(origin).map(|known| known.offset);
         let offset = if self.has_offsets.load(Ordering::Acquire) { known(origin) } else { None };
-        offset.unwrap_or_default()
+        ClockReading { local, offset: offset.unwrap_or_default() }
     }
 
     /// Learns from a response of an origin, whatever its status; the times are [`now`](Self::now)'s.
@@ -155,7 +156,7 @@ impl Clock {
         let candidate = Offset::between(server, sent_at.checked_add(round_trip / 2)?);
         // Where a process was frozen between signing and sending, the midpoint is wrong. An offset that is known already
         // and fits the whole round trip stays.
-        if !fits(self.offset_of(origin), server, sent_at, received_at) {
+        if !fits(self.read_at(received_at, origin).offset, server, sent_at, received_at) {
             self.keep(origin, candidate, received_at);
         }
         Some(candidate)
@@ -233,10 +234,9 @@ fn is_reported(
 
 /// Whether a server whose clock is ahead by `offset` can have written this date during the round trip.
 pub(crate) fn fits(offset: Offset, server: SystemTime, sent_at: SystemTime, received_at: SystemTime) -> bool {
-    let ahead_of_sent = Offset::between(server, offset.apply(sent_at)).milliseconds;
-    let ahead_of_received = Offset::between(server, offset.apply(received_at)).milliseconds;
-    let grain = GRAIN.as_millis() as i64;
-    ahead_of_sent >= -grain && ahead_of_received <= grain
+    let is_by =
+        |earlier: SystemTime, later: SystemTime| later.checked_add(GRAIN).is_none_or(|by| earlier <= by);
+    is_by(offset.apply(sent_at), server) && is_by(server, offset.apply(received_at))
 }
 
 /// Whether the time that was signed with can be why a request was refused: whether the offset that was `used` is

@@ -146,9 +146,34 @@ fn what_is_noted_for_a_guard_or_recorded_costs_nothing_when_it_is_not() {
     drop(SigV4Guard::new(&guarded));
     let guarded = through(&guarded);
     println!("heap calls through the layer: {plain}; recording: {recording}; guarded: {guarded}");
-    // As many as before there was anything to note.
-    assert!(plain <= 13, "{plain}");
+    // Four of the signature, the future, and the headers for a second attempt.
+    assert!(plain <= 6, "{plain}");
     assert!(plain + 4 < recording && plain + 4 < guarded, "{plain}, {recording}, {guarded}");
+}
+
+/// What a request takes while its response is waited for: the future in one box, and the headers for a second attempt.
+/// Beyond 1,032 bytes, glibc takes several times as long for the box.
+#[test]
+fn a_request_in_flight_takes_one_small_box() {
+    let client = tower::service_fn(|request: Request<Full<Bytes>>| async move {
+        drop(request);
+        std::future::pending::<Result<Response<Empty<Bytes>>, Infallible>>().await
+    });
+    let mut service = SigV4Layer::new(signer(token())).layer(client);
+    let info = least(|| {
+        let mut waiting = None;
+        let info = measure(|| {
+            let request = Request::from_parts(head("GET", "/prod/orders", &HEADERS), Full::default());
+            let mut response = service.call(request);
+            let polled = Pin::new(&mut response).poll(&mut Context::from_waker(Waker::noop()));
+            assert!(polled.is_pending());
+            waiting = Some(response);
+        });
+        drop(waiting);
+        info
+    });
+    println!("in flight: {} bytes in {} pieces", info.bytes_current, info.count_current);
+    assert!(info.bytes_current <= 1200, "{info:?}");
 }
 
 /// A body of one frame that counts how often it is asked for frames.

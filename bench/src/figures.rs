@@ -67,6 +67,15 @@ pub fn table() -> Result<String, Box<dyn Error>> {
             ratio(&case["hyper_ratio"]),
             ratio(&case["grpc_ratio"])
         )?;
+        if case["headers_ratio"].is_number() {
+            writeln!(
+                out,
+                "| unsigned, with the same headers | {} | {} | {} |",
+                ratio(&case["headers_ratio"]),
+                ratio(&case["hyper_headers_ratio"]),
+                ratio(&case["grpc_headers_ratio"])
+            )?;
+        }
     }
     writeln!(out)?;
     writeln!(out, "{}; medians of rounds in turns.", signing["machine"].as_str().unwrap_or_default())?;

@@ -31,7 +31,8 @@ enum State<B> {
     Empty(Payload<'static>),
     /// Sent unchanged, its hash checked or not.
     Unchanged {
-        body: Option<SignedBody<B>>,
+        // Boxed, since all requests would have room for it.
+        body: Option<Box<SignedBody<B>>>,
         payload: Payload<'static>,
         /// Filled while the body is sent, if it is a single frame; `None` if its length is unknown or over the limit.
         replay: Option<ReplayCell>,
@@ -112,7 +113,7 @@ where
         }
         let may_be_kept = body.size_hint().exact().is_some_and(|len| len <= limits.size);
         let replay = may_be_kept.then(Arc::default);
-        Self::Unchanged { body: Some(body.with_replay(replay.clone())), payload, replay }
+        Self::Unchanged { body: Some(Box::new(body.with_replay(replay.clone()))), payload, replay }
     }
 }
 
@@ -161,7 +162,7 @@ impl<B> OutgoingBody<B> {
     pub(crate) fn is_wrapped(&self) -> bool {
         match &self.state {
             State::Unread(_) | State::Buffered(_) | State::Empty(_) => false,
-            State::Unchanged { body, .. } => body.as_ref().is_some_and(SignedBody::is_verified),
+            State::Unchanged { body, .. } => body.as_ref().is_some_and(|body| body.is_verified()),
             State::Chunked { .. } => true,
             #[cfg(feature = "event-stream")]
             State::EventStream { .. } => true,
@@ -196,7 +197,7 @@ impl<B> OutgoingBody<B> {
             State::Unread(_) | State::Empty(_) => None,
             State::Buffered(buffered) if buffered.len == 0 => None,
             State::Buffered(buffered) => Some(SignedBody::buffered(buffered.clone())),
-            State::Unchanged { body, replay, .. } => body.take().or_else(|| {
+            State::Unchanged { body, replay, .. } => body.take().map(|body| *body).or_else(|| {
                 let frame = replay.as_ref()?.get()?.clone();
                 Some(SignedBody::buffered(Buffered::single(frame)))
             }),

@@ -34,7 +34,7 @@ use crate::timer::timeout;
 const HOLD: Duration = Duration::from_secs(1);
 
 /// A request's head in a client's own type.
-pub(crate) trait Head: Sized {
+pub(crate) trait Head {
     /// What is signed of it. `extensions` hold the request's overrides if the head has none of its own.
     fn view<'a>(&'a self, extensions: Option<&'a Extensions>) -> RequestView<'a>;
 
@@ -52,9 +52,6 @@ pub(crate) trait Head: Sized {
 
     /// Replaces path and query.
     fn set_target(&mut self, target: String) -> Result<(), Error>;
-
-    /// The head to be sent: with the headers, which are taken, and a copy of all else.
-    fn take(&mut self) -> Result<Self, Error>;
 }
 
 /// One client, and how it sends.
@@ -75,7 +72,7 @@ pub(crate) trait Transport {
     /// Whether the client takes bodies that are checked or encoded while they are sent.
     const WRAPS: bool = true;
 
-    /// Sends a signed request, of whose head it [takes](Head::take) what is to be sent.
+    /// Sends a signed request. Takes the head's headers, and copies all else.
     fn send<'t>(
         &'t mut self,
         head: &mut Self::Head,
@@ -415,22 +412,18 @@ async fn recover<T: Transport>(
         }
         None => false,
     };
-    if !again {
-        return Ok(first);
-    }
-    if request.restore_headers().is_err() {
+    if !again || request.restore_headers().is_err() {
         return Ok(first);
     }
     let Ok(keys) = request.keys(signer, transport).await else { return Ok(first) };
-    let holds_a_stream = read.may_hold_a_stream();
-    let blocks = holds_a_stream && T::blocks_next(&first);
     let Ok(sending) = request.start(signer, transport, keys) else { return Ok(first) };
     metrics::resigned(match recovery {
         Some(Recovery::NewDate) => Resigned::Date,
         _ => Resigned::Credentials,
     });
     tracing::debug!(?recovery, host = request.head.authority(), "signed again after a refusal");
-    let mut second = if blocks {
+    let holds_a_stream = read.may_hold_a_stream();
+    let mut second = if holds_a_stream && T::blocks_next(&first) {
         drop(first);
         sending.await?
     } else {

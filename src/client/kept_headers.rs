@@ -17,9 +17,10 @@ impl KeptHeaders {
         let mut kept = Vec::with_capacity(lengths.sum());
         for (name, value) in headers {
             let name = name.as_str().as_bytes();
-            kept.extend_from_slice(&name.len().to_ne_bytes());
-            kept.extend_from_slice(&value.len().to_ne_bytes());
-            kept.push(value.is_sensitive().into());
+            let mut prefix = [value.is_sensitive().into(); PREFIX];
+            prefix[..LENGTH].copy_from_slice(&name.len().to_ne_bytes());
+            prefix[LENGTH..2 * LENGTH].copy_from_slice(&value.len().to_ne_bytes());
+            kept.extend_from_slice(&prefix);
             kept.extend_from_slice(name);
             kept.extend_from_slice(value.as_bytes());
         }

@@ -202,10 +202,10 @@ impl Middleware for SigV4Middleware {
         next: Next<'life2>,
     ) -> Pin<Box<dyn Future<Output = reqwest_middleware::Result<Response>> + Send + 'async_trait>>
     where
+        Self: 'async_trait,
         'life0: 'async_trait,
         'life1: 'async_trait,
         'life2: 'async_trait,
-        Self: 'async_trait,
     {
         let signer = &self.signer;
         if signer.passes_through(Some(extensions), || request.view(None)) {
@@ -314,7 +314,8 @@ impl<'n> Transport for MiddlewareClient<'n> {
         head: &mut Request,
         body: Option<SignedBody<Body>>,
     ) -> Result<impl Future<Output = Result<Response, ClientError>> + use<'t, 'n>, Error> {
-        let sending = self.next.clone().run(with_body(head.take()?, body), self.extensions);
+        let sending =
+            self.next.clone().run(with_body(taken(head, Request::try_clone)?, body), self.extensions);
         Ok(async { sending.await.map_err(ClientError) })
     }
 
@@ -362,16 +363,6 @@ macro_rules! head_of_reqwest {
             fn set_target(&mut self, target: String) -> Result<(), Error> {
                 *self.url_mut() = rewritten(self.url(), &target)?;
                 Ok(())
-            }
-
-            fn take(&mut self) -> Result<Self, Error> {
-                let headers = std::mem::take(self.headers_mut());
-                let mut taken = self.try_clone().ok_or_else(|| {
-                    let message = "the request cannot be sent again; its body was consumed";
-                    Error::new(ErrorKind::BodyFailed, message)
-                })?;
-                *taken.headers_mut() = headers;
-                Ok(taken)
             }
         }
     };
@@ -435,12 +426,22 @@ impl OutgoingRequest<Request, Body> {
     }
 }
 
+/// The request to be sent: with the headers of `head`, which are taken, and a copy of all else.
+pub(super) fn taken<H: Head>(head: &mut H, copy: impl FnOnce(&H) -> Option<H>) -> Result<H, Error> {
+    let headers = std::mem::take(head.headers_mut());
+    let mut taken = copy(head).ok_or_else(|| {
+        Error::new(ErrorKind::BodyFailed, "the request cannot be sent again; its body was consumed")
+    })?;
+    *taken.headers_mut() = headers;
+    Ok(taken)
+}
+
 /// Refuses a response that came from another URL than the request was sent to, before its body is returned.
 pub(super) fn refuse_redirected(sent_to: &Url, came_from: &Url) -> Result<(), Error> {
     fn place(url: &Url) -> (&str, &str, &str, Option<&str>) {
         (url.scheme(), url.authority(), url.path(), url.query())
     }
-    if place(sent_to) == place(came_from) {
+    if sent_to == came_from || place(sent_to) == place(came_from) {
         return Ok(());
     }
     let origin = came_from.origin().ascii_serialization();

@@ -18,7 +18,7 @@ use tower_service::Service;
 
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
 #[cfg(feature = "reqwest")]
-use super::reqwest::{refuse_redirected, with_body};
+use super::reqwest::{refuse_redirected, taken, with_body};
 #[cfg(feature = "reqwest")]
 use super::response_body::read_reqwest_refusal;
 use crate::body::SignedBody;
@@ -486,16 +486,6 @@ impl Head for Parts {
         self.uri = with_target(&self.uri, target)?;
         Ok(())
     }
-
-    fn take(&mut self) -> Result<Self, Error> {
-        let (mut head, ()) = Request::new(()).into_parts();
-        head.method.clone_from(&self.method);
-        head.uri.clone_from(&self.uri);
-        head.version = self.version;
-        head.headers = mem::take(&mut self.headers);
-        head.extensions.clone_from(&self.extensions);
-        Ok(head)
-    }
 }
 
 #[cfg(feature = "reqwest")]
@@ -550,7 +540,7 @@ where
         head: &mut reqwest::Request,
         body: Option<SignedBody<reqwest::Body>>,
     ) -> Result<impl Future<Output = Result<reqwest::Response, ServiceError>> + use<'t, S>, Error> {
-        Ok(self.0.call(with_body(head.take()?, body)))
+        Ok(self.0.call(with_body(taken(head, reqwest::Request::try_clone)?, body)))
     }
 
     fn head_of(response: &reqwest::Response) -> (StatusCode, &HeaderMap) {

@@ -362,6 +362,10 @@ async fn main() -> Result<(), BoxError> {
             let ratio = rounds.ratio(&format!("ours-{client}"), &format!("plain-{client}"));
             println!("ratio {}-{client} plain {ratio:.3}", rounds.case);
         }
+        for client in ["", "-hyper", "-grpc"] {
+            let ratio = rounds.ratio(&format!("headers{client}"), &format!("plain{client}"));
+            println!("ratio {}{client} plain {ratio:.3}, if only the headers are sent", rounds.case);
+        }
     }
     if options.check {
         let checked_in = figures::checked_in("overhead").map_err(|error| error.to_string())?;
@@ -380,6 +384,10 @@ async fn main() -> Result<(), BoxError> {
                 let ratio = rounds.ratio(&format!("ours-{client}"), &format!("plain-{client}"));
                 figures[format!("{client}_ratio")] = ((ratio * 1e3).round() / 1e3).into();
             }
+            for (name, client) in [("", ""), ("hyper_", "-hyper"), ("grpc_", "-grpc")] {
+                let ratio = rounds.ratio(&format!("headers{client}"), &format!("plain{client}"));
+                figures[format!("{name}headers_ratio")] = ((ratio * 1e3).round() / 1e3).into();
+            }
             figures
         })
         .collect();
@@ -389,34 +397,24 @@ async fn main() -> Result<(), BoxError> {
 }
 
 fn drawn(results: &[Rounds]) -> String {
-    let display = |name: &str| match name {
-        "ours" => "reqwest, SigV4Middleware",
-        "plain" => "reqwest, unsigned",
-        "naive" => "reqwest, aws-sigv4 by hand",
-        "ours-hyper" => "hyper, SigV4Layer",
-        "plain-hyper" => "hyper, unsigned",
-        "ours-grpc" => "gRPC over HTTP/2, SigV4Layer",
-        _ => "gRPC over HTTP/2, unsigned",
+    const BARS: [(&str, &str); 4] = [
+        ("ours", "signed by this crate"),
+        ("headers", "the same headers, not signed"),
+        ("plain", "unsigned"),
+        ("naive", "aws-sigv4 by hand"),
+    ];
+    let clients = [("", "reqwest"), ("-hyper", "hyper"), ("-grpc", "gRPC")];
+    let group = |rounds: &Rounds, (suffix, client): (&str, &str)| {
+        let bars = BARS.iter().filter_map(|(name, display)| {
+            let name = SUBJECTS.into_iter().find(|subject| *subject == format!("{name}{suffix}"))?;
+            let ratio = rounds.ratio(name, &format!("plain{suffix}"));
+            let label = format!("{ratio:.2} ({:.1} \u{b5}s)", rounds.median(name) / 1e3);
+            Some(((*display).to_owned(), ratio, label))
+        });
+        Group { title: format!("{client}, {}", rounds.title), bars: bars.collect() }
     };
-    let groups: Vec<_> = results
-        .iter()
-        .map(|rounds| {
-            let bars = SUBJECTS.iter().map(|name| {
-                let plain = match name.rsplit_once('-') {
-                    Some((_, "hyper")) => "plain-hyper",
-                    Some((_, "grpc")) => "plain-grpc",
-                    _ => "plain",
-                };
-                let ratio = rounds.ratio(name, plain);
-                (
-                    display(name).to_owned(),
-                    ratio,
-                    format!("{ratio:.2} ({:.1} \u{b5}s)", rounds.median(name) / 1e3),
-                )
-            });
-            Group { title: rounds.title.to_owned(), bars: bars.collect() }
-        })
-        .collect();
+    let groups: Vec<_> =
+        results.iter().flat_map(|rounds| clients.map(|client| group(rounds, client))).collect();
     let notes = [
         "Time for one GET, relative to the same client without signing; shorter is better. Server in the same process, \
          session token of 1,000 characters."

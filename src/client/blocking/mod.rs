@@ -10,7 +10,7 @@ use reqwest::blocking::{Body, Client, ClientBuilder, Request, RequestBuilder, Re
 use self::body::{Reader, RequestBody, into_body, into_http};
 use super::exchange::{Head as _, OutgoingRequest, RefusalBody, Transport, exchange};
 use super::proxy;
-use super::reqwest::refuse_redirected;
+use super::reqwest::{refuse_redirected, taken};
 use super::response_body::{self, with_url};
 use crate::block_on::block_on;
 use crate::body::SignedBody;
@@ -224,7 +224,7 @@ impl Transport for BlockingClient {
         head: &mut Request,
         body: Option<SignedBody<RequestBody>>,
     ) -> Result<impl Future<Output = Result<Response, SendError>> + use<'t>, Error> {
-        let mut request = head.take()?;
+        let mut request = taken(head, Request::try_clone)?;
         *request.body_mut() = body.map(into_body);
         Ok(async { Ok(self.0.execute(request)?) })
     }
