@@ -20,7 +20,7 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// Hashes what is put into it, through a small buffer, so that many short pieces cost one update.
+/// Hashes what is put into it, as many whole blocks at a time as its buffer holds.
 pub(crate) struct HashSink {
     hasher: Sha256,
     buffer: [u8; Self::BUFFER],
@@ -28,26 +28,26 @@ pub(crate) struct HashSink {
 }
 
 impl HashSink {
-    const BUFFER: usize = 512;
+    /// Blocks of SHA-256 have 64 bytes.
+    const BUFFER: usize = 16 * 64;
 
     pub(crate) fn new() -> Self {
         Self { hasher: Sha256::new(), buffer: [0; Self::BUFFER], filled: 0 }
     }
 
-    pub(crate) fn finish(mut self) -> [u8; 32] {
-        self.flush();
-        self.hasher.finalize().into()
-    }
-
-    #[cold]
-    fn overflow(&mut self, bytes: &[u8]) {
-        self.flush();
-        if bytes.len() > Self::BUFFER { self.hasher.update(bytes) } else { self.put(bytes) }
-    }
-
-    fn flush(&mut self) {
+    pub(crate) fn finish(&mut self) -> [u8; 32] {
         self.hasher.update(&self.buffer[..self.filled]);
-        self.filled = 0;
+        self.hasher.finalize_reset().into()
+    }
+
+    fn overflow(&mut self, bytes: &[u8]) {
+        let (first, rest) = bytes.split_at(Self::BUFFER - self.filled);
+        self.buffer[self.filled..].copy_from_slice(first);
+        self.hasher.update(&self.buffer[..]);
+        let (blocks, rest) = rest.split_at(rest.len() - rest.len() % 64);
+        self.hasher.update(blocks);
+        self.buffer[..rest.len()].copy_from_slice(rest);
+        self.filled = rest.len();
     }
 }
 
@@ -68,11 +68,14 @@ impl Sink for HashSink {
 /// The headers to be signed: lower-case names, values as they are sent, duplicates in their order.
 #[derive(Debug, Default)]
 pub(crate) struct SignedHeaders<'a> {
+    /// As they were added.
     lines: SmallVec<[Line<'a>; 24]>,
-    /// The bytes that [`write_names`](Self::write_names) writes, known once the lines are sorted.
-    pub(crate) names_len: usize,
+    /// Their places in `lines`, by name: the lines themselves are large to move.
+    by_name: SmallVec<[u16; 24]>,
     /// Whether a line was added for which no place was found at once, by its order alone.
     unsorted: bool,
+    /// The bytes that [`write_names`](Self::write_names) writes, known once the lines are sorted.
+    pub(crate) names_len: usize,
     /// Whether the request has headers of an earlier signature, to be replaced by this one's.
     pub(crate) replace: bool,
 }
@@ -102,30 +105,33 @@ impl<'a> SignedHeaders<'a> {
 
     #[inline]
     pub(crate) fn push_looked_at(&mut self, name: &'a str, value: &'a [u8], look: ValueLook) {
-        let order = order_of(name.as_bytes());
-        let line = Line { order, name, value, collapsed: look.is_collapsed, repeated: false };
-        if self.lines.last().is_none_or(|last| last.order < order) {
-            self.lines.push(line);
-        } else {
-            self.insert(line);
-        }
+        self.add(order_of(name.as_bytes()), name, value, look.is_collapsed);
     }
 
-    /// Adds a line where it belongs, if that is not far from the end.
-    fn insert(&mut self, line: Line<'a>) {
+    /// Adds a line, at its place by name if that is not far from the end.
+    fn add(&mut self, order: u128, name: &'a str, value: &'a [u8], collapsed: bool) {
         const NEAR: usize = 24;
-        if !self.unsorted {
-            let later =
-                self.lines.iter().rev().take(NEAR).take_while(|other| other.order > line.order).count();
-            let at = self.lines.len() - later;
-            let before = at.checked_sub(1).and_then(|before| self.lines.get(before));
-            if before.is_none_or(|before| before.order < line.order) {
-                self.lines.insert(at, line);
-                return;
+        let own = self.lines.len() as u16;
+        self.names_len += name.len() + 1;
+        self.lines.push(Line { order, name, value, collapsed, repeated: false });
+        self.by_name.push(own);
+        let (lines, by_name) = (&self.lines[..], &mut self.by_name[..]);
+        let mut at = by_name.len() - 1;
+        let nearest = if self.unsorted { at } else { at.saturating_sub(NEAR) };
+        while at > 0 {
+            let before = by_name[at - 1];
+            let other = lines[usize::from(before)].order;
+            if other < order {
+                break;
             }
+            if other == order || at == nearest {
+                self.unsorted = true;
+                break;
+            }
+            by_name[at] = before;
+            at -= 1;
         }
-        self.unsorted = true;
-        self.lines.push(line);
+        by_name[at] = own;
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -139,25 +145,34 @@ impl<'a> SignedHeaders<'a> {
     /// Sorts by name; duplicates keep their order. To be called once, when all are there.
     pub(crate) fn sort(&mut self) {
         // Mostly so, and then no name is there twice.
-        if !self.unsorted {
-            let names_len: usize = self.lines.iter().map(|line| line.name.len() + 1).sum();
-            self.names_len = names_len.saturating_sub(1);
-            return;
+        if self.unsorted {
+            self.sort_in_detail();
         }
-        self.lines.sort_by(|one, other| one.order.cmp(&other.order).then_with(|| one.name.cmp(other.name)));
-        let (mut last, mut names_len) = (None, 0);
-        for line in &mut self.lines {
-            line.repeated =
-                last.is_some_and(|(order, name): (u128, &str)| order == line.order && name == line.name);
-            last = Some((line.order, line.name));
-            names_len += if line.repeated { 0 } else { line.name.len() + 1 };
+        self.names_len = self.names_len.saturating_sub(1);
+    }
+
+    fn sort_in_detail(&mut self) {
+        let lines = &mut self.lines[..];
+        self.by_name.sort_by_key(|at| {
+            let line = &lines[usize::from(*at)];
+            (line.order, line.name)
+        });
+        let mut last = None;
+        for at in &self.by_name {
+            let line = &mut lines[usize::from(*at)];
+            line.repeated = last == Some(line.name);
+            last = Some(line.name);
+            self.names_len -= if line.repeated { line.name.len() + 1 } else { 0 };
         }
-        self.names_len = names_len.saturating_sub(1);
+    }
+
+    fn sorted(&self) -> impl Iterator<Item = &Line<'a>> {
+        self.by_name.iter().map(|at| &self.lines[usize::from(*at)])
     }
 
     /// Appends `name;name;…`, each name once.
     pub(crate) fn write_names(&self, out: &mut Vec<u8>) {
-        for (at, line) in self.lines.iter().enumerate().filter(|(_, line)| !line.repeated) {
+        for (at, line) in self.sorted().filter(|line| !line.repeated).enumerate() {
             if at > 0 {
                 out.push(b';');
             }
@@ -167,19 +182,20 @@ impl<'a> SignedHeaders<'a> {
 
     /// The same headers with secret values replaced, as text to be shown.
     fn redacted(&self) -> Self {
-        let mut lines: SmallVec<[Line<'a>; 24]> = SmallVec::new();
-        for &line in &self.lines {
+        let mut redacted = Self { names_len: self.names_len, replace: self.replace, ..Self::default() };
+        for &line in self.sorted() {
             let sensitive = is_sensitive(line.name);
-            if sensitive && lines.last().is_some_and(|last| last.name == line.name) {
+            if sensitive && line.repeated {
                 continue;
             }
-            lines.push(if sensitive { Line { value: REDACTED.as_bytes(), ..line } } else { line });
+            redacted.by_name.push(redacted.lines.len() as u16);
+            redacted.lines.push(if sensitive { Line { value: REDACTED.as_bytes(), ..line } } else { line });
         }
-        Self { lines, ..*self }
+        redacted
     }
 
     fn write(&self, out: &mut impl Sink) {
-        for (at, Line { name, value, collapsed, repeated, .. }) in self.lines.iter().enumerate() {
+        for (at, Line { name, value, collapsed, repeated, .. }) in self.sorted().enumerate() {
             if *repeated {
                 out.put(b",");
             } else {

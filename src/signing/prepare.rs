@@ -72,6 +72,7 @@ impl PreparedRequest<'_> {
     /// # Errors
     /// [`ErrorKind::BodyMismatch`] and [`ErrorKind::UnsupportedPayload`] where it contradicts the caller's own
     /// `x-amz-content-sha256`; the latter for an unsigned payload over plain http, unless allowed.
+    #[inline]
     pub(super) fn payload<'p>(&self, signer: &Signer, given: Payload<'p>) -> Result<Payload<'p>, Error> {
         let payload = match self.declared {
             Some(declared) => declared.agree(given)?,
@@ -110,10 +111,7 @@ impl PreparedRequest<'_> {
 
     /// The region set, for a request signed with SigV4a.
     pub(crate) fn region_set(&self) -> Result<Option<&str>, Error> {
-        Ok(match self.service_and_reach()?.1 {
-            RegionScope::Region(_) => None,
-            RegionScope::RegionSet(set) => Some(set),
-        })
+        Ok(self.service_and_reach()?.1.region_set())
     }
 
     pub(crate) fn profile(&self) -> &SigningSettings {

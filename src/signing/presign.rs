@@ -332,7 +332,7 @@ fn query(
     let parameters = [
         ("X-Amz-Algorithm", context.algorithm),
         ("X-Amz-Credential", &credential),
-        ("X-Amz-Date", context.dated.date().as_str()),
+        ("X-Amz-Date", context.key.date().as_str()),
         ("X-Amz-Expires", &expires_in.as_secs().to_string()),
         ("X-Amz-SignedHeaders", signed_headers),
     ];

@@ -423,7 +423,7 @@ impl Signer {
         let signed = [
             ("x-amz-algorithm", context.algorithm.to_owned()),
             ("x-amz-credential", format!("{}/{}", context.keys.access_key_id(), context.key.scope())),
-            ("x-amz-date", context.dated.date().as_str().to_owned()),
+            ("x-amz-date", context.key.date().as_str().to_owned()),
         ];
         let token = context.keys.token().and_then(|token| token.to_str().ok());
         let signed = signed

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use arc_swap::Guard;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, HeaderValue};
 
@@ -11,9 +10,7 @@ use super::canonical::{CanonicalRequest, HashSink, SignedHeaders};
 use super::date::epoch_seconds;
 use super::details::SigningDetails;
 use super::headers::signature_headers;
-#[cfg(feature = "event-stream")]
-use super::keys::RegionScope;
-use super::keys::{CredentialsWithKeys, CurrentKeys, Dated, SignatureHex, SigningKey, hex};
+use super::keys::{CredentialsWithKeys, CurrentKeys, DatedKey, RegionScope, SignatureHex, hex};
 use super::payload::Payload;
 use super::prepare::PreparedRequest;
 use super::request::RequestView;
@@ -36,10 +33,12 @@ impl Signer {
         keys: Found<CurrentKeys>,
         request: &RequestView<'_>,
         payload: Payload<'_>,
-        attempt: impl FnOnce(Attempt) -> A,
+        attempt: impl FnOnce(Attempt<'_>) -> A,
     ) -> Result<Signature<A>, Error> {
-        let prepared = self.prepare(request)?;
-        Ok(self.sign_headers(&prepared, keys, payload, log_signed(&prepared), attempt)?.0)
+        // Borrowed from the result: it is large to move.
+        let prepared = &self.prepare(request);
+        let prepared = prepared.as_ref().map_err(Error::clone)?;
+        Ok(self.sign_headers(prepared, keys, payload, log_signed(prepared), attempt)?.0)
     }
 
     pub(super) async fn signature_with_details(
@@ -54,7 +53,7 @@ impl Signer {
             context.details(&prepared, canonical)
         };
         let (signature, mut details) =
-            self.sign_headers(&prepared, keys, payload, explain, Attempt::signed_with)?;
+            self.sign_headers(&prepared, keys, payload, explain, |made| made.signed_with())?;
         details.set_clock_offset_seconds(signature.attempt.reading.offset.seconds());
         Ok((signature, details))
     }
@@ -97,7 +96,7 @@ impl Signer {
         keys: Found<CurrentKeys>,
     ) -> Result<(SigningContext, SystemTime), Error> {
         let now = self.inner.clock.now();
-        Ok((SigningContext::new(prepared, keys, now)?, now))
+        Ok((SigningContext::new(prepared.service_and_reach()?, keys, now)?, now))
     }
 
     /// Signs a prepared request. Pure but for the clock and the caches of the signer.
@@ -109,11 +108,11 @@ impl Signer {
         keys: Found<CurrentKeys>,
         payload: Payload<'_>,
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
-        attempt: impl FnOnce(Attempt) -> A,
+        attempt: impl FnOnce(Attempt<'_>) -> A,
     ) -> Result<(Signature<A>, T), Error> {
         let timer = SigningTimer::start();
         let reading = self.inner.clock.read(prepared.origin.authority);
-        let attempt = |made: Attempt| {
+        let attempt = |made: Attempt<'_>| {
             timer.signed(made.context.key.service(), payload.hashed_len());
             attempt(made)
         };
@@ -127,10 +126,11 @@ impl Signer {
         payload: Payload<'_>,
         reading: ClockReading,
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
-        attempt: impl FnOnce(Attempt) -> A,
+        attempt: impl FnOnce(Attempt<'_>) -> A,
     ) -> Result<(Signature<A>, T), Error> {
         let payload = prepared.payload(self, payload)?;
-        let context = SigningContext::new(prepared, keys, reading.corrected())?;
+        let (service, reach) = prepared.service_and_reach()?;
+        let context = SigningContext::new((service, reach), keys, reading.corrected())?;
         let hash = payload.hash();
         let token = context.keys.token().map(|token| (prepared.profile.token_header, token));
 
@@ -149,8 +149,8 @@ impl Signer {
         if declares_payload {
             headers.push_own(signature_headers::CONTENT_SHA256_NAME, hash.as_bytes());
         }
-        headers.push_own(signature_headers::DATE_NAME, context.dated.date().as_str().as_bytes());
-        let region_set = prepared.region_set()?;
+        headers.push_own(signature_headers::DATE_NAME, context.key.date().as_str().as_bytes());
+        let region_set = reach.region_set();
         if let Some(set) = region_set {
             headers.push(signature_headers::REGION_SET_NAME, set.as_bytes());
         }
@@ -166,8 +166,8 @@ impl Signer {
         let signature = context.sign(&canonical);
         let chain = payload.is_chunked().then(|| Box::new(context.chain(signature.clone())));
         #[cfg(feature = "event-stream")]
-        let events = match prepared.service_and_reach()? {
-            (service, RegionScope::Region(region)) if payload.is_event_stream() => {
+        let events = match reach {
+            RegionScope::Region(region) if payload.is_event_stream() => {
                 let clock = (Arc::clone(&self.inner.clock), prepared.origin.authority);
                 let chain =
                     EventSigner::new(Arc::clone(&context.keys.keys), clock, (service, region), &signature);
@@ -183,7 +183,7 @@ impl Signer {
         let replace = headers.replace;
         drop(headers);
         let signature = Signature {
-            date: context.dated.date().header().clone(),
+            date: context.key.date().header().clone(),
             token,
             content_sha256: declares_payload.then(|| hash.to_header()).transpose()?,
             authorization,
@@ -192,7 +192,7 @@ impl Signer {
             drop_host: prepared.host.drop_header,
             rewritten: prepared.rewrites_uri().then(|| prepared.target.to_path_and_query()),
             attempt: attempt(Attempt {
-                context,
+                context: &context,
                 reading,
                 chain,
                 #[cfg(feature = "event-stream")]
@@ -253,26 +253,25 @@ impl Inner {
 /// What a signature is made with, all of one context.
 pub(crate) struct SigningContext {
     pub(crate) keys: Found<CurrentKeys>,
-    pub(crate) key: Found<SigningKey>,
-    pub(crate) dated: Guard<Arc<Dated>>,
+    pub(crate) key: Found<DatedKey>,
     pub(crate) algorithm: &'static str,
 }
 
 /// One signature, and what it was made with.
-pub(crate) struct Attempt {
-    context: SigningContext,
+pub(crate) struct Attempt<'a> {
+    context: &'a SigningContext,
     reading: ClockReading,
     chain: Option<Box<ChunkSigner>>,
     #[cfg(feature = "event-stream")]
     events: Option<Box<EventSigner>>,
 }
 
-impl Attempt {
+impl Attempt<'_> {
     /// The same, to be kept until the response is there.
     pub(crate) fn signed_with(self) -> SignedWith {
         SignedWith {
             keys: Arc::clone(&self.context.keys.keys),
-            key: Arc::clone(&self.context.key),
+            key: Arc::clone(self.context.key.key()),
             reading: self.reading,
             chain: self.chain,
             #[cfg(feature = "event-stream")]
@@ -282,27 +281,25 @@ impl Attempt {
 }
 
 impl SigningContext {
+    #[inline]
     fn new(
-        prepared: &PreparedRequest<'_>,
+        (service, reach): (&str, RegionScope<'_>),
         keys: Found<CurrentKeys>,
         time: SystemTime,
     ) -> Result<Self, Error> {
-        let (service, reach) = prepared.service_and_reach()?;
         let seconds = epoch_seconds(time)?;
         let key = keys.signing_key(seconds, reach, service)?;
-        let dated = key.at(seconds)?;
-        Ok(Self { keys, key, dated, algorithm: reach.algorithm() })
+        Ok(Self { keys, key, algorithm: reach.algorithm() })
     }
 
     /// The signature of a canonical request, in lower-case hex.
     pub(crate) fn sign(&self, canonical: &CanonicalRequest<'_, '_>) -> SignatureHex {
-        self.key.sign_request(&self.dated, &canonical_hash(canonical))
+        self.key.sign_request(&canonical_hash(canonical))
     }
 
     /// Signs the chunks of the request's body, the first with the request's signature.
     fn chain(&self, signature: SignatureHex) -> ChunkSigner {
-        let date = Arc::clone(self.dated.date());
-        ChunkSigner::new(Arc::clone(&self.key), date, self.algorithm, signature)
+        ChunkSigner::new(Arc::clone(&self.key), self.algorithm, signature)
     }
 
     /// What was signed, without its secret values.
@@ -311,7 +308,7 @@ impl SigningContext {
         prepared: &PreparedRequest<'_>,
         canonical: &CanonicalRequest<'_, '_>,
     ) -> SigningDetails {
-        let string_to_sign = self.key.string_to_sign(&self.dated, &canonical_hash(canonical)).concat();
+        let string_to_sign = self.key.string_to_sign(&canonical_hash(canonical)).concat();
         let string_to_sign = String::from_utf8_lossy(&string_to_sign).into_owned();
         let mut details = SigningDetails::of_signer(canonical.redacted_text(), string_to_sign)
             .with_access_key_id(self.keys.access_key_id())
@@ -347,6 +344,7 @@ fn start_authorization(context: &SigningContext, headers: &SignedHeaders<'_>) ->
     out
 }
 
+#[inline]
 fn sensitive_header(text: Vec<u8>) -> Result<HeaderValue, Error> {
     let mut value = HeaderValue::from_maybe_shared(Bytes::from(text)).map_err(|error| {
         Error::with_source(ErrorKind::CredentialsInvalid, "the access key id cannot stand in a header", error)
