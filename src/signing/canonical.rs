@@ -11,12 +11,13 @@ use crate::signing::encode::{escape, is_unreserved};
 
 /// Where a canonical request is written to.
 pub(crate) trait Sink {
-    fn put(&mut self, bytes: &[u8]);
+    /// Appends some pieces, one after the other.
+    fn put<const N: usize>(&mut self, pieces: [&[u8]; N]);
 }
 
 impl Sink for Vec<u8> {
-    fn put(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
+    fn put<const N: usize>(&mut self, pieces: [&[u8]; N]) {
+        pieces.iter().for_each(|piece| self.extend_from_slice(piece));
     }
 }
 
@@ -40,40 +41,52 @@ impl HashSink {
         self.hasher.finalize_reset().into()
     }
 
-    fn overflow(&mut self, bytes: &[u8]) {
-        let (first, rest) = bytes.split_at(Self::BUFFER - self.filled);
-        self.buffer[self.filled..].copy_from_slice(first);
-        self.hasher.update(&self.buffer[..]);
-        let (blocks, rest) = rest.split_at(rest.len() - rest.len() % 64);
-        self.hasher.update(blocks);
-        self.buffer[..rest.len()].copy_from_slice(rest);
-        self.filled = rest.len();
+    fn put_across(&mut self, piece: &[u8]) {
+        let room = Self::BUFFER - self.filled;
+        let (first, rest) = piece.split_at(room.min(piece.len()));
+        self.buffer[self.filled..][..first.len()].copy_from_slice(first);
+        self.filled += first.len();
+        if self.filled == Self::BUFFER {
+            self.hasher.update(&self.buffer[..]);
+            let (blocks, rest) = rest.split_at(rest.len() - rest.len() % 64);
+            self.hasher.update(blocks);
+            self.buffer[..rest.len()].copy_from_slice(rest);
+            self.filled = rest.len();
+        }
     }
 }
 
 impl Sink for HashSink {
     // Inlined, a separator of one byte is one store.
     #[inline]
-    fn put(&mut self, bytes: &[u8]) {
-        match self.buffer.get_mut(self.filled..self.filled + bytes.len()) {
-            Some(room) => {
-                room.copy_from_slice(bytes);
-                self.filled += bytes.len();
+    fn put<const N: usize>(&mut self, pieces: [&[u8]; N]) {
+        let len: usize = pieces.iter().map(|piece| piece.len()).sum();
+        match self.buffer.get_mut(self.filled..self.filled + len) {
+            Some(mut room) => {
+                for piece in pieces {
+                    let (at, rest) = room.split_at_mut(piece.len());
+                    at.copy_from_slice(piece);
+                    room = rest;
+                }
+                self.filled += len;
             }
-            None => self.overflow(bytes),
+            None => pieces.iter().for_each(|piece| self.put_across(piece)),
         }
     }
 }
+
+/// So many lines and parameters take no memory from the heap, and are sorted as they come.
+const FEW: usize = 24;
 
 /// The headers to be signed: lower-case names, values as they are sent, duplicates in their order.
 #[derive(Debug, Default)]
 pub(crate) struct SignedHeaders<'a> {
     /// As they were added.
-    lines: SmallVec<[Line<'a>; 24]>,
-    /// Their places in `lines`, by name: the lines themselves are large to move.
-    by_name: SmallVec<[u16; 24]>,
-    /// Whether a line was added for which no place was found at once, by its order alone.
-    unsorted: bool,
+    lines: SmallVec<[Line<'a>; FEW]>,
+    /// By name: the first 14 bytes of each name as a number, then the line's place in `lines`.
+    by_name: SmallVec<[u128; FEW]>,
+    /// Whether some lines have names that begin alike, and may be the same.
+    alike: bool,
     /// The bytes that [`write_names`](Self::write_names) writes, known once the lines are sorted.
     pub(crate) names_len: usize,
     /// Whether the request has headers of an earlier signature, to be replaced by this one's.
@@ -82,8 +95,6 @@ pub(crate) struct SignedHeaders<'a> {
 
 #[derive(Clone, Copy, Debug)]
 struct Line<'a> {
-    /// See [`order_of`].
-    order: u128,
     name: &'a str,
     value: &'a [u8],
     /// Whether the value is known to have no white space to collapse.
@@ -108,30 +119,33 @@ impl<'a> SignedHeaders<'a> {
         self.add(order_of(name.as_bytes()), name, value, look.is_collapsed);
     }
 
-    /// Adds a line, at its place by name if that is not far from the end.
     fn add(&mut self, order: u128, name: &'a str, value: &'a [u8], collapsed: bool) {
-        const NEAR: usize = 24;
-        let own = self.lines.len() as u16;
+        let key = (order & !Self::PLACE) | self.lines.len() as u128;
+        self.lines.push(Line { name, value, collapsed, repeated: false });
+        self.by_name.push(key);
         self.names_len += name.len() + 1;
-        self.lines.push(Line { order, name, value, collapsed, repeated: false });
-        self.by_name.push(own);
         let (lines, by_name) = (&self.lines[..], &mut self.by_name[..]);
         let mut at = by_name.len() - 1;
-        let nearest = if self.unsorted { at } else { at.saturating_sub(NEAR) };
-        while at > 0 {
+        while at > 0 && at < FEW {
             let before = by_name[at - 1];
-            let other = lines[usize::from(before)].order;
-            if other < order {
-                break;
-            }
-            if other == order || at == nearest {
-                self.unsorted = true;
+            if before ^ key <= Self::PLACE {
+                self.alike = true;
+                if Self::line(lines, before).name <= name {
+                    break;
+                }
+            } else if before < key {
                 break;
             }
             by_name[at] = before;
             at -= 1;
         }
-        by_name[at] = own;
+        by_name[at] = key;
+    }
+
+    const PLACE: u128 = u16::MAX as u128;
+
+    fn line<'l>(lines: &'l [Line<'a>], key: u128) -> &'l Line<'a> {
+        &lines[(key & Self::PLACE) as usize]
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -144,30 +158,27 @@ impl<'a> SignedHeaders<'a> {
 
     /// Sorts by name; duplicates keep their order. To be called once, when all are there.
     pub(crate) fn sort(&mut self) {
-        // Mostly so, and then no name is there twice.
-        if self.unsorted {
-            self.sort_in_detail();
+        let lines = &mut self.lines[..];
+        if lines.len() > FEW {
+            self.by_name.sort_by(|one, other| {
+                let names = Self::line(lines, *one).name.cmp(Self::line(lines, *other).name);
+                names.then(one.cmp(other))
+            });
+        }
+        if self.alike || lines.len() > FEW {
+            let mut last = None;
+            for key in &self.by_name {
+                let line = &mut lines[(key & Self::PLACE) as usize];
+                line.repeated = last == Some(line.name);
+                last = Some(line.name);
+                self.names_len -= if line.repeated { line.name.len() + 1 } else { 0 };
+            }
         }
         self.names_len = self.names_len.saturating_sub(1);
     }
 
-    fn sort_in_detail(&mut self) {
-        let lines = &mut self.lines[..];
-        self.by_name.sort_by_key(|at| {
-            let line = &lines[usize::from(*at)];
-            (line.order, line.name)
-        });
-        let mut last = None;
-        for at in &self.by_name {
-            let line = &mut lines[usize::from(*at)];
-            line.repeated = last == Some(line.name);
-            last = Some(line.name);
-            self.names_len -= if line.repeated { line.name.len() + 1 } else { 0 };
-        }
-    }
-
     fn sorted(&self) -> impl Iterator<Item = &Line<'a>> {
-        self.by_name.iter().map(|at| &self.lines[usize::from(*at)])
+        self.by_name.iter().map(|key| Self::line(&self.lines, *key))
     }
 
     /// Appends `name;name;…`, each name once.
@@ -182,32 +193,31 @@ impl<'a> SignedHeaders<'a> {
 
     /// The same headers with secret values replaced, as text to be shown.
     fn redacted(&self) -> Self {
-        let mut redacted = Self { names_len: self.names_len, replace: self.replace, ..Self::default() };
+        let mut redacted = Self::default();
         for &line in self.sorted() {
-            let sensitive = is_sensitive(line.name);
-            if sensitive && line.repeated {
-                continue;
+            match is_sensitive(line.name) {
+                true if line.repeated => {}
+                true => redacted.push(line.name, REDACTED.as_bytes()),
+                false => redacted.push(line.name, line.value),
             }
-            redacted.by_name.push(redacted.lines.len() as u16);
-            redacted.lines.push(if sensitive { Line { value: REDACTED.as_bytes(), ..line } } else { line });
         }
+        redacted.sort();
         redacted
     }
 
     fn write(&self, out: &mut impl Sink) {
-        for (at, Line { name, value, collapsed, repeated, .. }) in self.sorted().enumerate() {
+        for (at, Line { name, value, collapsed, repeated }) in self.sorted().enumerate() {
             if *repeated {
-                out.put(b",");
+                out.put([b","]);
             } else {
                 if at > 0 {
-                    out.put(b"\n");
+                    out.put([b"\n"]);
                 }
-                out.put(name.as_bytes());
-                out.put(b":");
+                out.put([name.as_bytes(), b":"]);
             }
-            if *collapsed { out.put(value) } else { write_collapsed(out, value) }
+            if *collapsed { out.put([value]) } else { write_collapsed(out, value) }
         }
-        out.put(b"\n");
+        out.put([b"\n"]);
     }
 }
 
@@ -319,9 +329,9 @@ fn write_collapsed(out: &mut impl Sink, value: &[u8]) {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
     for (at, word) in value.split(is_space).filter(|word| !word.is_empty()).enumerate() {
         if at > 0 {
-            out.put(b" ");
+            out.put([b" "]);
         }
-        out.put(word);
+        out.put([word]);
     }
 }
 
@@ -352,23 +362,19 @@ impl CanonicalRequest<'_, '_> {
     }
 
     pub(crate) fn write(&self, out: &mut impl Sink) {
-        out.put(self.method.as_bytes());
-        out.put(b"\n");
+        out.put([self.method.as_bytes(), b"\n"]);
         self.write_path(out);
-        out.put(b"\n");
+        out.put([b"\n"]);
         write_query(out, self.query);
-        out.put(b"\n");
+        out.put([b"\n"]);
         self.headers.write(out);
-        out.put(b"\n");
-        out.put(self.signed_names);
-        out.put(b"\n");
-        out.put(self.payload_hash);
+        out.put([b"\n", self.signed_names, b"\n", self.payload_hash]);
     }
 
     fn write_path(&self, out: &mut impl Sink) {
         let (double_encode, normalize) = (self.double_encode, self.normalize_path);
         if !(double_encode || normalize) || is_canonical(self.path) {
-            return out.put(self.path.as_bytes());
+            return out.put([self.path.as_bytes()]);
         }
         if !normalize {
             return self.write_segment(out, self.path);
@@ -382,17 +388,17 @@ impl CanonicalRequest<'_, '_> {
             }
         }
         for segment in &segments {
-            out.put(b"/");
+            out.put([b"/"]);
             self.write_segment(out, segment);
         }
         // A path that ends in `/.` or `/..` loses its last slash: so botocore and CRT have it, against RFC 3986.
         if segments.is_empty() || self.path.ends_with('/') {
-            out.put(b"/");
+            out.put([b"/"]);
         }
     }
 
     fn write_segment(&self, out: &mut impl Sink, part: &str) {
-        if self.double_encode { write_encoded(out, part) } else { out.put(part.as_bytes()) }
+        if self.double_encode { write_encoded(out, part) } else { out.put([part.as_bytes()]) }
     }
 }
 
@@ -418,12 +424,11 @@ fn write_encoded(out: &mut impl Sink, part: &str) {
     let mut plain_from = 0;
     for (at, byte) in bytes.iter().enumerate() {
         if !is_unreserved(*byte) && *byte != b'/' {
-            out.put(&bytes[plain_from..at]);
-            out.put(&escape(*byte));
+            out.put([&bytes[plain_from..at], &escape(*byte)]);
             plain_from = at + 1;
         }
     }
-    out.put(&bytes[plain_from..]);
+    out.put([&bytes[plain_from..]]);
 }
 
 /// The parameters sorted by key, then by value, each with its `=`.
@@ -450,11 +455,11 @@ fn write_query(out: &mut impl Sink, query: &str) {
     });
     for (at, pair) in pairs.iter().enumerate() {
         if at > 0 {
-            out.put(b"&");
+            out.put([b"&"]);
         }
-        out.put(pair.text);
+        out.put([pair.text]);
         if pair.key_len.is_none() {
-            out.put(b"=");
+            out.put([b"="]);
         }
     }
 }

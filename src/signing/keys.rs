@@ -375,7 +375,7 @@ impl SigningKey {
 
     /// The service's signing name.
     pub(crate) fn service(&self) -> &str {
-        &self.authorization[self.service.clone()]
+        self.authorization.get(self.service.clone()).unwrap_or_default()
     }
 
     /// The region; `None` for SigV4a.
@@ -409,23 +409,13 @@ pub(crate) type SignatureHex = SmallVec<[u8; 64]>;
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
     let mut out = [0; 64];
-    for (two, byte) in out.chunks_exact_mut(2).zip(bytes) {
-        two.copy_from_slice(&HEX[usize::from(*byte)]);
+    // Computed, not looked up, so that the compiler vectorizes this loop.
+    let digit = |value: u8| value + b'0' + u8::from(value > 9) * (b'a' - b'9' - 1);
+    for (two, byte) in out.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *two = [digit(byte >> 4), digit(byte & 15)];
     }
     out
 }
-
-/// Every byte in lower-case hex.
-const HEX: [[u8; 2]; 256] = {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    let mut table = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < table.len() {
-        table[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
-        byte += 1;
-    }
-    table
-};
 
 #[cfg(test)]
 mod tests;

@@ -67,22 +67,21 @@ impl PreparedRequest<'_> {
         }
     }
 
-    /// The payload to sign: the given one, unless the service's settings or the caller leave it unsigned.
+    /// Makes a given payload the one to sign: unsigned where the service's settings or the caller leave it so.
     ///
     /// # Errors
     /// [`ErrorKind::BodyMismatch`] and [`ErrorKind::UnsupportedPayload`] where it contradicts the caller's own
     /// `x-amz-content-sha256`; the latter for an unsigned payload over plain http, unless allowed.
-    #[inline]
-    pub(super) fn payload<'p>(&self, signer: &Signer, given: Payload<'p>) -> Result<Payload<'p>, Error> {
-        let payload = match self.declared {
-            Some(declared) => declared.agree(given)?,
-            None if self.profile.unsigned_payload && given.is_bytes() => Payload::unsigned(),
-            None => given,
-        };
+    pub(super) fn settle_payload(&self, signer: &Signer, payload: &mut Payload<'_>) -> Result<(), Error> {
+        match self.declared {
+            Some(declared) => *payload = declared.agree(*payload)?,
+            None if self.profile.unsigned_payload && payload.is_bytes() => *payload = Payload::unsigned(),
+            None => {}
+        }
         if payload.is_unsigned() {
             self.require_unsigned_allowed(signer)?;
         }
-        Ok(payload)
+        Ok(())
     }
 
     /// # Errors
@@ -151,6 +150,7 @@ impl PreparedRequest<'_> {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn canonical<'a, 'h>(
         &'a self,
         query: &'a str,
@@ -174,7 +174,8 @@ impl Signer {
     /// Decides where, for what and in which form a request is signed.
     pub(crate) fn prepare<'a>(&'a self, request: &'a RequestView<'a>) -> Result<PreparedRequest<'a>, Error> {
         let inner = &*self.inner;
-        let (origin, known) = inner.known_host(request)?;
+        let known = inner.known_host(request)?;
+        let origin = known.origin(request.scheme.unwrap_or_default(), request.authority.unwrap_or_default());
         inner.ensure_allowed(&origin, request, &known)?;
         let present = PresentHeaders::of(request.headers);
         let host = match present.host {

@@ -145,18 +145,15 @@ impl Inner {
         self.origins.ensure_allowed(origin.http_scheme(), origin.host, origin.port, missing)
     }
 
-    /// The origin of a request, and its cached entry, added on a miss.
+    /// The cached entry of a request's origin, added on a miss.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidUri`] for a URI that is not absolute, or has another scheme than http's and web sockets'.
-    pub(super) fn known_host<'a>(
-        &self,
-        request: &RequestView<'a>,
-    ) -> Result<(Origin<'a>, Found<KnownHost>), Error> {
+    pub(super) fn known_host(&self, request: &RequestView<'_>) -> Result<Found<KnownHost>, Error> {
         if let (Some(scheme), Some(authority)) = (request.scheme, request.authority)
             && let Some(known) = self.hosts.find(|known| known.is_of(scheme, authority))
         {
-            return Ok((known.origin(scheme, authority), known));
+            return Ok(known);
         }
         let origin = Origin::new(request.scheme, request.authority)?;
         let endpoint = Endpoint::recognize(origin.host);
@@ -168,7 +165,7 @@ impl Inner {
         // Overrides only take away from what has to agree.
         known.consistent =
             !depends_on_path && self.ensure_scope_consistent(&Overrides::default(), &known, "").is_ok();
-        Ok((origin, self.hosts.add(known)))
+        Ok(self.hosts.add(known))
     }
 
     /// The region inferred from a host, unless the configured one takes precedence.

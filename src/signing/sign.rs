@@ -123,12 +123,12 @@ impl Signer {
         &self,
         prepared: &PreparedRequest<'_>,
         keys: Found<CurrentKeys>,
-        payload: Payload<'_>,
+        mut payload: Payload<'_>,
         reading: ClockReading,
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
         attempt: impl FnOnce(Attempt<'_>) -> A,
     ) -> Result<(Signature<A>, T), Error> {
-        let payload = prepared.payload(self, payload)?;
+        prepared.settle_payload(self, &mut payload)?;
         let (service, reach) = prepared.service_and_reach()?;
         let context = SigningContext::new((service, reach), keys, reading.corrected())?;
         let hash = payload.hash();

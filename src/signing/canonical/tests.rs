@@ -154,8 +154,8 @@ fn the_hash_sink_hashes_what_a_vec_collects() {
         let (mut hash, mut all) = (HashSink::new(), Vec::new());
         for (at, size) in sizes.iter().enumerate() {
             let piece = vec![at as u8; *size];
-            hash.put(&piece);
-            all.put(&piece);
+            hash.put([&piece[..], b"", &piece]);
+            all.put([&piece[..], b"", &piece]);
         }
         assert_eq!(hash.finish()[..], Sha256::digest(&all)[..]);
     }
