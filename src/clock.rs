@@ -126,9 +126,14 @@ impl Clock {
 
     /// [`now_for`](Self::now_for) and its parts, to be given to [`learn`](Self::learn) and [`should_retry`] with the response.
     pub(crate) fn read(&self, origin: &str) -> ClockReading {
+        self.read_at(self.now(), origin)
+    }
+
+    /// As [`read`](Self::read), at a time that [`now`](Self::now) gave.
+    pub(crate) fn read_at(&self, local: SystemTime, origin: &str) -> ClockReading {
         let known = |origin| self.offsets.load().get(origin).map(|known| known.offset);
         let offset = if self.has_offsets.load(Ordering::Acquire) { known(origin) } else { None };
-        ClockReading { local: self.now(), offset: offset.unwrap_or_default() }
+        ClockReading { local, offset: offset.unwrap_or_default() }
     }
 
     /// Learns from a response of an origin, whatever its status; the times are [`now`](Self::now)'s.

@@ -30,7 +30,7 @@ pub(crate) struct HashSink {
 
 impl HashSink {
     /// Blocks of SHA-256 have 64 bytes.
-    const BUFFER: usize = 16 * 64;
+    const BUFFER: usize = 8 * 64;
 
     pub(crate) fn new() -> Self {
         Self { hasher: Sha256::new(), buffer: [0; Self::BUFFER], filled: 0 }
@@ -75,18 +75,13 @@ impl Sink for HashSink {
     }
 }
 
-/// So many lines and parameters take no memory from the heap, and are sorted as they come.
-const FEW: usize = 24;
-
 /// The headers to be signed: lower-case names, values as they are sent, duplicates in their order.
 #[derive(Debug, Default)]
 pub(crate) struct SignedHeaders<'a> {
     /// As they were added.
-    lines: SmallVec<[Line<'a>; FEW]>,
-    /// By name: the first 14 bytes of each name as a number, then the line's place in `lines`.
-    by_name: SmallVec<[u128; FEW]>,
-    /// Whether some lines have names that begin alike, and may be the same.
-    alike: bool,
+    lines: SmallVec<[Line<'a>; 24]>,
+    /// By name, once they are sorted: the first 14 bytes of each name as a number, then the line's place in `lines`.
+    by_name: SmallVec<[u128; 24]>,
     /// The bytes that [`write_names`](Self::write_names) writes, known once the lines are sorted.
     pub(crate) names_len: usize,
     /// Whether the request has headers of an earlier signature, to be replaced by this one's.
@@ -116,30 +111,7 @@ impl<'a> SignedHeaders<'a> {
 
     #[inline]
     pub(crate) fn push_looked_at(&mut self, name: &'a str, value: &'a [u8], look: ValueLook) {
-        self.add(order_of(name.as_bytes()), name, value, look.is_collapsed);
-    }
-
-    fn add(&mut self, order: u128, name: &'a str, value: &'a [u8], collapsed: bool) {
-        let key = (order & !Self::PLACE) | self.lines.len() as u128;
-        self.lines.push(Line { name, value, collapsed, repeated: false });
-        self.by_name.push(key);
-        self.names_len += name.len() + 1;
-        let (lines, by_name) = (&self.lines[..], &mut self.by_name[..]);
-        let mut at = by_name.len() - 1;
-        while at > 0 && at < FEW {
-            let before = by_name[at - 1];
-            if before ^ key <= Self::PLACE {
-                self.alike = true;
-                if Self::line(lines, before).name <= name {
-                    break;
-                }
-            } else if before < key {
-                break;
-            }
-            by_name[at] = before;
-            at -= 1;
-        }
-        by_name[at] = key;
+        self.lines.push(Line { name, value, collapsed: look.is_collapsed, repeated: false });
     }
 
     const PLACE: u128 = u16::MAX as u128;
@@ -158,27 +130,33 @@ impl<'a> SignedHeaders<'a> {
 
     /// Sorts by name; duplicates keep their order. To be called once, when all are there.
     pub(crate) fn sort(&mut self) {
-        let lines = &mut self.lines[..];
-        if lines.len() > FEW {
-            self.by_name.sort_by(|one, other| {
+        let (lines, by_name) = (&mut self.lines[..], &mut self.by_name);
+        let mut names_len = 0;
+        for (place, line) in lines.iter().enumerate() {
+            by_name.push((order_of(line.name.as_bytes()) & !Self::PLACE) | place as u128);
+            names_len += line.name.len() + 1;
+        }
+        by_name.sort_unstable();
+        let begin_alike = |two: &[u128]| two[0] ^ two[1] <= Self::PLACE;
+        if by_name.windows(2).any(begin_alike) {
+            by_name.sort_by(|one, other| {
                 let names = Self::line(lines, *one).name.cmp(Self::line(lines, *other).name);
                 names.then(one.cmp(other))
             });
-        }
-        if self.alike || lines.len() > FEW {
             let mut last = None;
-            for key in &self.by_name {
+            for key in by_name.iter() {
                 let line = &mut lines[(key & Self::PLACE) as usize];
                 line.repeated = last == Some(line.name);
                 last = Some(line.name);
-                self.names_len -= if line.repeated { line.name.len() + 1 } else { 0 };
+                names_len -= if line.repeated { line.name.len() + 1 } else { 0 };
             }
         }
-        self.names_len = self.names_len.saturating_sub(1);
+        self.names_len = names_len.saturating_sub(1);
     }
 
     fn sorted(&self) -> impl Iterator<Item = &Line<'a>> {
-        self.by_name.iter().map(|key| Self::line(&self.lines, *key))
+        let lines = &self.lines[..];
+        self.by_name.iter().map(|key| Self::line(lines, *key))
     }
 
     /// Appends `name;name;…`, each name once.
@@ -373,7 +351,7 @@ impl CanonicalRequest<'_, '_> {
 
     fn write_path(&self, out: &mut impl Sink) {
         let (double_encode, normalize) = (self.double_encode, self.normalize_path);
-        if !(double_encode || normalize) || is_canonical(self.path) {
+        if !(double_encode || normalize) {
             return out.put([self.path.as_bytes()]);
         }
         if !normalize {
@@ -400,22 +378,6 @@ impl CanonicalRequest<'_, '_> {
     fn write_segment(&self, out: &mut impl Sink, part: &str) {
         if self.double_encode { write_encoded(out, part) } else { out.put([part.as_bytes()]) }
     }
-}
-
-/// Whether neither normalizing nor encoding changes a path: its bytes are unreserved, and no segment is empty or begins
-/// with a dot.
-fn is_canonical(path: &str) -> bool {
-    let mut after_slash = false;
-    let canonical = path.bytes().all(|byte| match byte {
-        b'/' => !std::mem::replace(&mut after_slash, true),
-        byte => {
-            is_unreserved(byte) && (byte != b'.' || !after_slash) && {
-                after_slash = false;
-                true
-            }
-        }
-    });
-    canonical && path.starts_with('/')
 }
 
 /// The path encoded once more: every byte but unreserved ones and slashes.

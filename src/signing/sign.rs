@@ -35,10 +35,12 @@ impl Signer {
         payload: Payload<'_>,
         attempt: impl FnOnce(Attempt<'_>) -> A,
     ) -> Result<Signature<A>, Error> {
+        // First, as the clock waits for all before it.
+        let now = self.inner.clock.now();
         // Borrowed from the result: it is large to move.
         let prepared = &self.prepare(request);
         let prepared = prepared.as_ref().map_err(Error::clone)?;
-        Ok(self.sign_headers(prepared, keys, payload, log_signed(prepared), attempt)?.0)
+        Ok(self.sign_headers(prepared, (keys, now), payload, log_signed(prepared), attempt)?.0)
     }
 
     pub(super) async fn signature_with_details(
@@ -47,13 +49,14 @@ impl Signer {
         payload: Payload<'_>,
     ) -> Result<(Signature<SignedWith>, SigningDetails), Error> {
         let keys = self.keys_for(request).await?;
+        let now = self.inner.clock.now();
         let prepared = self.prepare(request)?;
         let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
             log_signed(&prepared)(context, canonical);
             context.details(&prepared, canonical)
         };
         let (signature, mut details) =
-            self.sign_headers(&prepared, keys, payload, explain, |made| made.signed_with())?;
+            self.sign_headers(&prepared, (keys, now), payload, explain, |made| made.signed_with())?;
         details.set_clock_offset_seconds(signature.attempt.reading.offset.seconds());
         Ok((signature, details))
     }
@@ -99,21 +102,21 @@ impl Signer {
         Ok((SigningContext::new(prepared.service_and_reach()?, keys, now)?, now))
     }
 
-    /// Signs a prepared request. Pure but for the clock and the caches of the signer.
+    /// Signs a prepared request. Pure but for the caches of the signer.
     ///
     /// `look` is shown what was signed, after the fact; `attempt` what it was made with.
     fn sign_headers<T, A>(
         &self,
         prepared: &PreparedRequest<'_>,
-        keys: Found<CurrentKeys>,
+        (keys, now): (Found<CurrentKeys>, SystemTime),
         payload: Payload<'_>,
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
         attempt: impl FnOnce(Attempt<'_>) -> A,
     ) -> Result<(Signature<A>, T), Error> {
         let timer = SigningTimer::start();
-        let reading = self.inner.clock.read(prepared.origin.authority);
+        let reading = self.inner.clock.read_at(now, prepared.origin.authority);
         let attempt = |made: Attempt<'_>| {
-            timer.signed(made.context.key.service(), payload.hashed_len());
+            timer.signed(made.context.key.service(), made.payload.hashed_len());
             attempt(made)
         };
         self.sign_headers_at(prepared, keys, payload, reading, look, attempt)
@@ -132,7 +135,6 @@ impl Signer {
         let (service, reach) = prepared.service_and_reach()?;
         let context = SigningContext::new((service, reach), keys, reading.corrected())?;
         let hash = payload.hash();
-        let token = context.keys.token().map(|token| (prepared.profile.token_header, token));
 
         let mut headers = SignedHeaders::default();
         prepared.headers(self, &mut headers)?;
@@ -154,8 +156,8 @@ impl Signer {
         if let Some(set) = region_set {
             headers.push(signature_headers::REGION_SET_NAME, set.as_bytes());
         }
-        if let Some((name, token)) = token {
-            headers.push_own(name, token.as_bytes());
+        if let Some(token) = context.keys.token() {
+            headers.push_own(prepared.profile.token_header, token.as_bytes());
         }
         headers.sort();
 
@@ -179,9 +181,10 @@ impl Signer {
         authorization.extend_from_slice(BEFORE_SIGNATURE);
         authorization.extend_from_slice(&signature);
         let authorization = sensitive_header(authorization)?;
-        let token = token.map(|(_, value)| (prepared.profile.token_header_name(), value.clone()));
         let replace = headers.replace;
         drop(headers);
+        let token = context.keys.token();
+        let token = token.map(|token| (prepared.profile.token_header_name(), token.clone()));
         let signature = Signature {
             date: context.key.date().header().clone(),
             token,
@@ -193,6 +196,7 @@ impl Signer {
             rewritten: prepared.rewrites_uri().then(|| prepared.target.to_path_and_query()),
             attempt: attempt(Attempt {
                 context: &context,
+                payload: &payload,
                 reading,
                 chain,
                 #[cfg(feature = "event-stream")]
@@ -260,6 +264,7 @@ pub(crate) struct SigningContext {
 /// One signature, and what it was made with.
 pub(crate) struct Attempt<'a> {
     context: &'a SigningContext,
+    payload: &'a Payload<'a>,
     reading: ClockReading,
     chain: Option<Box<ChunkSigner>>,
     #[cfg(feature = "event-stream")]
@@ -281,7 +286,7 @@ impl Attempt<'_> {
 }
 
 impl SigningContext {
-    #[inline]
+    #[inline(always)]
     fn new(
         (service, reach): (&str, RegionScope<'_>),
         keys: Found<CurrentKeys>,

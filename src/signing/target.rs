@@ -251,6 +251,8 @@ pub(crate) fn holds_arns(host: &str) -> bool {
 pub(crate) struct Target<'a> {
     pub(crate) path: Cow<'a, str>,
     pub(crate) query: Option<Cow<'a, str>>,
+    /// Whether the path is known to be one that neither encoding nor normalizing changes.
+    pub(crate) path_is_canonical: bool,
 }
 
 impl<'a> Target<'a> {
@@ -273,14 +275,16 @@ impl<'a> Target<'a> {
                 "the request's path does not begin with a slash; write it as an absolute path, such as /orders",
             ));
         }
+        let path_is_canonical = is_canonical(path);
         let path = match form {
+            _ if path_is_canonical => Cow::Borrowed(path),
             PathForm::AsGiven => escape_non_ascii(path)?,
             PathForm::Strict => strict_path(path, true)?,
             PathForm::ObjectKey => strict_path(path, false)?,
         };
         let path = if path.is_empty() { Cow::Borrowed("/") } else { path };
         let query = query.map(|query| strict_query(query, plus, drop_signature)).transpose()?;
-        let target = Self { path, query };
+        let target = Self { path, query, path_is_canonical };
         if target.len() > MAX_TARGET {
             return Err(too_long());
         }
@@ -316,6 +320,36 @@ fn too_long() -> Error {
         ErrorKind::InvalidUri,
         format!("path and query are longer than {MAX_TARGET} bytes; send what is long in the body instead"),
     )
+}
+
+/// Whether no form, encoding or normalizing changes a path: its bytes are unreserved, and no segment is empty or begins
+/// with a dot.
+fn is_canonical(path: &str) -> bool {
+    const SLASH: u8 = 1;
+    const DOT: u8 = 2;
+    const OTHER: u8 = 4;
+    const CLASSES: [u8; 256] = {
+        let mut classes = [0; 256];
+        let mut byte = 0;
+        while byte < classes.len() {
+            classes[byte] = match byte as u8 {
+                b'/' => SLASH,
+                b'.' => DOT,
+                byte if is_unreserved(byte) => 0,
+                _ => OTHER,
+            };
+            byte += 1;
+        }
+        classes
+    };
+    // To the end in any case, and without a branch: most paths are.
+    let (mut refused, mut found) = (OTHER, 0);
+    for byte in path.bytes() {
+        let class = CLASSES[usize::from(byte)];
+        found |= class & refused;
+        refused = if class == SLASH { OTHER | SLASH | DOT } else { OTHER };
+    }
+    found == 0 && path.starts_with('/')
 }
 
 /// # Errors
