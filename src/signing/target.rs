@@ -347,7 +347,7 @@ fn is_canonical(path: &str) -> bool {
     for byte in path.bytes() {
         let class = CLASSES[usize::from(byte)];
         found |= class & refused;
-        refused = if class == SLASH { OTHER | SLASH | DOT } else { OTHER };
+        refused = OTHER | ((class & SLASH) * (SLASH | DOT));
     }
     found == 0 && path.starts_with('/')
 }
