@@ -228,7 +228,8 @@ impl Signer {
             return Ok(Presigned::unsigned(parts, &presigning));
         }
         let keys = self.keys_for(&request).await?;
-        let prepared = self.prepare(&request)?;
+        let known = self.known_host(&request)?;
+        let prepared = self.prepare(&request, &known)?;
         let (context, now) = self.presigning_context(&prepared, keys)?;
         let expires_in = lifetime(&presigning, &context, now)?;
 
@@ -339,7 +340,7 @@ fn query(
     for (name, value) in parameters {
         push(&mut query, name, value);
     }
-    if let Some(set) = prepared.region_set()? {
+    if let Some(set) = prepared.region_set() {
         push(&mut query, "X-Amz-Region-Set", set);
     }
     let mut appended = String::new();

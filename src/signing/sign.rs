@@ -10,10 +10,13 @@ use super::canonical::{CanonicalRequest, HashSink, SignedHeaders};
 use super::date::epoch_seconds;
 use super::details::SigningDetails;
 use super::headers::signature_headers;
-use super::keys::{CredentialsWithKeys, CurrentKeys, DatedKey, RegionScope, SignatureHex, hex};
+#[cfg(feature = "event-stream")]
+use super::keys::RegionScope;
+use super::keys::{CredentialsWithKeys, CurrentKeys, DatedKey, SignatureHex, hex};
 use super::payload::Payload;
 use super::prepare::PreparedRequest;
 use super::request::RequestView;
+use super::scope::Scope;
 use super::signature::{Signature, SignedWith};
 use super::signer::{Inner, Signer};
 #[cfg(feature = "event-stream")]
@@ -38,7 +41,8 @@ impl Signer {
         // First, as the clock waits for all before it.
         let now = self.inner.clock.now();
         // Borrowed from the result: it is large to move.
-        let prepared = &self.prepare(request);
+        let known = self.known_host(request)?;
+        let prepared = &self.prepare(request, &known);
         let prepared = prepared.as_ref().map_err(Error::clone)?;
         Ok(self.sign_headers(prepared, (keys, now), payload, log_signed(prepared), attempt)?.0)
     }
@@ -50,7 +54,8 @@ impl Signer {
     ) -> Result<(Signature<SignedWith>, SigningDetails), Error> {
         let keys = self.keys_for(request).await?;
         let now = self.inner.clock.now();
-        let prepared = self.prepare(request)?;
+        let known = self.known_host(request)?;
+        let prepared = self.prepare(request, &known)?;
         let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
             log_signed(&prepared)(context, canonical);
             context.details(&prepared, canonical)
@@ -68,7 +73,8 @@ impl Signer {
         payload: Payload<'_>,
         signed_with: &SignedWith,
     ) -> Result<SigningDetails, Error> {
-        let prepared = self.prepare(request)?;
+        let known = self.known_host(request)?;
+        let prepared = self.prepare(request, &known)?;
         let keys = CurrentKeys { keys: Arc::clone(&signed_with.keys), validity: None };
         let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
             context.details(&prepared, canonical)
@@ -87,7 +93,7 @@ impl Signer {
         if let Some(keys) = self.cached_keys() {
             return Ok(keys);
         }
-        self.prepare(request)?;
+        self.prepare(request, &*self.known_host(request)?)?;
         // Boxed to keep the future of the usual case small.
         Box::pin(self.inner.load_keys()).await
     }
@@ -99,7 +105,7 @@ impl Signer {
         keys: Found<CurrentKeys>,
     ) -> Result<(SigningContext, SystemTime), Error> {
         let now = self.inner.clock.now();
-        Ok((SigningContext::new(prepared.service_and_reach()?, keys, now)?, now))
+        Ok((SigningContext::new(&prepared.scope, keys, now)?, now))
     }
 
     /// Signs a prepared request. Pure but for the caches of the signer.
@@ -132,8 +138,7 @@ impl Signer {
         attempt: impl FnOnce(Attempt<'_>) -> A,
     ) -> Result<(Signature<A>, T), Error> {
         prepared.settle_payload(self, &mut payload)?;
-        let (service, reach) = prepared.service_and_reach()?;
-        let context = SigningContext::new((service, reach), keys, reading.corrected())?;
+        let context = SigningContext::new(&prepared.scope, keys, reading.corrected())?;
         let hash = payload.hash();
 
         let mut headers = SignedHeaders::default();
@@ -152,7 +157,7 @@ impl Signer {
             headers.push_own(signature_headers::CONTENT_SHA256_NAME, hash.as_bytes());
         }
         headers.push_own(signature_headers::DATE_NAME, context.key.date().as_str().as_bytes());
-        let region_set = reach.region_set();
+        let region_set = prepared.region_set();
         if let Some(set) = region_set {
             headers.push(signature_headers::REGION_SET_NAME, set.as_bytes());
         }
@@ -168,11 +173,15 @@ impl Signer {
         let signature = context.sign(&canonical);
         let chain = payload.is_chunked().then(|| Box::new(context.chain(signature.clone())));
         #[cfg(feature = "event-stream")]
-        let events = match reach {
+        let events = match prepared.scope.reach {
             RegionScope::Region(region) if payload.is_event_stream() => {
                 let clock = (Arc::clone(&self.inner.clock), prepared.origin.authority);
-                let chain =
-                    EventSigner::new(Arc::clone(&context.keys.keys), clock, (service, region), &signature);
+                let chain = EventSigner::new(
+                    Arc::clone(&context.keys.keys),
+                    clock,
+                    (prepared.scope.service, region),
+                    &signature,
+                );
                 Some(Box::new(chain))
             }
             _ => None,
@@ -287,14 +296,10 @@ impl Attempt<'_> {
 
 impl SigningContext {
     #[inline(always)]
-    fn new(
-        (service, reach): (&str, RegionScope<'_>),
-        keys: Found<CurrentKeys>,
-        time: SystemTime,
-    ) -> Result<Self, Error> {
+    fn new(scope: &Scope<'_>, keys: Found<CurrentKeys>, time: SystemTime) -> Result<Self, Error> {
         let seconds = epoch_seconds(time)?;
-        let key = keys.signing_key(seconds, reach, service)?;
-        Ok(Self { keys, key, algorithm: reach.algorithm() })
+        let key = keys.signing_key(seconds, scope.reach, scope.service)?;
+        Ok(Self { keys, key, algorithm: scope.reach.algorithm() })
     }
 
     /// The signature of a canonical request, in lower-case hex.
@@ -320,7 +325,7 @@ impl SigningContext {
             .with_session_token(self.keys.token().is_some())
             .with_url_host(prepared.origin.authority);
         details.set_sent(prepared.request.headers);
-        details.set_rule(prepared.scope.rule());
+        details.set_rule(prepared.scope.rule(prepared.request.path));
         details
     }
 }
