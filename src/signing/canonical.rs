@@ -161,12 +161,12 @@ impl<'a> SignedHeaders<'a> {
 
     /// Appends `name;name;…`, each name once.
     pub(crate) fn write_names(&self, out: &mut Vec<u8>) {
-        for (at, line) in self.sorted().filter(|line| !line.repeated).enumerate() {
-            if at > 0 {
-                out.push(b';');
-            }
+        let end = out.len() + self.names_len;
+        for line in self.sorted().filter(|line| !line.repeated) {
             out.extend_from_slice(line.name.as_bytes());
+            out.push(b';');
         }
+        out.truncate(end);
     }
 
     /// The same headers with secret values replaced, as text to be shown.
@@ -183,19 +183,19 @@ impl<'a> SignedHeaders<'a> {
         redacted
     }
 
+    /// Writes each line with a line feed before it.
     fn write(&self, out: &mut impl Sink) {
-        for (at, Line { name, value, collapsed, repeated }) in self.sorted().enumerate() {
-            if *repeated {
-                out.put([b","]);
-            } else {
-                if at > 0 {
-                    out.put([b"\n"]);
+        for Line { name, value, collapsed, repeated } in self.sorted() {
+            match (repeated, collapsed) {
+                (false, true) => {
+                    out.put([b"\n", name.as_bytes(), b":", value]);
+                    continue;
                 }
-                out.put([name.as_bytes(), b":"]);
+                (false, false) => out.put([b"\n", name.as_bytes(), b":"]),
+                (true, _) => out.put([b","]),
             }
-            if *collapsed { out.put([value]) } else { write_collapsed(out, value) }
+            write_collapsed(out, value);
         }
-        out.put([b"\n"]);
     }
 }
 
@@ -344,9 +344,8 @@ impl CanonicalRequest<'_, '_> {
         self.write_path(out);
         out.put([b"\n"]);
         write_query(out, self.query);
-        out.put([b"\n"]);
         self.headers.write(out);
-        out.put([b"\n", self.signed_names, b"\n", self.payload_hash]);
+        out.put([b"\n\n", self.signed_names, b"\n", self.payload_hash]);
     }
 
     fn write_path(&self, out: &mut impl Sink) {

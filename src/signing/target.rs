@@ -325,31 +325,34 @@ fn too_long() -> Error {
 /// Whether no form, encoding or normalizing changes a path: its bytes are unreserved, and no segment is empty or begins
 /// with a dot.
 fn is_canonical(path: &str) -> bool {
-    const SLASH: u8 = 1;
-    const DOT: u8 = 2;
-    const OTHER: u8 = 4;
+    /// Of a slash.
+    const SLASH: u32 = 1;
+    /// Of what no segment begins with: a slash and a dot.
+    const NOT_FIRST: u32 = SLASH << 1;
+    const OTHER: u32 = NOT_FIRST << 1;
     const CLASSES: [u8; 256] = {
         let mut classes = [0; 256];
         let mut byte = 0;
         while byte < classes.len() {
             classes[byte] = match byte as u8 {
-                b'/' => SLASH,
-                b'.' => DOT,
+                b'/' => SLASH | NOT_FIRST,
+                b'.' => NOT_FIRST,
                 byte if is_unreserved(byte) => 0,
                 _ => OTHER,
-            };
+            } as u8;
             byte += 1;
         }
         classes
     };
     // To the end in any case, and without a branch: most paths are.
-    let (mut refused, mut found) = (OTHER, 0);
+    let (mut before, mut any, mut refused) = (0, 0, 0);
     for byte in path.bytes() {
-        let class = CLASSES[usize::from(byte)];
-        found |= class & refused;
-        refused = OTHER | ((class & SLASH) * (SLASH | DOT));
+        let class = u32::from(CLASSES[usize::from(byte)]);
+        any |= class;
+        refused |= (before << 1) & class;
+        before = class;
     }
-    found == 0 && path.starts_with('/')
+    any & OTHER == 0 && refused & NOT_FIRST == 0 && path.starts_with('/')
 }
 
 /// # Errors
