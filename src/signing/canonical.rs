@@ -36,11 +36,13 @@ impl HashSink {
         Self { hasher: Sha256::new(), buffer: [0; Self::BUFFER], filled: 0 }
     }
 
+    /// To be called once. Takes a reference, as the buffer is large to move.
     pub(crate) fn finish(&mut self) -> [u8; 32] {
         self.hasher.update(&self.buffer[..self.filled]);
         self.hasher.finalize_reset().into()
     }
 
+    /// Appends a piece that may not fit: fills the buffer, and hashes it and what else is whole blocks.
     fn put_across(&mut self, piece: &[u8]) {
         let room = Self::BUFFER - self.filled;
         let (first, rest) = piece.split_at(room.min(piece.len()));
@@ -114,6 +116,7 @@ impl<'a> SignedHeaders<'a> {
         self.lines.push(Line { name, value, collapsed: look.is_collapsed, repeated: false });
     }
 
+    /// The bits of a line's place in `by_name`; no more than 512 lines are signed.
     const PLACE: u128 = u16::MAX as u128;
 
     fn line<'l>(lines: &'l [Line<'a>], key: u128) -> &'l Line<'a> {
