@@ -30,9 +30,15 @@ impl<V> SmallCache<V> {
     ///
     /// Two callers that miss at the same time both add theirs; the values are equal, and the older one is dropped in time.
     pub(crate) fn add(&self, value: V) -> Found<V> {
+        self.replace(value, |_| false)
+    }
+
+    /// As [`add`](Self::add), in the place of values that are outdated by it.
+    pub(crate) fn replace(&self, value: V, is_outdated: impl Fn(&V) -> bool) -> Found<V> {
         let value = Arc::new(value);
         self.entries.rcu(|entries| {
-            let kept = entries.iter().take(self.bound.saturating_sub(1)).cloned();
+            let kept = entries.iter().filter(|entry| !is_outdated(entry));
+            let kept = kept.take(self.bound.saturating_sub(1)).cloned();
             std::iter::once(Arc::clone(&value)).chain(kept).collect::<Vec<_>>()
         });
         Found::new(value)

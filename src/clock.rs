@@ -54,6 +54,9 @@ impl Offset {
 
     /// `local` by the server's clock; `local` itself where that cannot be represented.
     pub(crate) fn apply(self, local: SystemTime) -> SystemTime {
+        if self == Self::ZERO {
+            return local;
+        }
         let by = Duration::from_millis(self.milliseconds.unsigned_abs());
         let shifted = if self.milliseconds < 0 { local.checked_sub(by) } else { local.checked_add(by) };
         shifted.unwrap_or(local)

@@ -319,7 +319,7 @@ mod tests {
         let keys = CredentialsWithKeys::new(credentials.into()).unwrap();
         let scope = RegionScope::Region("us-east-1");
         SignedWith {
-            key: std::sync::Arc::clone(&keys.signing_key(0, scope, "s3").unwrap()),
+            key: std::sync::Arc::clone(keys.signing_key(0, scope, "s3").unwrap().key()),
             keys: keys.into(),
             reading: ClockReading { local: SystemTime::UNIX_EPOCH, offset: Default::default() },
             chain: None,

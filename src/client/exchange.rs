@@ -23,7 +23,6 @@ use crate::metrics::{self, Resigned};
 use crate::signing::keys::CurrentKeys;
 use crate::signing::overrides::Overrides;
 use crate::signing::request::RequestView;
-use crate::signing::sign::Attempt;
 use crate::signing::signature::SignedWith;
 use crate::signing::signed_request::SignedRequest;
 use crate::signing::signer::Signer;
@@ -249,7 +248,7 @@ where
         self.restore_headers()?;
         let view = self.view(transport.extensions());
         let mut signature = signer
-            .signature(keys, &view, self.body.payload(), Attempt::signed_with)
+            .signature(keys, &view, self.body.payload(), |made| made.signed_with())
             .map_err(|error| self.explain(error))?;
         if let Some(target) = signature.rewritten.take() {
             self.head.set_target(target).map_err(|error| self.explain(error))?;

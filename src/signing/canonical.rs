@@ -11,16 +11,17 @@ use crate::signing::encode::{escape, is_unreserved};
 
 /// Where a canonical request is written to.
 pub(crate) trait Sink {
-    fn put(&mut self, bytes: &[u8]);
+    /// Appends some pieces, one after the other.
+    fn put<const N: usize>(&mut self, pieces: [&[u8]; N]);
 }
 
 impl Sink for Vec<u8> {
-    fn put(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
+    fn put<const N: usize>(&mut self, pieces: [&[u8]; N]) {
+        pieces.iter().for_each(|piece| self.extend_from_slice(piece));
     }
 }
 
-/// Hashes what is put into it, through a small buffer, so that many short pieces cost one update.
+/// Hashes what is put into it, as many whole blocks at a time as its buffer holds.
 pub(crate) struct HashSink {
     hasher: Sha256,
     buffer: [u8; Self::BUFFER],
@@ -28,39 +29,50 @@ pub(crate) struct HashSink {
 }
 
 impl HashSink {
-    const BUFFER: usize = 512;
+    /// Blocks of SHA-256 have 64 bytes.
+    const BUFFER: usize = 8 * 64;
 
     pub(crate) fn new() -> Self {
         Self { hasher: Sha256::new(), buffer: [0; Self::BUFFER], filled: 0 }
     }
 
-    pub(crate) fn finish(mut self) -> [u8; 32] {
-        self.flush();
-        self.hasher.finalize().into()
-    }
-
-    #[cold]
-    fn overflow(&mut self, bytes: &[u8]) {
-        self.flush();
-        if bytes.len() > Self::BUFFER { self.hasher.update(bytes) } else { self.put(bytes) }
-    }
-
-    fn flush(&mut self) {
+    /// To be called once. Takes a reference, as the buffer is large to move.
+    pub(crate) fn finish(&mut self) -> [u8; 32] {
         self.hasher.update(&self.buffer[..self.filled]);
-        self.filled = 0;
+        self.hasher.finalize_reset().into()
+    }
+
+    /// Appends a piece that may not fit: fills the buffer, and hashes it and what else is whole blocks.
+    fn put_across(&mut self, piece: &[u8]) {
+        let room = Self::BUFFER - self.filled;
+        let (first, rest) = piece.split_at(room.min(piece.len()));
+        self.buffer[self.filled..][..first.len()].copy_from_slice(first);
+        self.filled += first.len();
+        if self.filled == Self::BUFFER {
+            self.hasher.update(&self.buffer[..]);
+            let (blocks, rest) = rest.split_at(rest.len() - rest.len() % 64);
+            self.hasher.update(blocks);
+            self.buffer[..rest.len()].copy_from_slice(rest);
+            self.filled = rest.len();
+        }
     }
 }
 
 impl Sink for HashSink {
     // Inlined, a separator of one byte is one store.
     #[inline]
-    fn put(&mut self, bytes: &[u8]) {
-        match self.buffer.get_mut(self.filled..self.filled + bytes.len()) {
-            Some(room) => {
-                room.copy_from_slice(bytes);
-                self.filled += bytes.len();
+    fn put<const N: usize>(&mut self, pieces: [&[u8]; N]) {
+        let len: usize = pieces.iter().map(|piece| piece.len()).sum();
+        match self.buffer.get_mut(self.filled..self.filled + len) {
+            Some(mut room) => {
+                for piece in pieces {
+                    let (at, rest) = room.split_at_mut(piece.len());
+                    at.copy_from_slice(piece);
+                    room = rest;
+                }
+                self.filled += len;
             }
-            None => self.overflow(bytes),
+            None => pieces.iter().for_each(|piece| self.put_across(piece)),
         }
     }
 }
@@ -68,19 +80,18 @@ impl Sink for HashSink {
 /// The headers to be signed: lower-case names, values as they are sent, duplicates in their order.
 #[derive(Debug, Default)]
 pub(crate) struct SignedHeaders<'a> {
+    /// As they were added.
     lines: SmallVec<[Line<'a>; 24]>,
+    /// By name, once they are sorted: the first 14 bytes of each name as a number, then the line's place in `lines`.
+    by_name: SmallVec<[u128; 24]>,
     /// The bytes that [`write_names`](Self::write_names) writes, known once the lines are sorted.
     pub(crate) names_len: usize,
-    /// Whether a line was added for which no place was found at once, by its order alone.
-    unsorted: bool,
     /// Whether the request has headers of an earlier signature, to be replaced by this one's.
     pub(crate) replace: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Line<'a> {
-    /// See [`order_of`].
-    order: u128,
     name: &'a str,
     value: &'a [u8],
     /// Whether the value is known to have no white space to collapse.
@@ -102,30 +113,14 @@ impl<'a> SignedHeaders<'a> {
 
     #[inline]
     pub(crate) fn push_looked_at(&mut self, name: &'a str, value: &'a [u8], look: ValueLook) {
-        let order = order_of(name.as_bytes());
-        let line = Line { order, name, value, collapsed: look.is_collapsed, repeated: false };
-        if self.lines.last().is_none_or(|last| last.order < order) {
-            self.lines.push(line);
-        } else {
-            self.insert(line);
-        }
+        self.lines.push(Line { name, value, collapsed: look.is_collapsed, repeated: false });
     }
 
-    /// Adds a line where it belongs, if that is not far from the end.
-    fn insert(&mut self, line: Line<'a>) {
-        const NEAR: usize = 24;
-        if !self.unsorted {
-            let later =
-                self.lines.iter().rev().take(NEAR).take_while(|other| other.order > line.order).count();
-            let at = self.lines.len() - later;
-            let before = at.checked_sub(1).and_then(|before| self.lines.get(before));
-            if before.is_none_or(|before| before.order < line.order) {
-                self.lines.insert(at, line);
-                return;
-            }
-        }
-        self.unsorted = true;
-        self.lines.push(line);
+    /// The bits of a line's place in `by_name`; no more than 512 lines are signed.
+    const PLACE: u128 = u16::MAX as u128;
+
+    fn line<'l>(lines: &'l [Line<'a>], key: u128) -> &'l Line<'a> {
+        &lines[(key & Self::PLACE) as usize]
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -138,60 +133,72 @@ impl<'a> SignedHeaders<'a> {
 
     /// Sorts by name; duplicates keep their order. To be called once, when all are there.
     pub(crate) fn sort(&mut self) {
-        // Mostly so, and then no name is there twice.
-        if !self.unsorted {
-            let names_len: usize = self.lines.iter().map(|line| line.name.len() + 1).sum();
-            self.names_len = names_len.saturating_sub(1);
-            return;
+        let (lines, by_name) = (&mut self.lines[..], &mut self.by_name);
+        let mut names_len = 0;
+        for (place, line) in lines.iter().enumerate() {
+            by_name.push((order_of(line.name.as_bytes()) & !Self::PLACE) | place as u128);
+            names_len += line.name.len() + 1;
         }
-        self.lines.sort_by(|one, other| one.order.cmp(&other.order).then_with(|| one.name.cmp(other.name)));
-        let (mut last, mut names_len) = (None, 0);
-        for line in &mut self.lines {
-            line.repeated =
-                last.is_some_and(|(order, name): (u128, &str)| order == line.order && name == line.name);
-            last = Some((line.order, line.name));
-            names_len += if line.repeated { 0 } else { line.name.len() + 1 };
+        by_name.sort_unstable();
+        let begin_alike = |two: &[u128]| two[0] ^ two[1] <= Self::PLACE;
+        if by_name.windows(2).any(begin_alike) {
+            by_name.sort_by(|one, other| {
+                let names = Self::line(lines, *one).name.cmp(Self::line(lines, *other).name);
+                names.then(one.cmp(other))
+            });
+            let mut last = None;
+            for key in by_name.iter() {
+                let line = &mut lines[(key & Self::PLACE) as usize];
+                line.repeated = last == Some(line.name);
+                last = Some(line.name);
+                names_len -= if line.repeated { line.name.len() + 1 } else { 0 };
+            }
         }
         self.names_len = names_len.saturating_sub(1);
     }
 
+    fn sorted(&self) -> impl Iterator<Item = &Line<'a>> {
+        let lines = &self.lines[..];
+        self.by_name.iter().map(|key| Self::line(lines, *key))
+    }
+
     /// Appends `name;name;…`, each name once.
     pub(crate) fn write_names(&self, out: &mut Vec<u8>) {
-        for (at, line) in self.lines.iter().enumerate().filter(|(_, line)| !line.repeated) {
-            if at > 0 {
-                out.push(b';');
-            }
+        let end = out.len() + self.names_len;
+        for line in self.sorted().filter(|line| !line.repeated) {
             out.extend_from_slice(line.name.as_bytes());
+            out.push(b';');
         }
+        out.truncate(end);
     }
 
     /// The same headers with secret values replaced, as text to be shown.
     fn redacted(&self) -> Self {
-        let mut lines: SmallVec<[Line<'a>; 24]> = SmallVec::new();
-        for &line in &self.lines {
-            let sensitive = is_sensitive(line.name);
-            if sensitive && lines.last().is_some_and(|last| last.name == line.name) {
-                continue;
+        let mut redacted = Self::default();
+        for &line in self.sorted() {
+            match is_sensitive(line.name) {
+                true if line.repeated => {}
+                true => redacted.push(line.name, REDACTED.as_bytes()),
+                false => redacted.push(line.name, line.value),
             }
-            lines.push(if sensitive { Line { value: REDACTED.as_bytes(), ..line } } else { line });
         }
-        Self { lines, ..*self }
+        redacted.sort();
+        redacted
     }
 
+    /// Writes each line with a line feed before it.
     fn write(&self, out: &mut impl Sink) {
-        for (at, Line { name, value, collapsed, repeated, .. }) in self.lines.iter().enumerate() {
-            if *repeated {
-                out.put(b",");
-            } else {
-                if at > 0 {
-                    out.put(b"\n");
+        for Line { name, value, collapsed, repeated } in self.sorted() {
+            match (repeated, collapsed) {
+                (false, true) => {
+                    out.put([b"\n", name.as_bytes(), b":", value]);
+                    continue;
                 }
-                out.put(name.as_bytes());
-                out.put(b":");
+                (false, false) => out.put([b"\n", name.as_bytes(), b":"]),
+                (true, _) => out.put([b","]),
             }
-            if *collapsed { out.put(value) } else { write_collapsed(out, value) }
+            write_collapsed(out, value);
         }
-        out.put(b"\n");
     }
 }
 
@@ -303,9 +310,9 @@ fn write_collapsed(out: &mut impl Sink, value: &[u8]) {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
     for (at, word) in value.split(is_space).filter(|word| !word.is_empty()).enumerate() {
         if at > 0 {
-            out.put(b" ");
+            out.put([b" "]);
         }
-        out.put(word);
+        out.put([word]);
     }
 }
 
@@ -336,23 +343,18 @@ impl CanonicalRequest<'_, '_> {
     }
 
     pub(crate) fn write(&self, out: &mut impl Sink) {
-        out.put(self.method.as_bytes());
-        out.put(b"\n");
+        out.put([self.method.as_bytes(), b"\n"]);
         self.write_path(out);
-        out.put(b"\n");
+        out.put([b"\n"]);
         write_query(out, self.query);
-        out.put(b"\n");
         self.headers.write(out);
-        out.put(b"\n");
-        out.put(self.signed_names);
-        out.put(b"\n");
-        out.put(self.payload_hash);
+        out.put([b"\n\n", self.signed_names, b"\n", self.payload_hash]);
     }
 
     fn write_path(&self, out: &mut impl Sink) {
         let (double_encode, normalize) = (self.double_encode, self.normalize_path);
-        if !(double_encode || normalize) || is_canonical(self.path) {
-            return out.put(self.path.as_bytes());
+        if !(double_encode || normalize) {
+            return out.put([self.path.as_bytes()]);
         }
         if !normalize {
             return self.write_segment(out, self.path);
@@ -366,34 +368,18 @@ impl CanonicalRequest<'_, '_> {
             }
         }
         for segment in &segments {
-            out.put(b"/");
+            out.put([b"/"]);
             self.write_segment(out, segment);
         }
         // A path that ends in `/.` or `/..` loses its last slash: so botocore and CRT have it, against RFC 3986.
         if segments.is_empty() || self.path.ends_with('/') {
-            out.put(b"/");
+            out.put([b"/"]);
         }
     }
 
     fn write_segment(&self, out: &mut impl Sink, part: &str) {
-        if self.double_encode { write_encoded(out, part) } else { out.put(part.as_bytes()) }
+        if self.double_encode { write_encoded(out, part) } else { out.put([part.as_bytes()]) }
     }
-}
-
-/// Whether neither normalizing nor encoding changes a path: its bytes are unreserved, and no segment is empty or begins
-/// with a dot.
-fn is_canonical(path: &str) -> bool {
-    let mut after_slash = false;
-    let canonical = path.bytes().all(|byte| match byte {
-        b'/' => !std::mem::replace(&mut after_slash, true),
-        byte => {
-            is_unreserved(byte) && (byte != b'.' || !after_slash) && {
-                after_slash = false;
-                true
-            }
-        }
-    });
-    canonical && path.starts_with('/')
 }
 
 /// The path encoded once more: every byte but unreserved ones and slashes.
@@ -402,12 +388,11 @@ fn write_encoded(out: &mut impl Sink, part: &str) {
     let mut plain_from = 0;
     for (at, byte) in bytes.iter().enumerate() {
         if !is_unreserved(*byte) && *byte != b'/' {
-            out.put(&bytes[plain_from..at]);
-            out.put(&escape(*byte));
+            out.put([&bytes[plain_from..at], &escape(*byte)]);
             plain_from = at + 1;
         }
     }
-    out.put(&bytes[plain_from..]);
+    out.put([&bytes[plain_from..]]);
 }
 
 /// The parameters sorted by key, then by value, each with its `=`.
@@ -434,11 +419,11 @@ fn write_query(out: &mut impl Sink, query: &str) {
     });
     for (at, pair) in pairs.iter().enumerate() {
         if at > 0 {
-            out.put(b"&");
+            out.put([b"&"]);
         }
-        out.put(pair.text);
+        out.put([pair.text]);
         if pair.key_len.is_none() {
-            out.put(b"=");
+            out.put([b"="]);
         }
     }
 }

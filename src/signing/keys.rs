@@ -4,7 +4,6 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use arc_swap::{ArcSwap, Guard};
 use aws_credential_types::Credentials;
 use aws_sigv4::sign::v4::generate_signing_key;
 use hmac::{Hmac, KeyInit, Mac};
@@ -28,7 +27,7 @@ const KEYS: usize = 64;
 pub(crate) struct CredentialsWithKeys {
     credentials: Arc<Credentials>,
     token: Option<HeaderValue>,
-    keys: SmallCache<SigningKey>,
+    keys: SmallCache<DatedKey>,
     #[cfg(feature = "sigv4a")]
     v4a_key: std::sync::OnceLock<Option<zeroize::Zeroizing<[u8; 32]>>>,
 }
@@ -85,18 +84,39 @@ impl CredentialsWithKeys {
             && own.session_token() == other.session_token()
     }
 
-    /// The key for a day, region and service, derived at most once while it is kept; the day by seconds since 1970.
+    /// The key for a second since 1970, region and service, derived at most once a day while it is kept.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ClockOutOfRange`] after the year 9999.
     pub(crate) fn signing_key(
         &self,
         epoch_seconds: u64,
         reach: RegionScope<'_>,
         service: &str,
-    ) -> Result<Found<SigningKey>, Error> {
+    ) -> Result<Found<DatedKey>, Error> {
         let day = epoch_seconds / SECONDS_A_DAY;
-        if let Some(key) = self.keys.find(|key| key.is_for(day, reach, service)) {
+        let is_of_second = |known: &DatedKey| {
+            known.date.epoch_seconds() == epoch_seconds && known.is_for(day, reach, service)
+        };
+        if let Some(key) = self.keys.find(is_of_second) {
             return Ok(key);
         }
         let date = AmzDate::at(epoch_seconds)?;
+        let key = match self.keys.find(|known| known.is_for(day, reach, service)) {
+            Some(known) => Arc::clone(&known.key),
+            None => Arc::new(self.derive(epoch_seconds, &date, reach, service)?),
+        };
+        let is_outdated = |known: &DatedKey| Arc::ptr_eq(&known.key, &key);
+        Ok(self.keys.replace(DatedKey::new(Arc::clone(&key), date), is_outdated))
+    }
+
+    fn derive(
+        &self,
+        epoch_seconds: u64,
+        date: &AmzDate,
+        reach: RegionScope<'_>,
+        service: &str,
+    ) -> Result<SigningKey, Error> {
         let (secret, region) = match reach {
             RegionScope::Region(region) => {
                 let secret = self.credentials.secret_access_key();
@@ -110,8 +130,8 @@ impl CredentialsWithKeys {
             RegionScope::RegionSet(_) => return Err(no_sigv4a()),
         };
         let scope = format!("{}/{region}{service}/aws4_request", date.day());
-        let key = SigningKey::new(secret, day, (reach.algorithm(), self.access_key_id(), &scope), date);
-        Ok(self.keys.add(key))
+        let day = epoch_seconds / SECONDS_A_DAY;
+        Ok(SigningKey::new(secret, day, (reach.algorithm(), self.access_key_id(), &scope)))
     }
 
     /// The private key of SigV4a: costly to derive, and the same for every day, region set and service.
@@ -163,6 +183,14 @@ impl<'a> RegionScope<'a> {
         match self {
             Self::Region(region) => Some(region),
             Self::RegionSet(_) => None,
+        }
+    }
+
+    /// The set of regions.
+    pub(crate) fn region_set(self) -> Option<&'a str> {
+        match self {
+            Self::Region(_) => None,
+            Self::RegionSet(set) => Some(set),
         }
     }
 
@@ -221,20 +249,54 @@ pub(crate) struct SigningKey {
     scope: Range<usize>,
     /// Where in that the service is.
     service: Range<usize>,
-    /// Of the last signature: the next one is mostly made in the same second.
-    dated: ArcSwap<Dated>,
 }
 
-/// What the signatures that a key makes in one second have in common. Zeroized on drop.
-pub(crate) struct Dated {
-    date: Arc<AmzDate>,
+/// A signing key at one second: the next signature is mostly made in the same one. Zeroized on drop.
+pub(crate) struct DatedKey {
+    key: Arc<SigningKey>,
+    date: AmzDate,
     /// The MAC's state after `ALGORITHM\nDATE\nSCOPE\n`; none for SigV4a.
     mac: Option<Hmac<Sha256>>,
 }
 
-impl Dated {
-    pub(crate) fn date(&self) -> &Arc<AmzDate> {
+impl Deref for DatedKey {
+    type Target = SigningKey;
+
+    fn deref(&self) -> &Self::Target {
+        &self.key
+    }
+}
+
+impl DatedKey {
+    fn new(key: Arc<SigningKey>, date: AmzDate) -> Self {
+        let mac = key.secret.mac_at(key.algorithm(), &date, key.scope());
+        Self { key, date, mac }
+    }
+
+    pub(crate) fn key(&self) -> &Arc<SigningKey> {
+        &self.key
+    }
+
+    pub(crate) fn date(&self) -> &AmzDate {
         &self.date
+    }
+
+    /// The signature of a canonical request with this hash in hex, in lower-case hex.
+    pub(crate) fn sign_request(&self, canonical_hash: &[u8; 64]) -> SignatureHex {
+        match &self.mac {
+            Some(mac) => {
+                let mut mac = mac.clone();
+                mac.update(canonical_hash);
+                SmallVec::from_buf(hex(&mac.finalize().into_bytes().into()))
+            }
+            None => self.sign(&self.string_to_sign(canonical_hash)),
+        }
+    }
+
+    /// The string to sign of a canonical request, in parts.
+    pub(crate) fn string_to_sign<'a>(&'a self, canonical_hash: &'a [u8; 64]) -> [&'a [u8]; 7] {
+        let (date, scope) = (self.date.as_str().as_bytes(), self.scope().as_bytes());
+        [self.algorithm().as_bytes(), b"\n", date, b"\n", scope, b"\n", canonical_hash]
     }
 }
 
@@ -272,18 +334,14 @@ impl Secret {
 }
 
 impl SigningKey {
-    fn new(secret: Secret, day: u64, (algorithm, id, scope): (&str, &str, &str), date: AmzDate) -> Self {
+    fn new(secret: Secret, day: u64, (algorithm, id, scope): (&str, &str, &str)) -> Self {
         let before_scope = format!("{algorithm} Credential={id}/");
         let at = before_scope.len()..before_scope.len() + scope.len();
         let authorization = format!("{before_scope}{scope}, SignedHeaders=");
-        let dated = ArcSwap::from_pointee(Dated {
-            mac: secret.mac_at(algorithm, &date, scope),
-            date: Arc::new(date),
-        });
         let service_end = at.end - "/aws4_request".len();
         let service_len = scope.rsplit('/').nth(1).map_or(0, str::len);
         let service = service_end - service_len..service_end;
-        Self { secret, day, authorization, scope: at, service, dated }
+        Self { secret, day, authorization, scope: at, service }
     }
 
     fn is_for(&self, day: u64, reach: RegionScope<'_>, service: &str) -> bool {
@@ -295,22 +353,6 @@ impl SigningKey {
         let rest =
             parts.try_fold(&self.scope()[DAY..], |text, part| text.strip_prefix(part)?.strip_prefix('/'));
         rest == Some("aws4_request")
-    }
-
-    /// What is the same for all signatures of a second since 1970.
-    ///
-    /// # Errors
-    /// [`ErrorKind::ClockOutOfRange`] after the year 9999.
-    pub(crate) fn at(&self, epoch_seconds: u64) -> Result<Guard<Arc<Dated>>, Error> {
-        let dated = self.dated.load();
-        if dated.date.epoch_seconds() == epoch_seconds {
-            return Ok(dated);
-        }
-        let date = AmzDate::at(epoch_seconds)?;
-        let mac = self.secret.mac_at(self.algorithm(), &date, self.scope());
-        let dated = Arc::new(Dated { date: Arc::new(date), mac });
-        self.dated.store(Arc::clone(&dated));
-        Ok(Guard::from_inner(dated))
     }
 
     fn algorithm(&self) -> &str {
@@ -333,36 +375,13 @@ impl SigningKey {
 
     /// The service's signing name.
     pub(crate) fn service(&self) -> &str {
-        &self.authorization[self.service.clone()]
+        self.authorization.get(self.service.clone()).unwrap_or_default()
     }
 
     /// The region; `None` for SigV4a.
     #[cfg(feature = "reqwest")]
     pub(crate) fn region(&self) -> Option<&str> {
         self.scope().rsplit('/').nth(2).filter(|_| !self.is_v4a())
-    }
-
-    /// The signature of a canonical request with this hash in hex, in lower-case hex.
-    pub(crate) fn sign_request(&self, dated: &Dated, canonical_hash: &[u8; 64]) -> SignatureHex {
-        match &dated.mac {
-            Some(mac) => SmallVec::from_buf(hex(&mac
-                .clone()
-                .chain_update(canonical_hash)
-                .finalize()
-                .into_bytes()
-                .into())),
-            None => self.sign(&self.string_to_sign(dated, canonical_hash)),
-        }
-    }
-
-    /// The string to sign of a canonical request, in parts.
-    pub(crate) fn string_to_sign<'a>(
-        &'a self,
-        dated: &'a Dated,
-        canonical_hash: &'a [u8; 64],
-    ) -> [&'a [u8]; 7] {
-        let (date, scope) = (dated.date.as_str().as_bytes(), self.scope().as_bytes());
-        [self.algorithm().as_bytes(), b"\n", date, b"\n", scope, b"\n", canonical_hash]
     }
 
     /// The signature of the concatenated parts, in lower-case hex.
@@ -390,23 +409,13 @@ pub(crate) type SignatureHex = SmallVec<[u8; 64]>;
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
     let mut out = [0; 64];
-    for (two, byte) in out.chunks_exact_mut(2).zip(bytes) {
-        two.copy_from_slice(&HEX[usize::from(*byte)]);
+    // Computed, not looked up, so that the compiler vectorizes this loop.
+    let digit = |value: u8| value + b'0' + u8::from(value > 9) * (b'a' - b'9' - 1);
+    for (two, byte) in out.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *two = [digit(byte >> 4), digit(byte & 15)];
     }
     out
 }
-
-/// Every byte in lower-case hex.
-const HEX: [[u8; 2]; 256] = {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    let mut table = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < table.len() {
-        table[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
-        byte += 1;
-    }
-    table
-};
 
 #[cfg(test)]
 mod tests;

@@ -52,6 +52,7 @@ impl KnownHost {
     }
 
     /// The origin of a URI with this scheme and authority, as [`Origin::new`] gives it.
+    #[inline]
     pub(super) fn origin<'a>(&self, scheme: &'a str, authority: &'a str) -> Origin<'a> {
         let host = &authority[..self.host_len];
         Origin {

@@ -5,7 +5,7 @@ use http::{Extensions, Method};
 use super::canonical::{CanonicalRequest, SignedHeaders};
 use super::declared_payload::DeclaredPayload;
 use super::headers::PresentHeaders;
-use super::keys::RegionScope;
+use super::known_host::KnownHost;
 use super::overrides::SkipSigning;
 #[cfg(feature = "event-stream")]
 use super::payload::is_event_stream;
@@ -15,6 +15,7 @@ use super::scope::Scope;
 use super::signer::Signer;
 use super::signing_settings::SigningSettings;
 use super::target::{Host, Origin, PathForm, Target};
+use crate::cache::Found;
 use crate::error::{Error, ErrorKind};
 use crate::metrics::{self, Skipped};
 
@@ -39,7 +40,7 @@ impl PreparedRequest<'_> {
     /// [`ErrorKind::UnsupportedPayload`] where the service does not take it so.
     fn payload_mode(&self) -> Result<PayloadMode, Error> {
         #[cfg(feature = "event-stream")]
-        if self.payload == PayloadMode::EventStream && self.region_set()?.is_some() {
+        if self.payload == PayloadMode::EventStream && self.region_set().is_some() {
             return Err(Error::new(
                 ErrorKind::UnsupportedPayload,
                 "event streams are signed with SigV4, for one region; say a region in place of the region set",
@@ -52,7 +53,7 @@ impl PreparedRequest<'_> {
                 format!(
                     "the service {} does not take bodies in aws-chunked form, which is S3's own; use another payload \
                      mode, or a SigningSettings with .aws_chunked(true) for a store that speaks S3's dialect",
-                    self.service_and_reach()?.0
+                    self.scope.service
                 ),
             ));
         }
@@ -61,27 +62,27 @@ impl PreparedRequest<'_> {
             None => {
                 options.check_checksum_headers(self.request.headers)?;
                 let of_signer = self.request.overrides.payload.is_none();
-                let options = options.for_v4a(self.region_set()?.is_some()).unless_empty(of_signer);
+                let options = options.for_v4a(self.region_set().is_some()).unless_empty(of_signer);
                 Ok(PayloadMode::AwsChunked(options))
             }
         }
     }
 
-    /// The payload to sign: the given one, unless the service's settings or the caller leave it unsigned.
+    /// Makes a given payload the one to sign: unsigned where the service's settings or the caller leave it so.
     ///
     /// # Errors
     /// [`ErrorKind::BodyMismatch`] and [`ErrorKind::UnsupportedPayload`] where it contradicts the caller's own
     /// `x-amz-content-sha256`; the latter for an unsigned payload over plain http, unless allowed.
-    pub(super) fn payload<'p>(&self, signer: &Signer, given: Payload<'p>) -> Result<Payload<'p>, Error> {
-        let payload = match self.declared {
-            Some(declared) => declared.agree(given)?,
-            None if self.profile.unsigned_payload && given.is_bytes() => Payload::unsigned(),
-            None => given,
-        };
+    pub(super) fn settle_payload(&self, signer: &Signer, payload: &mut Payload<'_>) -> Result<(), Error> {
+        match self.declared {
+            Some(declared) => *payload = declared.agree(*payload)?,
+            None if self.profile.unsigned_payload && payload.is_bytes() => *payload = Payload::unsigned(),
+            None => {}
+        }
         if payload.is_unsigned() {
             self.require_unsigned_allowed(signer)?;
         }
-        Ok(payload)
+        Ok(())
     }
 
     /// # Errors
@@ -94,7 +95,7 @@ impl PreparedRequest<'_> {
             format!(
                 "the service {} takes unsigned payloads only, and over plain http anyone on the way can change one; use \
                  https, or call .allow_unsigned_over_http(true) on the signer's builder",
-                self.service_and_reach()?.0
+                self.scope.service
             )
         } else {
             "over plain http anyone on the way can change an unsigned payload; use https, or a payload that is hashed \
@@ -104,16 +105,9 @@ impl PreparedRequest<'_> {
         Err(Error::new(ErrorKind::UnsupportedPayload, message))
     }
 
-    pub(crate) fn service_and_reach(&self) -> Result<(&str, RegionScope<'_>), Error> {
-        self.scope.service_and_region()
-    }
-
     /// The region set, for a request signed with SigV4a.
-    pub(crate) fn region_set(&self) -> Result<Option<&str>, Error> {
-        Ok(match self.service_and_reach()?.1 {
-            RegionScope::Region(_) => None,
-            RegionScope::RegionSet(set) => Some(set),
-        })
+    pub(crate) fn region_set(&self) -> Option<&str> {
+        self.scope.reach.region_set()
     }
 
     pub(crate) fn profile(&self) -> &SigningSettings {
@@ -153,6 +147,7 @@ impl PreparedRequest<'_> {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn canonical<'a, 'h>(
         &'a self,
         query: &'a str,
@@ -163,8 +158,8 @@ impl PreparedRequest<'_> {
             method: self.request.method.as_str(),
             path: &self.target.path,
             query,
-            double_encode: self.profile.double_encode,
-            normalize_path: self.profile.normalize_path,
+            double_encode: self.profile.double_encode && !self.target.path_is_canonical,
+            normalize_path: self.profile.normalize_path && !self.target.path_is_canonical,
             headers,
             signed_names,
             payload_hash,
@@ -173,22 +168,31 @@ impl PreparedRequest<'_> {
 }
 
 impl Signer {
+    /// What is known of the host that a request goes to.
+    pub(super) fn known_host(&self, request: &RequestView<'_>) -> Result<Found<KnownHost>, Error> {
+        self.inner.known_host(request)
+    }
+
     /// Decides where, for what and in which form a request is signed.
-    pub(crate) fn prepare<'a>(&'a self, request: &'a RequestView<'a>) -> Result<PreparedRequest<'a>, Error> {
+    ///
+    /// `known` is the request's [`known_host`](Self::known_host).
+    pub(super) fn prepare<'a>(
+        &'a self,
+        request: &'a RequestView<'a>,
+        known: &'a KnownHost,
+    ) -> Result<PreparedRequest<'a>, Error> {
         let inner = &*self.inner;
-        let (origin, known) = inner.known_host(request)?;
-        inner.ensure_allowed(&origin, request, &known)?;
+        let origin = known.origin(request.scheme.unwrap_or_default(), request.authority.unwrap_or_default());
+        inner.ensure_allowed(&origin, request, known)?;
         let present = PresentHeaders::of(request.headers);
         let host = match present.host {
             true => Host::new(&origin, request.headers, inner.settings.allow_host_mismatch)?,
             false => Host::of(&origin),
         };
-        let holds_arns = known.holds_arns;
         let scope = inner.scope(request, known)?;
-        let (service, _) = scope.service_and_region()?;
         let profile = request.overrides.profile.or(inner.settings.signing);
-        let profile = profile.unwrap_or_else(|| SigningSettings::for_service(service));
-        let form = PathForm::new(&profile, holds_arns);
+        let profile = profile.unwrap_or_else(|| SigningSettings::for_service(scope.service));
+        let form = PathForm::new(&profile, known.holds_arns);
         let target = Target::new(request.path, request.query, form, inner.settings.plus, true)?;
         let of_request = request.overrides.payload;
         let of_signer = match inner.settings.payload {
@@ -238,7 +242,8 @@ impl Signer {
 
     /// Refuses what can be refused before the body is read, and returns how to read it.
     pub(crate) fn check(&self, request: RequestView<'_>) -> Result<BodyMode, Error> {
-        let prepared = self.prepare(&request)?;
+        let known = self.known_host(&request)?;
+        let prepared = self.prepare(&request, &known)?;
         prepared.headers(self, &mut SignedHeaders::default())?;
         let payload = prepared.payload_mode()?;
         if payload == PayloadMode::Unsigned {

@@ -228,7 +228,8 @@ impl Signer {
             return Ok(Presigned::unsigned(parts, &presigning));
         }
         let keys = self.keys_for(&request).await?;
-        let prepared = self.prepare(&request)?;
+        let known = self.known_host(&request)?;
+        let prepared = self.prepare(&request, &known)?;
         let (context, now) = self.presigning_context(&prepared, keys)?;
         let expires_in = lifetime(&presigning, &context, now)?;
 
@@ -332,14 +333,14 @@ fn query(
     let parameters = [
         ("X-Amz-Algorithm", context.algorithm),
         ("X-Amz-Credential", &credential),
-        ("X-Amz-Date", context.dated.date().as_str()),
+        ("X-Amz-Date", context.key.date().as_str()),
         ("X-Amz-Expires", &expires_in.as_secs().to_string()),
         ("X-Amz-SignedHeaders", signed_headers),
     ];
     for (name, value) in parameters {
         push(&mut query, name, value);
     }
-    if let Some(set) = prepared.region_set()? {
+    if let Some(set) = prepared.region_set() {
         push(&mut query, "X-Amz-Region-Set", set);
     }
     let mut appended = String::new();

@@ -401,8 +401,9 @@ impl Signer {
         let headers = HeaderMap::new();
         let request = RequestView::new(&Method::POST, bucket_url, &headers);
         let keys = self.keys_for(&request).await?;
-        let prepared = self.prepare(&request)?;
-        let (service, _) = prepared.service_and_reach()?;
+        let known = self.known_host(&request)?;
+        let prepared = self.prepare(&request, &known)?;
+        let service = prepared.scope.service;
         // As of a store that speaks S3's dialect.
         if !prepared.profile().aws_chunked {
             return Err(Error::new(
@@ -410,7 +411,7 @@ impl Signer {
                 format!("a form is posted to S3, and this URL is one of the service {service}"),
             ));
         }
-        if prepared.region_set()?.is_some() {
+        if prepared.region_set().is_some() {
             return Err(Error::new(
                 ErrorKind::ScopeInvalid,
                 "a form is signed with SigV4, for one region; use the bucket's own URL and region",
@@ -423,7 +424,7 @@ impl Signer {
         let signed = [
             ("x-amz-algorithm", context.algorithm.to_owned()),
             ("x-amz-credential", format!("{}/{}", context.keys.access_key_id(), context.key.scope())),
-            ("x-amz-date", context.dated.date().as_str().to_owned()),
+            ("x-amz-date", context.key.date().as_str().to_owned()),
         ];
         let token = context.keys.token().and_then(|token| token.to_str().ok());
         let signed = signed

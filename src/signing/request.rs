@@ -22,6 +22,21 @@ pub(crate) struct RequestView<'a> {
 impl<'a> RequestView<'a> {
     /// A request without overrides.
     pub(crate) fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap) -> Self {
+        Self::with_overrides(method, uri, headers, Overrides::default())
+    }
+
+    #[inline]
+    pub(crate) fn of(parts: &'a Parts) -> Self {
+        Self::with_overrides(&parts.method, &parts.uri, &parts.headers, Overrides::of(&parts.extensions))
+    }
+
+    #[inline]
+    fn with_overrides(
+        method: &'a Method,
+        uri: &'a Uri,
+        headers: &'a HeaderMap,
+        overrides: Overrides<'a>,
+    ) -> Self {
         Self {
             method,
             scheme: uri.scheme_str(),
@@ -29,12 +44,7 @@ impl<'a> RequestView<'a> {
             path: uri.path(),
             query: uri.query(),
             headers,
-            overrides: Overrides::default(),
+            overrides,
         }
-    }
-
-    pub(crate) fn of(parts: &'a Parts) -> Self {
-        let overrides = Overrides::of(&parts.extensions);
-        Self { overrides, ..Self::new(&parts.method, &parts.uri, &parts.headers) }
     }
 }

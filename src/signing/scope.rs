@@ -11,55 +11,24 @@ use crate::error::{Error, ErrorKind};
 use crate::signing::keys::RegionScope;
 
 /// The service and region of one request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Scope<'a> {
-    service: Option<&'a str>,
-    region: Option<RegionScope<'a>>,
-    /// For the parts that are not configured.
-    known: Found<KnownHost>,
-    path: &'a str,
-    default_region: Option<&'a str>,
+    pub(crate) service: &'a str,
+    pub(crate) reach: RegionScope<'a>,
+    /// What one of them was inferred from.
+    inferred_from: Option<&'a Endpoint>,
 }
 
 impl Scope<'_> {
-    fn endpoint(&self) -> Option<&Endpoint> {
-        self.known.endpoint.as_ref()
-    }
-
-    fn service(&self) -> Option<&str> {
-        self.service.or_else(|| self.endpoint().map(|endpoint| service_at(endpoint, self.path)))
-    }
-
-    fn region(&self) -> Option<RegionScope<'_>> {
-        let inferred = || self.endpoint().and_then(region_of);
-        self.region.or_else(inferred).or(self.default_region.map(RegionScope::Region))
-    }
-
-    fn missing(&self) -> MissingScope {
-        MissingScope { service: self.service().is_none(), region: self.region().is_none() }
-    }
-
-    /// # Errors
-    /// [`ErrorKind::ScopeUnknown`] if one of them is neither configured nor can be inferred from the host.
-    pub(crate) fn service_and_region(&self) -> Result<(&str, RegionScope<'_>), Error> {
-        let host = self.known.host();
-        let Some(service) = self.service() else {
-            let neither = Endpoint::infer(host).err().filter(|_| self.region().is_none());
-            return Err(neither.unwrap_or_else(|| not_configured(host, "service")));
-        };
-        let Some(region) = self.region() else {
-            let why = self.endpoint().and_then(|endpoint| endpoint.require_region().err());
-            return Err(why.unwrap_or_else(|| not_configured(host, "region")));
-        };
-        Ok((service, region))
-    }
-
-    /// The rule that the host matched, if service or region was inferred from it.
-    pub(crate) fn rule(&self) -> Option<&'static str> {
-        let endpoint = self.endpoint().filter(|_| self.service.is_none() || self.region.is_none())?;
-        Some(endpoint.other_service_at(self.path).map_or_else(|| endpoint.rule(), |(_, rule)| rule))
+    /// The rule that the host matched, if service or region was inferred from it; by the request's path.
+    pub(crate) fn rule(&self, path: &str) -> Option<&'static str> {
+        let endpoint = self.inferred_from?;
+        Some(endpoint.other_service_at(path).map_or_else(|| endpoint.rule(), |(_, rule)| rule))
     }
 }
+
+/// Where they are known.
+type ServiceAndRegion<'a> = (Option<&'a str>, Option<RegionScope<'a>>);
 
 fn service_at<'a>(endpoint: &'a Endpoint, path: &str) -> &'a str {
     endpoint.other_service_at(path).map_or_else(|| endpoint.service(), |(service, _)| service)
@@ -68,6 +37,17 @@ fn service_at<'a>(endpoint: &'a Endpoint, path: &str) -> &'a str {
 fn region_of(endpoint: &Endpoint) -> Option<RegionScope<'_>> {
     let set = endpoint.region_set().map(RegionScope::RegionSet);
     set.or_else(|| endpoint.region().map(RegionScope::Region))
+}
+
+/// Why the scope of a request is not known.
+fn unknown(known: &KnownHost, no_service: bool, no_region: bool) -> Error {
+    let (host, endpoint) = (known.host(), known.endpoint.as_ref());
+    if no_service {
+        let neither = Endpoint::infer(host).err().filter(|_| no_region);
+        return neither.unwrap_or_else(|| not_configured(host, "service"));
+    }
+    let why = endpoint.and_then(|endpoint| endpoint.require_region().err());
+    why.unwrap_or_else(|| not_configured(host, "region"))
 }
 
 fn not_configured(host: &str, missing: &str) -> Error {
@@ -81,20 +61,49 @@ fn not_configured(host: &str, missing: &str) -> Error {
 }
 
 impl Inner {
-    /// The request's overrides take precedence over the signer's settings, and those over the host's endpoint; the
-    /// default region is used where none of them has a region.
+    /// # Errors
+    /// [`ErrorKind::ScopeInvalid`] for an invalid override, and for a host of another service or region;
+    /// [`ErrorKind::ScopeUnknown`] if one of them is neither configured nor can be inferred from the host.
     pub(super) fn scope<'a>(
         &'a self,
         request: &RequestView<'a>,
-        known: Found<KnownHost>,
+        known: &'a KnownHost,
     ) -> Result<Scope<'a>, Error> {
         let over = &request.overrides;
         validate(over.service, over.region, over.region_set)
             .map_err(|why| Error::new(ErrorKind::ScopeInvalid, why))?;
         if !known.consistent {
-            self.ensure_scope_consistent(over, &known, request.path)?;
+            self.ensure_scope_consistent(over, known, request.path)?;
         }
-        Ok(self.configured_scope(request, known))
+        let (service, region) = self.configured(request);
+        let inferred_from = known.endpoint.as_ref().filter(|_| service.is_none() || region.is_none());
+        match self.service_and_region(request, known) {
+            (Some(service), Some(reach)) => Ok(Scope { service, reach, inferred_from }),
+            (service, region) => Err(unknown(known, service.is_none(), region.is_none())),
+        }
+    }
+
+    /// The request's overrides take precedence over the signer's settings.
+    fn configured<'a>(&'a self, request: &RequestView<'a>) -> ServiceAndRegion<'a> {
+        let (own, over) = (&self.settings.scope, &request.overrides);
+        let own_region = region_scope(own.region_set.as_deref(), own.region.as_deref());
+        let region = region_scope(over.region_set, over.region).or(own_region);
+        (over.service.or(own.service.as_deref()), region)
+    }
+
+    /// What is configured takes precedence over the host's endpoint; the default region is used where neither has a region.
+    fn service_and_region<'a>(
+        &'a self,
+        request: &RequestView<'a>,
+        known: &'a KnownHost,
+    ) -> ServiceAndRegion<'a> {
+        let endpoint = known.endpoint.as_ref();
+        let default = || self.settings.scope.default_region.as_deref().map(RegionScope::Region);
+        let (service, region) = self.configured(request);
+        (
+            service.or_else(|| endpoint.map(|endpoint| service_at(endpoint, request.path))),
+            region.or_else(|| endpoint.and_then(region_of)).or_else(default),
+        )
     }
 
     /// # Errors
@@ -115,18 +124,6 @@ impl Inner {
         ensure_consistent("region", region, inferred, known.host())
     }
 
-    fn configured_scope<'a>(&'a self, request: &RequestView<'a>, known: Found<KnownHost>) -> Scope<'a> {
-        let (own, over) = (&self.settings.scope, &request.overrides);
-        Scope {
-            service: over.service.or(own.service.as_deref()),
-            region: region_scope(over.region_set, over.region)
-                .or(region_scope(own.region_set.as_deref(), own.region.as_deref())),
-            known,
-            path: request.path,
-            default_region: own.default_region.as_deref(),
-        }
-    }
-
     /// Ensures that requests to the origin may be signed.
     ///
     /// # Errors
@@ -136,27 +133,27 @@ impl Inner {
         &self,
         origin: &Origin<'_>,
         request: &RequestView<'_>,
-        known: &Found<KnownHost>,
+        known: &KnownHost,
     ) -> Result<(), Error> {
         if known.allowed {
             return Ok(());
         }
-        let missing = || self.configured_scope(request, known.clone()).missing();
+        let missing = || {
+            let (service, region) = self.service_and_region(request, known);
+            MissingScope { service: service.is_none(), region: region.is_none() }
+        };
         self.origins.ensure_allowed(origin.http_scheme(), origin.host, origin.port, missing)
     }
 
-    /// The origin of a request, and its cached entry, added on a miss.
+    /// The cached entry of a request's origin, added on a miss.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidUri`] for a URI that is not absolute, or has another scheme than http's and web sockets'.
-    pub(super) fn known_host<'a>(
-        &self,
-        request: &RequestView<'a>,
-    ) -> Result<(Origin<'a>, Found<KnownHost>), Error> {
+    pub(super) fn known_host(&self, request: &RequestView<'_>) -> Result<Found<KnownHost>, Error> {
         if let (Some(scheme), Some(authority)) = (request.scheme, request.authority)
             && let Some(known) = self.hosts.find(|known| known.is_of(scheme, authority))
         {
-            return Ok((known.origin(scheme, authority), known));
+            return Ok(known);
         }
         let origin = Origin::new(request.scheme, request.authority)?;
         let endpoint = Endpoint::recognize(origin.host);
@@ -168,7 +165,7 @@ impl Inner {
         // Overrides only take away from what has to agree.
         known.consistent =
             !depends_on_path && self.ensure_scope_consistent(&Overrides::default(), &known, "").is_ok();
-        Ok((origin, self.hosts.add(known)))
+        Ok(self.hosts.add(known))
     }
 
     /// The region inferred from a host, unless the configured one takes precedence.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use arc_swap::Guard;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, HeaderValue};
 
@@ -13,10 +12,11 @@ use super::details::SigningDetails;
 use super::headers::signature_headers;
 #[cfg(feature = "event-stream")]
 use super::keys::RegionScope;
-use super::keys::{CredentialsWithKeys, CurrentKeys, Dated, SignatureHex, SigningKey, hex};
+use super::keys::{CredentialsWithKeys, CurrentKeys, DatedKey, SignatureHex, hex};
 use super::payload::Payload;
 use super::prepare::PreparedRequest;
 use super::request::RequestView;
+use super::scope::Scope;
 use super::signature::{Signature, SignedWith};
 use super::signer::{Inner, Signer};
 #[cfg(feature = "event-stream")]
@@ -36,10 +36,15 @@ impl Signer {
         keys: Found<CurrentKeys>,
         request: &RequestView<'_>,
         payload: Payload<'_>,
-        attempt: impl FnOnce(Attempt) -> A,
+        attempt: impl FnOnce(Attempt<'_>) -> A,
     ) -> Result<Signature<A>, Error> {
-        let prepared = self.prepare(request)?;
-        Ok(self.sign_headers(&prepared, keys, payload, log_signed(&prepared), attempt)?.0)
+        // First, as the clock waits for all before it.
+        let now = self.inner.clock.now();
+        // Borrowed from the result: it is large to move.
+        let known = self.known_host(request)?;
+        let prepared = &self.prepare(request, &known);
+        let prepared = prepared.as_ref().map_err(Error::clone)?;
+        Ok(self.sign_headers(prepared, (keys, now), payload, log_signed(prepared), attempt)?.0)
     }
 
     pub(super) async fn signature_with_details(
@@ -48,13 +53,15 @@ impl Signer {
         payload: Payload<'_>,
     ) -> Result<(Signature<SignedWith>, SigningDetails), Error> {
         let keys = self.keys_for(request).await?;
-        let prepared = self.prepare(request)?;
+        let now = self.inner.clock.now();
+        let known = self.known_host(request)?;
+        let prepared = self.prepare(request, &known)?;
         let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
             log_signed(&prepared)(context, canonical);
             context.details(&prepared, canonical)
         };
         let (signature, mut details) =
-            self.sign_headers(&prepared, keys, payload, explain, Attempt::signed_with)?;
+            self.sign_headers(&prepared, (keys, now), payload, explain, |made| made.signed_with())?;
         details.set_clock_offset_seconds(signature.attempt.reading.offset.seconds());
         Ok((signature, details))
     }
@@ -66,7 +73,8 @@ impl Signer {
         payload: Payload<'_>,
         signed_with: &SignedWith,
     ) -> Result<SigningDetails, Error> {
-        let prepared = self.prepare(request)?;
+        let known = self.known_host(request)?;
+        let prepared = self.prepare(request, &known)?;
         let keys = CurrentKeys { keys: Arc::clone(&signed_with.keys), validity: None };
         let explain = |context: &SigningContext, canonical: &CanonicalRequest<'_, '_>| {
             context.details(&prepared, canonical)
@@ -85,7 +93,7 @@ impl Signer {
         if let Some(keys) = self.cached_keys() {
             return Ok(keys);
         }
-        self.prepare(request)?;
+        self.prepare(request, &*self.known_host(request)?)?;
         // Boxed to keep the future of the usual case small.
         Box::pin(self.inner.load_keys()).await
     }
@@ -97,24 +105,24 @@ impl Signer {
         keys: Found<CurrentKeys>,
     ) -> Result<(SigningContext, SystemTime), Error> {
         let now = self.inner.clock.now();
-        Ok((SigningContext::new(prepared, keys, now)?, now))
+        Ok((SigningContext::new(&prepared.scope, keys, now)?, now))
     }
 
-    /// Signs a prepared request. Pure but for the clock and the caches of the signer.
+    /// Signs a prepared request. Pure but for the caches of the signer.
     ///
     /// `look` is shown what was signed, after the fact; `attempt` what it was made with.
     fn sign_headers<T, A>(
         &self,
         prepared: &PreparedRequest<'_>,
-        keys: Found<CurrentKeys>,
+        (keys, now): (Found<CurrentKeys>, SystemTime),
         payload: Payload<'_>,
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
-        attempt: impl FnOnce(Attempt) -> A,
+        attempt: impl FnOnce(Attempt<'_>) -> A,
     ) -> Result<(Signature<A>, T), Error> {
         let timer = SigningTimer::start();
-        let reading = self.inner.clock.read(prepared.origin.authority);
-        let attempt = |made: Attempt| {
-            timer.signed(made.context.key.service(), payload.hashed_len());
+        let reading = self.inner.clock.read_at(now, prepared.origin.authority);
+        let attempt = |made: Attempt<'_>| {
+            timer.signed(made.context.key.service(), made.payload.hashed_len());
             attempt(made)
         };
         self.sign_headers_at(prepared, keys, payload, reading, look, attempt)
@@ -124,15 +132,14 @@ impl Signer {
         &self,
         prepared: &PreparedRequest<'_>,
         keys: Found<CurrentKeys>,
-        payload: Payload<'_>,
+        mut payload: Payload<'_>,
         reading: ClockReading,
         look: impl FnOnce(&SigningContext, &CanonicalRequest<'_, '_>) -> T,
-        attempt: impl FnOnce(Attempt) -> A,
+        attempt: impl FnOnce(Attempt<'_>) -> A,
     ) -> Result<(Signature<A>, T), Error> {
-        let payload = prepared.payload(self, payload)?;
-        let context = SigningContext::new(prepared, keys, reading.corrected())?;
+        prepared.settle_payload(self, &mut payload)?;
+        let context = SigningContext::new(&prepared.scope, keys, reading.corrected())?;
         let hash = payload.hash();
-        let token = context.keys.token().map(|token| (prepared.profile.token_header, token));
 
         let mut headers = SignedHeaders::default();
         prepared.headers(self, &mut headers)?;
@@ -149,13 +156,13 @@ impl Signer {
         if declares_payload {
             headers.push_own(signature_headers::CONTENT_SHA256_NAME, hash.as_bytes());
         }
-        headers.push_own(signature_headers::DATE_NAME, context.dated.date().as_str().as_bytes());
-        let region_set = prepared.region_set()?;
+        headers.push_own(signature_headers::DATE_NAME, context.key.date().as_str().as_bytes());
+        let region_set = prepared.region_set();
         if let Some(set) = region_set {
             headers.push(signature_headers::REGION_SET_NAME, set.as_bytes());
         }
-        if let Some((name, token)) = token {
-            headers.push_own(name, token.as_bytes());
+        if let Some(token) = context.keys.token() {
+            headers.push_own(prepared.profile.token_header, token.as_bytes());
         }
         headers.sort();
 
@@ -166,11 +173,15 @@ impl Signer {
         let signature = context.sign(&canonical);
         let chain = payload.is_chunked().then(|| Box::new(context.chain(signature.clone())));
         #[cfg(feature = "event-stream")]
-        let events = match prepared.service_and_reach()? {
-            (service, RegionScope::Region(region)) if payload.is_event_stream() => {
+        let events = match prepared.scope.reach {
+            RegionScope::Region(region) if payload.is_event_stream() => {
                 let clock = (Arc::clone(&self.inner.clock), prepared.origin.authority);
-                let chain =
-                    EventSigner::new(Arc::clone(&context.keys.keys), clock, (service, region), &signature);
+                let chain = EventSigner::new(
+                    Arc::clone(&context.keys.keys),
+                    clock,
+                    (prepared.scope.service, region),
+                    &signature,
+                );
                 Some(Box::new(chain))
             }
             _ => None,
@@ -179,11 +190,12 @@ impl Signer {
         authorization.extend_from_slice(BEFORE_SIGNATURE);
         authorization.extend_from_slice(&signature);
         let authorization = sensitive_header(authorization)?;
-        let token = token.map(|(_, value)| (prepared.profile.token_header_name(), value.clone()));
         let replace = headers.replace;
         drop(headers);
+        let token = context.keys.token();
+        let token = token.map(|token| (prepared.profile.token_header_name(), token.clone()));
         let signature = Signature {
-            date: context.dated.date().header().clone(),
+            date: context.key.date().header().clone(),
             token,
             content_sha256: declares_payload.then(|| hash.to_header()).transpose()?,
             authorization,
@@ -192,7 +204,8 @@ impl Signer {
             drop_host: prepared.host.drop_header,
             rewritten: prepared.rewrites_uri().then(|| prepared.target.to_path_and_query()),
             attempt: attempt(Attempt {
-                context,
+                context: &context,
+                payload: &payload,
                 reading,
                 chain,
                 #[cfg(feature = "event-stream")]
@@ -253,26 +266,26 @@ impl Inner {
 /// What a signature is made with, all of one context.
 pub(crate) struct SigningContext {
     pub(crate) keys: Found<CurrentKeys>,
-    pub(crate) key: Found<SigningKey>,
-    pub(crate) dated: Guard<Arc<Dated>>,
+    pub(crate) key: Found<DatedKey>,
     pub(crate) algorithm: &'static str,
 }
 
 /// One signature, and what it was made with.
-pub(crate) struct Attempt {
-    context: SigningContext,
+pub(crate) struct Attempt<'a> {
+    context: &'a SigningContext,
+    payload: &'a Payload<'a>,
     reading: ClockReading,
     chain: Option<Box<ChunkSigner>>,
     #[cfg(feature = "event-stream")]
     events: Option<Box<EventSigner>>,
 }
 
-impl Attempt {
+impl Attempt<'_> {
     /// The same, to be kept until the response is there.
     pub(crate) fn signed_with(self) -> SignedWith {
         SignedWith {
             keys: Arc::clone(&self.context.keys.keys),
-            key: Arc::clone(&self.context.key),
+            key: Arc::clone(self.context.key.key()),
             reading: self.reading,
             chain: self.chain,
             #[cfg(feature = "event-stream")]
@@ -282,27 +295,21 @@ impl Attempt {
 }
 
 impl SigningContext {
-    fn new(
-        prepared: &PreparedRequest<'_>,
-        keys: Found<CurrentKeys>,
-        time: SystemTime,
-    ) -> Result<Self, Error> {
-        let (service, reach) = prepared.service_and_reach()?;
+    #[inline(always)]
+    fn new(scope: &Scope<'_>, keys: Found<CurrentKeys>, time: SystemTime) -> Result<Self, Error> {
         let seconds = epoch_seconds(time)?;
-        let key = keys.signing_key(seconds, reach, service)?;
-        let dated = key.at(seconds)?;
-        Ok(Self { keys, key, dated, algorithm: reach.algorithm() })
+        let key = keys.signing_key(seconds, scope.reach, scope.service)?;
+        Ok(Self { keys, key, algorithm: scope.reach.algorithm() })
     }
 
     /// The signature of a canonical request, in lower-case hex.
     pub(crate) fn sign(&self, canonical: &CanonicalRequest<'_, '_>) -> SignatureHex {
-        self.key.sign_request(&self.dated, &canonical_hash(canonical))
+        self.key.sign_request(&canonical_hash(canonical))
     }
 
     /// Signs the chunks of the request's body, the first with the request's signature.
     fn chain(&self, signature: SignatureHex) -> ChunkSigner {
-        let date = Arc::clone(self.dated.date());
-        ChunkSigner::new(Arc::clone(&self.key), date, self.algorithm, signature)
+        ChunkSigner::new(Arc::clone(&self.key), self.algorithm, signature)
     }
 
     /// What was signed, without its secret values.
@@ -311,14 +318,14 @@ impl SigningContext {
         prepared: &PreparedRequest<'_>,
         canonical: &CanonicalRequest<'_, '_>,
     ) -> SigningDetails {
-        let string_to_sign = self.key.string_to_sign(&self.dated, &canonical_hash(canonical)).concat();
+        let string_to_sign = self.key.string_to_sign(&canonical_hash(canonical)).concat();
         let string_to_sign = String::from_utf8_lossy(&string_to_sign).into_owned();
         let mut details = SigningDetails::of_signer(canonical.redacted_text(), string_to_sign)
             .with_access_key_id(self.keys.access_key_id())
             .with_session_token(self.keys.token().is_some())
             .with_url_host(prepared.origin.authority);
         details.set_sent(prepared.request.headers);
-        details.set_rule(prepared.scope.rule());
+        details.set_rule(prepared.scope.rule(prepared.request.path));
         details
     }
 }
@@ -347,6 +354,7 @@ fn start_authorization(context: &SigningContext, headers: &SignedHeaders<'_>) ->
     out
 }
 
+#[inline]
 fn sensitive_header(text: Vec<u8>) -> Result<HeaderValue, Error> {
     let mut value = HeaderValue::from_maybe_shared(Bytes::from(text)).map_err(|error| {
         Error::with_source(ErrorKind::CredentialsInvalid, "the access key id cannot stand in a header", error)

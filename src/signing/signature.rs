@@ -47,6 +47,7 @@ pub(crate) struct Signature<A> {
 
 impl<A> Signature<A> {
     /// Replaces whatever an earlier signature left in the headers by this one.
+    #[inline]
     pub(crate) fn apply(self, headers: &mut HeaderMap) -> A {
         if self.replace {
             for name in signature_headers::ALL {

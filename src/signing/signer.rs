@@ -15,7 +15,7 @@ use super::settings::{BufferLimits, Settings};
 #[cfg(any(feature = "tower", feature = "reqwest"))]
 use super::signed_request::SignedRequest;
 use super::target;
-use crate::cache::SmallCache;
+use crate::cache::{Found, SmallCache};
 use crate::clock::Clock;
 use crate::credentials::CredentialsSource;
 use crate::endpoint::AllowedOrigins;
@@ -150,16 +150,26 @@ impl Signer {
     ///
     /// [create]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
     pub async fn sign<'p>(&self, parts: &mut Parts, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-        if !self.passes_through(Some(&parts.extensions), || RequestView::of(parts)) {
-            self.sign_parts(parts, payload.into()).await.inspect_err(metrics::sign_error)?;
+        if self.passes_through(Some(&parts.extensions), || RequestView::of(parts)) {
+            return Ok(());
         }
-        Ok(())
+        let keys = match self.cached_keys() {
+            Some(keys) => Ok(keys),
+            // Boxed to keep the future of the usual case small.
+            None => Box::pin(async { self.keys_for(&RequestView::of(parts)).await }).await,
+        };
+        let signed = keys.and_then(|keys| self.sign_parts(parts, payload.into(), keys));
+        signed.inspect_err(metrics::sign_error)
     }
 
-    async fn sign_parts(&self, parts: &mut Parts, payload: Payload<'_>) -> Result<(), Error> {
-        let request = RequestView::of(parts);
-        let keys = self.keys_for(&request).await?;
-        commit(self.signature(keys, &request, payload, |_| ())?, parts)?;
+    /// Not async: a future would hold what it gives, which is large, and move it once more.
+    fn sign_parts(
+        &self,
+        parts: &mut Parts,
+        payload: Payload<'_>,
+        keys: Found<CurrentKeys>,
+    ) -> Result<(), Error> {
+        commit(self.signature(keys, &RequestView::of(parts), payload, |_| ())?, parts)?;
         #[cfg(any(feature = "tower", feature = "reqwest"))]
         if self.is_guarded() {
             let signed = SignedRequest::of(&RequestView::of(parts), payload);
@@ -344,6 +354,7 @@ impl Signer {
 }
 
 /// Writes a signature on `http` parts; nothing is changed if the rewritten URI is invalid.
+#[inline]
 fn commit<A>(mut signature: Signature<A>, parts: &mut Parts) -> Result<A, Error> {
     if let Some(target) = signature.rewritten.take() {
         parts.uri = with_target(&parts.uri, target)?;

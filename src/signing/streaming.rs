@@ -9,29 +9,22 @@ use std::sync::Arc;
 #[cfg(feature = "event-stream")]
 pub(crate) use events::EventSigner;
 
-use crate::signing::date::AmzDate;
-use crate::signing::keys::{SignatureHex, SigningKey, hex};
+use crate::signing::keys::{DatedKey, SignatureHex, hex};
 
 /// The SHA-256 of nothing, in hex: what a chunk has in place of headers.
 const EMPTY_SHA256_LINE: &[u8] = b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n";
 
 /// Signs S3's chunks and trailers, each with the signature before it.
 pub(crate) struct ChunkSigner {
-    key: Arc<SigningKey>,
-    date: Arc<AmzDate>,
+    key: Arc<DatedKey>,
     algorithm: &'static str,
     last: SignatureHex,
 }
 
 impl ChunkSigner {
     /// `seed` is the request's signature.
-    pub(crate) fn new(
-        key: Arc<SigningKey>,
-        date: Arc<AmzDate>,
-        algorithm: &'static str,
-        seed: SignatureHex,
-    ) -> Self {
-        Self { key, date, algorithm, last: seed }
+    pub(crate) fn new(key: Arc<DatedKey>, algorithm: &'static str, seed: SignatureHex) -> Self {
+        Self { key, algorithm, last: seed }
     }
 
     /// Appends the signature of a chunk with this SHA-256.
@@ -45,7 +38,7 @@ impl ChunkSigner {
     }
 
     fn sign(&mut self, kind: &[u8], line: &[u8], sha256: &[u8; 32], out: &mut Vec<u8>) {
-        let (date, scope) = (self.date.as_str().as_bytes(), self.key.scope().as_bytes());
+        let (date, scope) = (self.key.date().as_str().as_bytes(), self.key.scope().as_bytes());
         let sha256 = hex(sha256);
         let to_sign =
             [self.algorithm.as_bytes(), kind, date, b"\n", scope, b"\n", &self.last, b"\n", line, &sha256];

@@ -251,6 +251,8 @@ pub(crate) fn holds_arns(host: &str) -> bool {
 pub(crate) struct Target<'a> {
     pub(crate) path: Cow<'a, str>,
     pub(crate) query: Option<Cow<'a, str>>,
+    /// Whether the path is known to be one that neither encoding nor normalizing changes.
+    pub(crate) path_is_canonical: bool,
 }
 
 impl<'a> Target<'a> {
@@ -273,14 +275,16 @@ impl<'a> Target<'a> {
                 "the request's path does not begin with a slash; write it as an absolute path, such as /orders",
             ));
         }
+        let path_is_canonical = is_canonical(path);
         let path = match form {
+            _ if path_is_canonical => Cow::Borrowed(path),
             PathForm::AsGiven => escape_non_ascii(path)?,
             PathForm::Strict => strict_path(path, true)?,
             PathForm::ObjectKey => strict_path(path, false)?,
         };
         let path = if path.is_empty() { Cow::Borrowed("/") } else { path };
         let query = query.map(|query| strict_query(query, plus, drop_signature)).transpose()?;
-        let target = Self { path, query };
+        let target = Self { path, query, path_is_canonical };
         if target.len() > MAX_TARGET {
             return Err(too_long());
         }
@@ -316,6 +320,39 @@ fn too_long() -> Error {
         ErrorKind::InvalidUri,
         format!("path and query are longer than {MAX_TARGET} bytes; send what is long in the body instead"),
     )
+}
+
+/// Whether no form, encoding or normalizing changes a path: its bytes are unreserved, and no segment is empty or begins
+/// with a dot.
+fn is_canonical(path: &str) -> bool {
+    /// Of a slash.
+    const SLASH: u32 = 1;
+    /// Of what no segment begins with: a slash and a dot.
+    const NOT_FIRST: u32 = SLASH << 1;
+    const OTHER: u32 = NOT_FIRST << 1;
+    const CLASSES: [u8; 256] = {
+        let mut classes = [0; 256];
+        let mut byte = 0;
+        while byte < classes.len() {
+            classes[byte] = match byte as u8 {
+                b'/' => SLASH | NOT_FIRST,
+                b'.' => NOT_FIRST,
+                byte if is_unreserved(byte) => 0,
+                _ => OTHER,
+            } as u8;
+            byte += 1;
+        }
+        classes
+    };
+    // To the end in any case, and without a branch: most paths are.
+    let (mut before, mut any, mut refused) = (0, 0, 0);
+    for byte in path.bytes() {
+        let class = u32::from(CLASSES[usize::from(byte)]);
+        any |= class;
+        refused |= (before << 1) & class;
+        before = class;
+    }
+    any & OTHER == 0 && refused & NOT_FIRST == 0 && path.starts_with('/')
 }
 
 /// # Errors

@@ -15,7 +15,6 @@ use super::super::encoded::EncodedBody;
 use super::*;
 use crate::ChecksumAlgorithm;
 use crate::error::BoxError;
-use crate::signing::date::AmzDate;
 use crate::signing::keys::{CredentialsWithKeys, RegionScope, SignatureHex};
 use crate::signing::streaming::ChunkSigner;
 
@@ -25,9 +24,8 @@ const SEED: [u8; 64] = [b'5'; 64];
 fn chunk_signer(reach: RegionScope<'_>) -> ChunkSigner {
     let credentials = Credentials::new("AKIDEXAMPLE", SECRET, None, None, "test");
     let identity = CredentialsWithKeys::new(Arc::new(credentials)).unwrap();
-    let date = Arc::new(AmzDate::at(1_440_938_160).unwrap());
     let key = identity.signing_key(1_440_938_160, reach, "s3").unwrap();
-    ChunkSigner::new(Arc::clone(&key), date, reach.algorithm(), SignatureHex::from_slice(&SEED))
+    ChunkSigner::new(Arc::clone(&key), reach.algorithm(), SignatureHex::from_slice(&SEED))
 }
 
 fn framed<B: Body>(options: AwsChunked, body: B) -> EncodedBody<B> {

@@ -58,7 +58,7 @@ fn header_values_are_trimmed_and_collapsed_and_duplicates_joined() {
     headers.sort();
     let mut out = Vec::new();
     headers.write(&mut out);
-    assert_eq!(String::from_utf8(out).unwrap(), "x-a:a b c\nx-b:two,one\nx-c:\n");
+    assert_eq!(String::from_utf8(out).unwrap(), "\nx-a:a b c\nx-b:two,one\nx-c:");
     let mut names = Vec::new();
     headers.write_names(&mut names);
     assert_eq!(names, b"x-a;x-b;x-c");
@@ -150,12 +150,12 @@ fn a_look_at_a_value_sees_white_space_and_other_characters() {
 
 #[test]
 fn the_hash_sink_hashes_what_a_vec_collects() {
-    for sizes in [&[0, 1, 511, 512, 513, 3, 2000][..], &[512, 512], &[100; 40]] {
+    for sizes in [&[0, 1, 511, 512, 513, 3, 5000][..], &[256, 256], &[100; 40]] {
         let (mut hash, mut all) = (HashSink::new(), Vec::new());
         for (at, size) in sizes.iter().enumerate() {
             let piece = vec![at as u8; *size];
-            hash.put(&piece);
-            all.put(&piece);
+            hash.put([&piece[..], b"", &piece]);
+            all.put([&piece[..], b"", &piece]);
         }
         assert_eq!(hash.finish()[..], Sha256::digest(&all)[..]);
     }
@@ -180,7 +180,7 @@ fn lines_are_in_order_however_they_were_added() {
         let mut expected: Vec<_> =
             names.iter().zip(&values).map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
         expected.sort_by_key(|(name, _)| *name);
-        let lines: Vec<_> = headers.lines.iter().map(|line| (line.name, line.value)).collect();
+        let lines: Vec<_> = headers.sorted().map(|line| (line.name, line.value)).collect();
         assert_eq!(lines, expected);
         expected.dedup_by_key(|(name, _)| *name);
         let text = expected.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
