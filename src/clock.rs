@@ -4,7 +4,7 @@
 //! `aws/middleware`), kept per origin, since one signer here may call servers of many owners.
 //!
 //! An origin is `host[:port]`, the port where it is not the scheme's own: what
-//! [`Origin::authority`](crate::signing::target::Origin) holds, so that it is borrowed from the request's URI.
+//! [`Origin::authority`](crate::signing::origin::Origin) holds, so that it is borrowed from the request's URI.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};

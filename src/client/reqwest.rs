@@ -17,11 +17,11 @@ use crate::diagnosis::{Diagnosis, may_refuse};
 use crate::error::{Error, ErrorKind};
 use crate::metrics::{self, Resigned};
 use crate::signing::details::SigningDetails;
+use crate::signing::origin::Origin;
 use crate::signing::overrides::Overrides;
 use crate::signing::request::RequestView;
 use crate::signing::signed_request::SignedRequest;
 use crate::signing::signer::Signer;
-use crate::signing::target::Origin;
 
 /// A middleware of reqwest-middleware that signs every request of a reqwest client.
 ///

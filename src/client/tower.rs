@@ -24,10 +24,10 @@ use super::response_body::read_reqwest_refusal;
 use crate::body::SignedBody;
 use crate::body::Unwrapped;
 use crate::error::{BoxError, Error};
+use crate::signing::origin::Origin;
 use crate::signing::request::RequestView;
 use crate::signing::signed_request::SignedRequest;
 use crate::signing::signer::{Signer, with_target};
-use crate::signing::target::Origin;
 
 /// A tower layer that signs every request of a client service.
 ///

@@ -1,6 +1,6 @@
 //! What is known of an origin, for the signer's cache.
 
-use super::target::Origin;
+use super::origin::Origin;
 use crate::endpoint::Endpoint;
 
 /// What a URI's scheme and authority mean for one signer, cached.

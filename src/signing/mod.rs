@@ -10,6 +10,7 @@ pub(crate) mod encode;
 pub(crate) mod headers;
 pub(crate) mod keys;
 mod known_host;
+pub(crate) mod origin;
 pub mod overrides;
 pub(crate) mod payload;
 pub(crate) mod prepare;

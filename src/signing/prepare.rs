@@ -6,6 +6,7 @@ use super::canonical::{CanonicalRequest, SignedHeaders};
 use super::declared_payload::DeclaredPayload;
 use super::headers::PresentHeaders;
 use super::known_host::KnownHost;
+use super::origin::{Host, Origin};
 use super::overrides::SkipSigning;
 #[cfg(feature = "event-stream")]
 use super::payload::is_event_stream;
@@ -14,7 +15,7 @@ use super::request::RequestView;
 use super::scope::Scope;
 use super::signer::Signer;
 use super::signing_settings::SigningSettings;
-use super::target::{Host, Origin, PathForm, Target};
+use super::target::{PathForm, Target};
 use crate::cache::Found;
 use crate::error::{Error, ErrorKind};
 use crate::metrics::{self, Skipped};

@@ -1,10 +1,10 @@
 //! The service and region that a request is signed for.
 
 use super::known_host::KnownHost;
+use super::origin::Origin;
 use super::overrides::Overrides;
 use super::request::RequestView;
 use super::signer::Inner;
-use super::target::Origin;
 use crate::cache::Found;
 use crate::endpoint::{Endpoint, MissingScope};
 use crate::error::{Error, ErrorKind};

@@ -8,9 +8,9 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
 use sha2::{Digest, Sha256};
 
 use super::declared_payload::unhex;
+use super::origin::Origin;
 use super::payload::Payload;
 use super::request::RequestView;
-use super::target::Origin;
 use crate::error::{Error, ErrorKind};
 
 /// A request as it was signed; kept in its extensions.

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Uri, request::Parts};
 use super::details::SigningDetails;
 use super::headers::signature_headers;
 use super::known_host::KnownHost;
+use super::origin::Origin;
 use super::payload::Payload;
 use super::request::RequestView;
 use super::settings::{BufferLimits, Settings};
@@ -371,7 +372,7 @@ pub(crate) fn with_target(uri: &Uri, target: String) -> Result<Uri, Error> {
         )
     };
     let view = uri.authority().map(http::uri::Authority::as_str);
-    let origin = target::Origin::new(uri.scheme_str(), view)?;
+    let origin = Origin::new(uri.scheme_str(), view)?;
     // `http::Uri` holds a longer one made of parts, which nobody can read again.
     if origin.scheme.len() + "://".len() + origin.authority.len() + target.len() > target::MAX_TARGET {
         return Err(Error::new(

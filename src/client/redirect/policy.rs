@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use crate::endpoint::{Endpoint, is_loopback};
 use crate::error::{BuildError, BuildErrorKind, Error, ErrorKind};
-use crate::signing::target::Origin;
+use crate::signing::origin::Origin;
 
 /// How many redirects are followed for one request by default.
 const LIMIT: usize = 5;
