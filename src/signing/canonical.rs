@@ -142,10 +142,15 @@ impl<'a> SignedHeaders<'a> {
         by_name.sort_unstable();
         let begin_alike = |two: &[u128]| two[0] ^ two[1] <= Self::PLACE;
         if by_name.windows(2).any(begin_alike) {
-            by_name.sort_by(|one, other| {
-                let names = Self::line(lines, *one).name.cmp(Self::line(lines, *other).name);
-                names.then(one.cmp(other))
-            });
+            // Few, as no more than 512 lines are signed.
+            for end in 1..by_name.len() {
+                let is_later = |two: &[u128]| Self::line(lines, two[0]).name > Self::line(lines, two[1]).name;
+                let mut at = end;
+                while at > 0 && begin_alike(&by_name[at - 1..=at]) && is_later(&by_name[at - 1..=at]) {
+                    by_name.swap(at - 1, at);
+                    at -= 1;
+                }
+            }
             let mut last = None;
             for key in by_name.iter() {
                 let line = &mut lines[(key & Self::PLACE) as usize];
@@ -414,9 +419,7 @@ fn write_query(out: &mut impl Sink, query: &str) {
         }
     }
     pairs.push(Pair::new(&bytes[start..], key_end.map(|end| end - start)));
-    pairs.sort_unstable_by(|one, other| {
-        one.order.cmp(&other.order).then_with(|| one.key_and_value().cmp(&other.key_and_value()))
-    });
+    sort_pairs(&mut pairs);
     for (at, pair) in pairs.iter().enumerate() {
         if at > 0 {
             out.put([b"&"]);
@@ -426,6 +429,13 @@ fn write_query(out: &mut impl Sink, query: &str) {
             out.put([b"="]);
         }
     }
+}
+
+/// Apart from the generic function that needs it, so that a program has its code once.
+fn sort_pairs(pairs: &mut [Pair<'_>]) {
+    pairs.sort_unstable_by(|one, other| {
+        one.order.cmp(&other.order).then_with(|| one.key_and_value().cmp(&other.key_and_value()))
+    });
 }
 
 /// A parameter of a query.
