@@ -406,7 +406,7 @@ impl OutgoingRequest<Request, Body> {
         let corrects = redirect.region.as_deref().is_some_and(|region| signed_for.corrects(region));
         self.region_corrected |= corrects;
         let from = url.clone();
-        self.restore_headers()?;
+        self.restore_headers().map_err(Error::of_redirect)?;
         redirect.prune(&from, self.head.headers_mut());
         // A region that was set is the first host's.
         let same_host = from.host_str() == redirect.url.host_str();
