@@ -245,7 +245,6 @@ where
     where
         T: Transport<Head = H, Body = B>,
     {
-        self.restore_headers()?;
         let view = self.view(transport.extensions());
         let mut signature = signer
             .signature(keys, &view, self.body.payload(), |made| made.signed_with())

@@ -208,20 +208,21 @@ impl Middleware for SigV4Middleware {
         'life2: 'async_trait,
     {
         let signer = &self.signer;
-        if signer.passes_through(Some(extensions), || request.view(None)) {
-            // What an earlier request of the same chain was signed as.
-            extensions.remove::<SignedRequest>();
-            return Box::pin(async move {
-                let mut response = next.run(request, extensions).await?;
-                signer.record_unsigned(response.extensions_mut());
-                Ok(response)
-            });
-        }
         let explain = self.refusals.explain.filter(|_| self.refusals.logged || self.refusals.errors);
         let mut client = MiddlewareClient { next, extensions, explains: explain.is_some() };
-        let body = request.body_mut().take().unwrap_or_default();
-        let mut request = OutgoingRequest::new(request, body);
+        let body = request.body_mut().take();
+        let had_body = body.is_some();
+        // Made here, so that the future has room for it once.
+        let mut request = OutgoingRequest::new(request, body.unwrap_or_default());
         Box::pin(async move {
+            if signer.passes_through(Some(client.extensions), || request.head.view(None)) {
+                // What an earlier request of the same chain was signed as.
+                client.extensions.remove::<SignedRequest>();
+                *request.head.body_mut() = request.body.take_unread().filter(|_| had_body);
+                let mut response = client.next.run(request.head, client.extensions).await?;
+                signer.record_unsigned(response.extensions_mut());
+                return Ok(response);
+            }
             let policy = &self.redirects;
             for _ in 0..=policy.max() {
                 let response =
@@ -406,7 +407,7 @@ impl OutgoingRequest<Request, Body> {
         let corrects = redirect.region.as_deref().is_some_and(|region| signed_for.corrects(region));
         self.region_corrected |= corrects;
         let from = url.clone();
-        self.restore_headers()?;
+        self.restore_headers().map_err(Error::of_redirect)?;
         redirect.prune(&from, self.head.headers_mut());
         // A region that was set is the first host's.
         let same_host = from.host_str() == redirect.url.host_str();

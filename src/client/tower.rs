@@ -394,7 +394,8 @@ where
         head.extensions.remove::<SignedRequest>();
         if signer.passes_through(Some(&head.extensions), || RequestView::of(&head)) {
             return ResponseFuture::new(async move {
-                let mut response = client.send(&mut head, Some(SignedBody::unchanged(body)))?.await?;
+                let body = client.make_body.make(SignedBody::unchanged(body));
+                let mut response = client.service.call(Request::from_parts(head, body)).await?;
                 signer.record_unsigned(response.extensions_mut());
                 Ok(response)
             });

@@ -7,6 +7,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use http::HeaderValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
 /// 9999-12-31T23:59:59Z, the last time that the formats below and aws-sigv4 support.
 const LAST: i64 = 253_402_300_799;
 
@@ -34,6 +35,10 @@ impl Seconds {
         let part = |range: Range<usize>| text.get(range).unwrap_or_default();
         let (year, month, day) = (part(0..4), part(4..6), part(6..8));
         let (hour, minute, second) = (part(9..11), part(11..13), part(13..15));
+        // RFC 3339 has leap seconds.
+        if second == "60" {
+            return None;
+        }
         let iso = format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z");
         let seconds = OffsetDateTime::parse(&iso, &Rfc3339).ok()?.unix_timestamp();
         (0..=LAST).contains(&seconds).then_some(Self(seconds))
@@ -76,6 +81,7 @@ mod tests {
             "20150830T123600",
             "20150830 123600Z",
             "20151330T123600Z",
+            "20161231T235960Z",
             "+0150830T123600Z",
             "é150830T12360Z",
         ] {

@@ -116,7 +116,7 @@ impl<'a> SignedHeaders<'a> {
         self.lines.push(Line { name, value, collapsed: look.is_collapsed, repeated: false });
     }
 
-    /// The bits of a line's place in `by_name`; no more than 512 lines are signed.
+    /// The bits of a line's place in `by_name`; of the caller's lines, 512 are signed at most.
     const PLACE: u128 = u16::MAX as u128;
 
     fn line<'l>(lines: &'l [Line<'a>], key: u128) -> &'l Line<'a> {

@@ -1,13 +1,16 @@
 //! `Signer::disabled()`: the same types, and every request goes out as it came.
 
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use reqwest_middleware::{ClientBuilder, Middleware, Next};
 use sigv4_middleware::{SigV4Layer, SigV4Middleware, Signer};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -64,6 +67,50 @@ async fn requests_are_not_changed_and_not_refused() {
         let first = seen.into_body().frame().await.unwrap().unwrap();
         assert_eq!(first.into_data().unwrap(), "first", "the body is not waited for");
     }
+}
+
+/// Makes the future of a request, and does not poll it.
+struct Unpolled;
+
+#[async_trait::async_trait]
+impl Middleware for Unpolled {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<reqwest::Response> {
+        drop(next.run(request, extensions));
+        Err(reqwest_middleware::Error::middleware(io::Error::other("not polled")))
+    }
+}
+
+/// So that the event belongs to the span that the future is instrumented with.
+#[tokio::test]
+async fn a_middleware_says_nothing_before_it_is_polled() {
+    let events = Events::capture();
+    let (signer, recorder) = (Signer::disabled(), Recorder::start().await);
+    let url = format!("http://{}", recorder.addr());
+    let client = || ClientBuilder::new(plain_reqwest());
+    let unpolled = client().with(Unpolled).with(SigV4Middleware::new(signer.clone())).build();
+    assert!(unpolled.get(&url).send().await.is_err());
+    assert!(events.take("disabled").is_empty());
+    let polled = client().with(SigV4Middleware::new(signer)).build();
+    polled.get(&url).send().await.unwrap();
+    assert_eq!(events.take("disabled").len(), 1);
+}
+
+/// What is in them may be of use until the client drops it.
+#[tokio::test]
+async fn the_client_gets_the_extensions_and_no_copy() {
+    let client = service_fn(|request: Request<axum::body::Body>| async move {
+        let held = request.extensions().get::<Arc<()>>().map(Arc::strong_count);
+        Ok::<_, io::Error>(Response::new(held))
+    });
+    let request = Request::get("http://localhost/").extension(Arc::new(()));
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let response = layered(client, &Signer::disabled()).oneshot(request).await.unwrap();
+    assert_eq!(response.into_body(), Some(1));
 }
 
 /// Without credentials, and without a runtime: everything is ready at the first poll.
