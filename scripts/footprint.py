@@ -134,7 +134,8 @@ def cold():
 
 def wrap(command):
     """Runs rustc, and notes what it took."""
-    code = subprocess.run(command).returncode
+    # With the descriptors of make's jobserver, which rustc takes part in.
+    code = subprocess.run(command, close_fds=False).returncode
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     crate = command[command.index("--crate-name") + 1] if "--crate-name" in command else "-"
     with open(os.environ["FOOTPRINT_LOG"], "a") as log:

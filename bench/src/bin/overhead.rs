@@ -1,6 +1,6 @@
 //! What signing adds to a request, end to end: clients with and without it call a server on loopback.
 //!
-//! `seq` is one request after the other, `c64` 64 tasks at once; each client in turn, in one process. `headers` are clients
+//! `seq` is one request at a time, `c64` 64 tasks at once; each client in turn, in one process. `headers` are clients
 //! that sign nothing and add the headers of a signed request: what these take on their way, whoever makes them.
 
 use std::convert::Infallible;
@@ -336,7 +336,7 @@ async fn main() -> Result<(), BoxError> {
     let mut results = Vec::new();
     report::print_heading("ours");
     for (case, title, tasks, each) in
-        [("seq", "one request after the other", 1, 200), ("c64", "64 tasks at once", 64, 16)]
+        [("seq", "one request at a time", 1, 200), ("c64", "64 tasks at once", 64, 16)]
     {
         let mut rounds = Rounds::new(case, title, &SUBJECTS);
         let count = if options.quick { 6 } else { 60 };
