@@ -106,8 +106,8 @@ impl CredentialsWithKeys {
             Some(known) => Arc::clone(&known.key),
             None => Arc::new(self.derive(epoch_seconds, &date, reach, service)?),
         };
-        let is_outdated = |known: &DatedKey| Arc::ptr_eq(&known.key, &key);
-        Ok(self.keys.replace(DatedKey::new(Arc::clone(&key), date), is_outdated))
+        let is_outdated = |known: &DatedKey| known.is_for(day, reach, service);
+        Ok(self.keys.replace(DatedKey::new(key, date), is_outdated))
     }
 
     fn derive(
