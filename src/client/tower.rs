@@ -1,5 +1,8 @@
 //! [`SigV4Layer`], for tower, hyper, axum, tonic and kube clients.
 
+#[cfg(feature = "reqwest")]
+mod reqwest;
+
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
@@ -17,10 +20,6 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::exchange::{Head, OutgoingRequest, RefusalBody, Transport, exchange};
-#[cfg(feature = "reqwest")]
-use super::reqwest::{refuse_redirected, taken, with_body};
-#[cfg(feature = "reqwest")]
-use super::response_body::read_reqwest_refusal;
 use crate::body::SignedBody;
 use crate::body::Unwrapped;
 use crate::error::{BoxError, Error};
@@ -486,77 +485,5 @@ impl Head for Parts {
     fn set_target(&mut self, target: String) -> Result<(), Error> {
         self.uri = with_target(&self.uri, target)?;
         Ok(())
-    }
-}
-
-#[cfg(feature = "reqwest")]
-impl<S> Service<reqwest::Request> for SigV4<S>
-where
-    S: Service<reqwest::Request, Response = reqwest::Response> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-{
-    type Response = reqwest::Response;
-    type Error = ServiceError;
-    type Future = ResponseFuture<reqwest::Response>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ServiceError>> {
-        self.service.poll_ready(cx).map_err(client_error)
-    }
-
-    fn call(&mut self, mut request: reqwest::Request) -> Self::Future {
-        let mut client = ReqwestService(self.take_ready());
-        let signer = self.signer.clone();
-        if signer.passes_through(None, || request.view(None)) {
-            return ResponseFuture::new(async move {
-                let mut response = client.0.call(request).await?;
-                signer.record_unsigned(response.extensions_mut());
-                Ok(response)
-            });
-        }
-        let body = request.body_mut().take().unwrap_or_default();
-        let mut request = OutgoingRequest::new(request, body);
-        ResponseFuture::new(async move { exchange(&signer, &mut client, &mut request).await })
-    }
-}
-
-/// A service that takes `reqwest::Request`.
-#[cfg(feature = "reqwest")]
-struct ReqwestService<S>(Ready<S>);
-
-#[cfg(feature = "reqwest")]
-impl<S> Transport for ReqwestService<S>
-where
-    S: Service<reqwest::Request, Response = reqwest::Response> + Send,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-{
-    type Head = reqwest::Request;
-    type Body = reqwest::Body;
-    type Response = reqwest::Response;
-    type Error = ServiceError;
-
-    fn send<'t>(
-        &'t mut self,
-        head: &mut reqwest::Request,
-        body: Option<SignedBody<reqwest::Body>>,
-    ) -> Result<impl Future<Output = Result<reqwest::Response, ServiceError>> + use<'t, S>, Error> {
-        Ok(self.0.call(with_body(taken(head, reqwest::Request::try_clone)?, body)))
-    }
-
-    fn head_of(response: &reqwest::Response) -> (StatusCode, &HeaderMap) {
-        (response.status(), response.headers())
-    }
-
-    fn extensions_of(response: &mut reqwest::Response) -> &mut Extensions {
-        response.extensions_mut()
-    }
-
-    fn check(sent: &reqwest::Request, response: &reqwest::Response) -> Result<(), Error> {
-        refuse_redirected(sent.url(), response.url())
-    }
-
-    async fn read_refusal(response: reqwest::Response) -> (reqwest::Response, RefusalBody) {
-        read_reqwest_refusal(response).await
     }
 }
