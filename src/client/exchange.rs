@@ -328,19 +328,17 @@ where
 
     /// One event for each refusal.
     fn log_refusal(&self, (status, headers): (StatusCode, &HeaderMap), code_in_body: Option<&str>) {
-        if is_refusal(status) {
-            let code = code_in_head(headers);
-            let code = code_in_body.or(code.as_deref()).filter(|code| is_code(code));
-            metrics::refused(status, code);
-            tracing::debug!(
-                status = status.as_u16(),
-                code,
-                scope = self.signed_with.as_ref().map(|signed_with| signed_with.key.scope()),
-                host = self.head.authority(),
-                request_id = request_id(headers),
-                "the server refused a signed request"
-            );
-        }
+        let code = code_in_head(headers);
+        let code = code_in_body.or(code.as_deref()).filter(|code| is_code(code));
+        metrics::refused(status, code);
+        tracing::debug!(
+            status = status.as_u16(),
+            code,
+            scope = self.signed_with.as_ref().map(|signed_with| signed_with.key.scope()),
+            host = self.head.authority(),
+            request_id = request_id(headers),
+            "the server refused a signed request"
+        );
     }
 }
 
@@ -365,6 +363,8 @@ pub(crate) async fn exchange<T: Transport>(
 }
 
 /// Reads a body, by its payload mode, or by the signer's one if that `buffers`.
+///
+/// `head` is not changed: a future that holds a shared reference would be `Send` only if the head were `Sync`.
 async fn read<B: Body<Error: Into<BoxError>>>(
     body: B,
     signer: &Signer,
@@ -430,6 +430,9 @@ async fn recover<T: Transport>(
     T::check(&request.head, &second)?;
     request.record(signer, transport, &mut second);
     request.classify(signer, T::head_of(&second));
+    if !is_refusal(T::head_of(&second).0) {
+        return Ok(second);
+    }
     Ok(log_refusal::<T>(request, second).await)
 }
 
@@ -439,7 +442,7 @@ async fn log_refusal<T: Transport>(
     response: T::Response,
 ) -> T::Response {
     let (status, headers) = T::head_of(&response);
-    let in_body = is_refusal(status) && code_in_head(headers).is_none() && request_id(headers).is_some();
+    let in_body = code_in_head(headers).is_none() && request_id(headers).is_some();
     if !in_body || !tracing::enabled!(tracing::Level::DEBUG) {
         request.log_refusal((status, headers), None);
         return response;

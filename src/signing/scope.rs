@@ -75,9 +75,10 @@ impl Inner {
         if !known.consistent {
             self.ensure_scope_consistent(over, known, request.path)?;
         }
-        let (service, region) = self.configured(request);
+        let configured = self.configured(request);
+        let (service, region) = configured;
         let inferred_from = known.endpoint.as_ref().filter(|_| service.is_none() || region.is_none());
-        match self.service_and_region(request, known) {
+        match self.or_inferred(configured, request.path, known) {
             (Some(service), Some(reach)) => Ok(Scope { service, reach, inferred_from }),
             (service, region) => Err(unknown(known, service.is_none(), region.is_none())),
         }
@@ -92,16 +93,16 @@ impl Inner {
     }
 
     /// What is configured takes precedence over the host's endpoint; the default region is used where neither has a region.
-    fn service_and_region<'a>(
+    fn or_inferred<'a>(
         &'a self,
-        request: &RequestView<'a>,
+        (service, region): ServiceAndRegion<'a>,
+        path: &str,
         known: &'a KnownHost,
     ) -> ServiceAndRegion<'a> {
         let endpoint = known.endpoint.as_ref();
         let default = || self.settings.scope.default_region.as_deref().map(RegionScope::Region);
-        let (service, region) = self.configured(request);
         (
-            service.or_else(|| endpoint.map(|endpoint| service_at(endpoint, request.path))),
+            service.or_else(|| endpoint.map(|endpoint| service_at(endpoint, path))),
             region.or_else(|| endpoint.and_then(region_of)).or_else(default),
         )
     }
@@ -139,7 +140,7 @@ impl Inner {
             return Ok(());
         }
         let missing = || {
-            let (service, region) = self.service_and_region(request, known);
+            let (service, region) = self.or_inferred(self.configured(request), request.path, known);
             MissingScope { service: service.is_none(), region: region.is_none() }
         };
         self.origins.ensure_allowed(origin.http_scheme(), origin.host, origin.port, missing)
