@@ -38,10 +38,10 @@ CLIENT = {
     "tokio": '{ version = "1", features = ["macros", "net", "rt", "time"] }',
 }
 BY_HAND = {
-    "anyhow": '"1"',
     "async-trait": '"0.1"',
     "aws-credential-types": '{ version = "1.3", features = ["hardcoded-credentials"] }',
     "aws-sigv4": '{ version = "1.6", default-features = false, features = ["http1", "sign-http"] }',
+    "aws-smithy-runtime-api": '{ version = "1.8", features = ["client"] }',
     "http": '"1"',
 }
 PROGRAMS = {
@@ -56,6 +56,8 @@ def package(name):
     folder = TARGET / name
     (folder / "src").mkdir(parents=True, exist_ok=True)
     shutil.copy(SOURCES / f"{name}.rs", folder / "src" / "main.rs")
+    # A module of by-hand.rs, and of the bench `overhead`.
+    shutil.copy(SOURCES / "naive.rs", folder / "src")
     shutil.copy(ROOT / "Cargo.lock", folder / "Cargo.lock")
     dependencies = "\n".join(f"{crate} = {version}" for crate, version in PROGRAMS[name].items())
     (folder / "Cargo.toml").write_text(

@@ -3,17 +3,17 @@
 //! `seq` is one request at a time, `c64` 64 tasks at once; each client in turn, in one process. `headers` are clients
 //! that sign nothing and add the headers of a signed request: what these take on their way, whoever makes them.
 
+#[path = "../../footprint/naive.rs"]
+mod naive;
+
 use std::convert::Infallible;
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use aws_smithy_runtime_api::client::identity::Identity;
 use bytes::Bytes;
 use clap::Parser;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response};
@@ -21,6 +21,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use naive::Naive;
 use reqwest_middleware::{ClientWithMiddleware, Middleware, Next};
 use serde_json::json;
 use sigv4_bench::cases::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
@@ -109,52 +110,6 @@ where
     }
 }
 
-/// A hand-written middleware around aws-sigv4.
-struct Naive {
-    identity: Identity,
-}
-
-impl Naive {
-    fn sign(&self, request: &mut reqwest::Request) -> Result<(), BoxError> {
-        let params = v4::SigningParams::builder()
-            .identity(&self.identity)
-            .region(REGION)
-            .name(SERVICE)
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()?
-            .into();
-        let headers =
-            request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
-        let signable = SignableRequest::new(
-            request.method().as_str(),
-            request.url().as_str(),
-            headers,
-            SignableBody::Bytes(body),
-        )?;
-        let (instructions, _signature) = sign(signable, &params)?.into_parts();
-        let mut head = Request::new(());
-        instructions.apply_to_request_http1x(&mut head);
-        request.headers_mut().extend(head.into_parts().0.headers);
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Middleware for Naive {
-    async fn handle(
-        &self,
-        mut request: reqwest::Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> reqwest_middleware::Result<reqwest::Response> {
-        self.sign(&mut request)
-            .map_err(|error| reqwest_middleware::Error::middleware(std::io::Error::other(error)))?;
-        next.run(request, extensions).await
-    }
-}
-
 /// Adds the headers of a signed request, always the same ones.
 #[derive(Clone)]
 struct SameHeaders<S> {
@@ -217,11 +172,12 @@ async fn callers() -> Result<Vec<Box<dyn Caller>>, BoxError> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let h2 = || hyper.clone().http2_only(true).build::<_, Full<Bytes>>(connector.clone());
+    let naive = Naive { identity: credentials().into(), region: REGION.into(), service: SERVICE };
     Ok(vec![
         Box::new(reqwest()?.with(SigV4Middleware::new(signer.clone())).build()),
         Box::new(reqwest()?.with(SameHeaders { headers: headers.clone(), service: () }).build()),
         Box::new(reqwest()?.build()),
-        Box::new(reqwest()?.with(Naive { identity: credentials().into() }).build()),
+        Box::new(reqwest()?.with(naive).build()),
         Box::new(Get(SigV4::new(h1(), signer.clone()))),
         Box::new(Get(SameHeaders { headers: headers.clone(), service: h1() })),
         Box::new(h1()),
